@@ -1,0 +1,53 @@
+# The commands of the course. `make` alone lists them. Works with GNU make 3.81 and newer.
+.DEFAULT_GOAL := help
+.PHONY: help setup course test lab notebooks bench badges lock clean
+
+PY := $(if $(filter Windows_NT,$(OS)),.venv/Scripts/python.exe,.venv/bin/python)
+# Small models on a shared machine: one thread each, unless the caller says otherwise.
+THREADS := OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} MKL_NUM_THREADS=$${MKL_NUM_THREADS:-1} OPENBLAS_NUM_THREADS=$${OPENBLAS_NUM_THREADS:-1}
+NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=300 --nbval-kernel-startup-timeout=120 -p no:python --dist loadscope
+WORKERS ?= 2
+ARGS ?=
+
+help: ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+
+setup: ## make .venv, or bring it up to date (PYTHON=..., TORCH_INDEX=...)
+	@sh tools/setup.sh
+
+course: setup ## run all notebooks on bundled data (ARGS="04 --profile full" for others)
+	@echo "course: running the notebooks; executed copies and HTML go to build/"
+	@$(THREADS) $(PY) -m course_utils run $(ARGS)
+
+test: setup ## unit tests, structure of the notebooks, then every notebook cell by cell
+	@echo "test: units, exercises and the structure of the notebooks"
+	@$(THREADS) $(PY) -m pytest -q -n $(WORKERS) tests
+	@echo "test: all notebooks, stored outputs compared with fresh ones"
+	@$(THREADS) COURSE_PROFILE=reduced HF_HUB_OFFLINE=1 $(PY) -m pytest -q -n $(WORKERS) $(NBVAL) notebooks
+
+lab: setup ## open the course in JupyterLab
+	@echo "lab: opening notebooks/00_start_here.ipynb in JupyterLab (Ctrl-C twice ends it)"
+	@$(PY) -m jupyterlab notebooks/00_start_here.ipynb
+
+notebooks: setup ## run all notebooks and store their outputs in notebooks/
+	@echo "notebooks: running them in profile reduced, then storing their outputs"
+	@$(THREADS) $(PY) tools/store_outputs.py
+
+bench: setup ## measure the course's model against others, as a table of ratios
+	@echo "bench: measuring; leave the machine alone meanwhile"
+	@$(PY) benchmarks/bench.py $(ARGS)
+
+badges: setup ## write the address of the repository everywhere (REPO=owner/name)
+	@$(PY) tools/set_address.py "$(REPO)"
+
+lock: setup ## resolve requirements.lock anew, with the newest versions that fit
+	@echo "lock: resolving for Python 3.11 to 3.13 on Linux, macOS and Windows"
+	@$(PY) -m pip install --quiet uv
+	@sed -n '/^#/p' requirements.lock > build-lock.tmp
+	@$(PY) -m uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --fork-strategy fewest --upgrade --no-header --no-annotate --quiet >> build-lock.tmp || { rm -f build-lock.tmp; exit 1; }
+	@mv build-lock.tmp requirements.lock
+
+clean: ## delete build/ and caches; .venv and your progress stay
+	@echo "clean: deleting build/ and caches; .venv and your progress stay"
+	@rm -rf build .pytest_cache .ruff_cache vit_course.egg-info notebooks/.ipynb_checkpoints
+	@find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +

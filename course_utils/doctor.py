@@ -1,0 +1,187 @@
+"""Checks of the set-up: what is there, what the course accepts, what to do."""
+
+import importlib.metadata
+import os
+import shutil
+import sys
+import tomllib
+from dataclasses import dataclass
+
+import psutil
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+from course_utils import data
+from course_utils.profiles import ROOT
+
+GROUPS = {
+    "": "all",
+    "torch": "PyTorch",
+    "tensorflow": "TensorFlow",
+    "dev": "local work",
+}
+OPTIONAL = ("tensorflow", "dev")  # the notebooks so far run without these extras
+_GB = 1e9
+_SETUP = "run `make setup` in the course's folder"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the report; ``remedy`` is empty unless ``status`` is "fail"."""
+
+    name: str
+    status: str  # ok, info or fail
+    found: str
+    wanted: str = ""
+    remedy: str = ""
+    group: str = ""  # who needs it
+
+
+def checks():
+    """Yield the checks one by one, since some of them take seconds.
+
+    Yields
+    ------
+    Check
+    """
+    requires_python, requirements = _declared()
+    yield _python(requires_python)
+    for extra in GROUPS:
+        for requirement in requirements:
+            if _belongs_to(requirement, extra):
+                yield _package(requirement, extra)
+    yield _device()
+    yield _memory()
+    yield _disk()
+    yield _bundled()
+    if os.environ.get("COURSE_HUB", "").strip():
+        yield _course_hub()
+    yield _hub()
+
+
+def _declared():
+    """Return (Python range, requirements), as installed or as in pyproject.toml."""
+    try:
+        metadata = importlib.metadata.metadata("vit-course")
+        python = metadata["Requires-Python"]
+        lines = metadata.get_all("Requires-Dist") or []
+    except importlib.metadata.PackageNotFoundError:
+        with (ROOT / "pyproject.toml").open("rb") as file:
+            project = tomllib.load(file)["project"]
+        python, lines = project["requires-python"], list(project["dependencies"])
+        for extra, wanted in project["optional-dependencies"].items():
+            for line in wanted:
+                named, _, marker = line.partition(";")
+                also = f"({marker.strip()}) and " if marker else ""
+                lines.append(f'{named}; {also}extra == "{extra}"')
+    return python, [Requirement(line) for line in lines]
+
+
+def _belongs_to(requirement, extra):
+    """Tell whether a requirement comes with ``extra``, and not without it."""
+    marker = requirement.marker
+    if extra == "":
+        return marker is None or marker.evaluate({"extra": ""})
+    return (
+        marker is not None
+        and marker.evaluate({"extra": extra})
+        and not marker.evaluate({"extra": ""})
+    )
+
+
+def _python(wanted):
+    version = ".".join(map(str, sys.version_info[:3]))
+    good = SpecifierSet(wanted).contains(version, prereleases=True)
+    return Check(
+        "Python",
+        "ok" if good else "fail",
+        version,
+        wanted,
+        "" if good else f"install Python {wanted}, then {_SETUP}",
+    )
+
+
+def _package(requirement, extra):
+    name = requirement.name
+    wanted = ",".join(sorted(map(str, requirement.specifier), reverse=True))
+    try:
+        version = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        version = "not installed"
+    status, remedy = "ok", ""
+    if version == "not installed" or not requirement.specifier.contains(
+        version, prereleases=True
+    ):
+        status = "info" if extra in OPTIONAL else "fail"
+    if status == "fail":
+        remedy = f'{_SETUP}, or `{sys.executable} -m pip install "{name}{wanted}"`'
+    return Check(name, status, version, wanted, remedy, GROUPS[extra])
+
+
+def _device():
+    cores = f"CPU, {os.cpu_count()} cores"
+    threads = os.environ.get("OMP_NUM_THREADS")
+    if threads:
+        cores += f", OMP_NUM_THREADS={threads}"
+    try:
+        import torch
+    except ImportError:  # its absence is reported among the packages
+        return Check("device", "info", cores)
+    except OSError as error:  # a broken installation: a library that does not load
+        why = str(error).splitlines()[0][:80]
+        return Check("device", "fail", why, "torch", f"reinstall torch: {_SETUP}")
+    if torch.cuda.is_available():
+        return Check("device", "ok", f"{torch.cuda.get_device_name()}; {cores}")
+    if torch.backends.mps.is_available():
+        return Check("device", "ok", f"Apple GPU (mps); {cores}")
+    return Check("device", "ok", cores)
+
+
+def _memory():
+    free = psutil.virtual_memory().available / _GB
+    return Check(
+        "memory",
+        "ok" if free >= 1.5 else "fail",
+        f"{free:.1f} GB free",
+        ">=1.5 GB",
+        "" if free >= 1.5 else "close other programs",
+    )
+
+
+def _disk():
+    free = shutil.disk_usage(ROOT).free / _GB
+    return Check(
+        "disk",
+        "ok" if free >= 1 else "fail",
+        f"{free:.0f} GB free" if free >= 10 else f"{free:.1f} GB free",
+        ">=1 GB",
+        "" if free >= 1 else f"free some space on the disk that holds {ROOT}",
+    )
+
+
+def _bundled():
+    problem = data.bundled_problem("mnist")
+    if problem is None:
+        return Check("bundled data", "ok", "intact (sha256)")
+    found, _, remedy = problem.partition(". ")
+    return Check("bundled data", "fail", found, "intact (sha256)", remedy)
+
+
+def _course_hub():
+    hub = os.environ["COURSE_HUB"]
+    try:
+        found = data.course_hub_holds("mnist")
+    except data.DataError as error:
+        problem, _, remedy = str(error).partition(". ")
+        return Check("COURSE_HUB", "fail", problem, "a folder with data", remedy)
+    if found:
+        return Check("COURSE_HUB", "ok", f"{hub} holds mnist")
+    return Check("COURSE_HUB", "info", f"{hub} has no mnist: the Hub is used")
+
+
+def _hub():
+    problem = data.hub_problem("mnist", patience=3)
+    if problem is None:
+        return Check("Hugging Face Hub", "ok", "reachable")
+    found = problem.splitlines()[0].partition(": ")[2] or problem
+    return Check("Hugging Face Hub", "info", f"{found} Only profile full needs it.")

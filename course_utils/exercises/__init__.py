@@ -1,0 +1,83 @@
+"""Exercises: ``check`` an answer, get a ``hint``, see a ``solution`` and ``progress``."""
+
+import inspect
+import textwrap
+from typing import Any
+
+from course_utils.exercises import catalog
+from course_utils.exercises.engine import Result, judge
+from course_utils.exercises.progress_file import Progress, progress, record
+
+__all__ = ["Progress", "Result", "check", "hint", "progress", "solution"]
+
+_hints_given: dict[str, int] = {}
+
+
+class Note(str):
+    """Markdown that a notebook renders."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_markdown_(self) -> str:
+        return str(self)
+
+
+def check(exercise_id: str, answer: Any) -> Result:
+    """Judge an answer to an exercise and note it in the learner's progress.
+
+    Parameters
+    ----------
+    exercise_id : str
+        Like ``"01.2"``.
+    answer : function, class, array, tensor, nested list or number
+        What the exercise asks for. An unattempted stub gives ``passed=False``.
+
+    Returns
+    -------
+    Result with ``passed`` and ``message``. An error inside the answer is shown in the
+    message, and an answer that does not come to an end is stopped.
+
+    Raises
+    ------
+    ValueError
+        If there is no such exercise.
+    """
+    result = judge(catalog.find(exercise_id), answer)
+    if result.attempted:
+        record(exercise_id, result.passed)
+    return result
+
+
+def hint(exercise_id: str) -> Note:
+    """Give the next hint for an exercise, from a nudge to nearly the answer.
+
+    Raises
+    ------
+    ValueError
+        If there is no such exercise.
+    """
+    hints = catalog.find(exercise_id).hints
+    given = min(_hints_given.get(exercise_id, 0), len(hints) - 1)
+    _hints_given[exercise_id] = given + 1
+    more = "again for the next one" if given + 1 < len(hints) else "no more after this"
+    return Note(f"**Hint {given + 1} of {len(hints)}** ({more}). {hints[given]}")
+
+
+def solution(exercise_id: str) -> Note:
+    """Show the solution of an exercise, with the reason why it is right.
+
+    Raises
+    ------
+    ValueError
+        If there is no such exercise.
+    """
+    exercise = catalog.find(exercise_id)
+    if exercise.cases:
+        source = textwrap.dedent(inspect.getsource(exercise.solution)).strip()
+    else:
+        source = repr(exercise.solution)
+    return Note(
+        f"**{exercise_id} · {catalog.title(exercise_id)}**\n\n"
+        f"```python\n{source}\n```\n\n{exercise.because}"
+    )

@@ -1,0 +1,69 @@
+"""Which exercises exist, lesson by lesson; read without loading any framework."""
+
+import importlib
+
+# lesson (its notebook's name) -> exercise id -> title
+LESSONS: dict[str, dict[str, str]] = {
+    "00_start_here": {
+        "00.1": "Count the patches",
+    },
+    "01_attention_math": {
+        "01.1": "The right divisor",
+        "01.2": "Log-softmax that keeps small weights",
+        "01.3": "Backward through softmax without a Jacobian",
+        "01.4": "Spot the bug: a mask that comes too late",
+        "01.5": "Spot the bug: three slips and no error",
+        "01.6": "Attention, one block of keys at a time",
+    },
+    "02_transformer_block": {
+        "02.1": "Layer norm from memory",
+        "02.2": "Spot the bug: heads that mix tokens",
+        "02.3": "A mask for words of different length",
+        "02.4": "Cross-attention with one head",
+        "02.5": "A parallel block",
+        "02.6": "Count the parameters",
+        "02.7": "Spot the bug: a loss too good to be true",
+    },
+    "03_images_as_tokens": {
+        "03.1": "Count tokens and weights",
+        "03.2": "Spot the bug: a round trip that proves nothing",
+        "03.3": "Patches in PyTorch's order",
+        "03.4": "Spot the bug: a token without a place",
+        "03.5": "Learned rows and columns",
+        "03.6": "Positions for a larger image",
+    },
+    "04_vit_mnist_pytorch": {},
+}
+
+
+def title(exercise_id: str) -> str:
+    """Return the title of an exercise.
+
+    Raises
+    ------
+    ValueError
+        If there is no such exercise; the message lists those of its lesson.
+    """
+    titles = {i: t for exercises in LESSONS.values() for i, t in exercises.items()}
+    if exercise_id not in titles:
+        lesson = str(exercise_id)[:2]
+        near = [i for i in titles if i.startswith(lesson)] or list(titles)
+        raise ValueError(
+            f"there is no exercise {exercise_id!r}; "
+            f'write its number as text, one of {", ".join(near)}'
+        )
+    return titles[exercise_id]
+
+
+def find(exercise_id: str):
+    """Load the ``Exercise`` of this id from its lesson's module.
+
+    Raises
+    ------
+    ValueError
+        If there is no such exercise.
+    """
+    title(exercise_id)
+    lesson = next(name for name, titles in LESSONS.items() if exercise_id in titles)
+    module = importlib.import_module(f"course_utils.exercises.nb{lesson}")
+    return next(e for e in module.EXERCISES if e.id == exercise_id)

@@ -1,0 +1,32 @@
+"""The one exercise of notebook 00, to try how exercises work."""
+
+from course_utils.exercises.engine import Exercise, Mistake
+
+EXERCISES = (
+    Exercise(
+        id="00.1",
+        solution=16,
+        mistakes=(
+            Mistake(
+                49,
+                "49 is the number of pixels *in* one patch, 7 times 7. "
+                "The question is how many patches cover the image.",
+            ),
+            Mistake(
+                4,
+                "4 patches fit side by side in one row. How many rows are there?",
+            ),
+            Mistake(784, "784 is the number of pixels of the whole image."),
+            Mistake(
+                17,
+                "17 is the number of tokens that a ViT works on, with the class token. "
+                "The class token is no patch.",
+            ),
+        ),
+        hints=(
+            "How many patches fit side by side along the upper edge of the image?",
+            "28 / 7 of them fit in a row, and there are as many rows as columns.",
+        ),
+        because="Four patches fit along each side, and 4 x 4 cover the image.",
+    ),
+)

@@ -1,0 +1,606 @@
+"""Exercises of notebook 01: divisor, softmax, masks, attention block by block."""
+
+import itertools
+
+import numpy as np
+
+from course_utils.exercises.engine import Exercise, Mistake
+from course_utils.vit.numpy import attention, softmax
+
+# --- 01.1 The right divisor -------------------------------------------------------
+
+divisor = Exercise(
+    id="01.1",
+    solution=48.0,
+    mistakes=(
+        Mistake(
+            8.0,
+            "That is $\\sqrt d$, which is right for variance 1. Here each product "
+            "$q_i k_i$ has a larger variance; compute it first.",
+        ),
+        Mistake(
+            2304.0,
+            "That is the *variance* of a score. Dividing by a number $c$ divides the "
+            "variance by $c^2$.",
+        ),
+        Mistake(
+            64.0,
+            "That is $d$. It is too large for unit variances already, and it ignores "
+            "the variances 4 and 9.",
+        ),
+        Mistake(
+            384.0,
+            "You multiplied two standard deviations by $d$. Variances of independent "
+            "terms add up, standard deviations do not.",
+        ),
+        Mistake(
+            np.sqrt(64 * 13),
+            "You added the two variances. The variance of a *product* of independent "
+            "numbers with mean 0 is the product of the variances.",
+        ),
+        Mistake(
+            6.0,
+            "That is the standard deviation of one product $q_i k_i$. A score is the "
+            "sum of $d$ of them.",
+        ),
+        Mistake(
+            np.sqrt(64 * 6),
+            "You took the product of the standard deviations for a variance. Square "
+            "it, then sum over the $d$ terms.",
+        ),
+    ),
+    hints=(
+        "Follow the derivation of $\\sqrt d$ line by line, with 4 and 9 where it has "
+        "1 and 1.",
+        "One product: $\\operatorname{Var}(q_i k_i) = E[q_i^2]\\,E[k_i^2]$. The score "
+        "is the sum of 64 independent ones.",
+        "The divisor is the standard deviation of the score: the square root of 64 "
+        "times the variance of one product.",
+    ),
+    because="A score has variance $64 \\cdot 4 \\cdot 9 = 48^2$. A model never "
+    "computes this: layer norm (notebook 02) and small initial weights keep the "
+    "entries of queries and keys near variance 1 or below at the start.",
+)
+
+
+# --- 01.2 Log-softmax -------------------------------------------------------------
+
+
+def log_softmax(scores):
+    """Logarithm of softmax along the last axis, finite wherever scores are."""
+    shifted = scores - scores.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+def _log_of_softmax(scores):
+    return np.log(softmax(scores))
+
+
+def _unshifted(scores):
+    return scores - np.log(np.exp(scores).sum(axis=-1, keepdims=True))
+
+
+def _shift_lost(scores):
+    top = scores.max(axis=-1, keepdims=True)
+    return scores - np.log(np.exp(scores - top).sum(axis=-1, keepdims=True))
+
+
+def _log_softmax_over_columns(scores):
+    shifted = scores - scores.max(axis=0, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=0, keepdims=True))
+
+
+def _log_softmax_over_all(scores):
+    shifted = scores - scores.max()
+    return shifted - np.log(np.exp(shifted).sum())
+
+
+def _ratio_of_logs(scores):
+    total = np.log(np.exp(scores).sum(axis=-1, keepdims=True))
+    return scores / total
+
+
+log_softmax_exercise = Exercise(
+    id="01.2",
+    solution=log_softmax,
+    cases=(
+        (np.array([[0.0, 1.0], [2.0, 2.0]]),),
+        (np.array([[0.0, 1000.0]]),),
+        (np.array([[[0.0, 1.0, 2.0]], [[5.0, -np.inf, 5.0]]]),),
+        (np.array([[-2000.0, -2001.0], [3.0, 4.0]]),),
+    ),
+    mistakes=(
+        Mistake(
+            _log_of_softmax,
+            "The small weight has already become 0 when you take its logarithm, and "
+            "log 0 is -inf. Take the logarithm on paper, before you compute.",
+        ),
+        Mistake(
+            _unshifted,
+            "Right for small scores, but `exp` of a large one is inf. Shift each row "
+            "first.",
+        ),
+        Mistake(
+            _shift_lost,
+            "You shifted the scores inside the sum only. What you subtract there "
+            "must be added to its logarithm, or subtracted outside as well.",
+        ),
+        Mistake(
+            _log_softmax_over_columns,
+            "Your *columns* are normalized. The weights of each row should sum to 1: "
+            "work along the last axis.",
+        ),
+        Mistake(
+            _log_softmax_over_all,
+            "All your weights together sum to 1. Each row should: give `max` and "
+            "`sum` an axis, and keep it.",
+        ),
+        Mistake(
+            _ratio_of_logs,
+            "The logarithm of a quotient is a *difference* of logarithms, not their "
+            "quotient.",
+        ),
+    ),
+    hints=(
+        "Write down $\\log w_i$ from the definition of softmax. One of the two terms "
+        "needs no `exp` at all.",
+        "$\\log w_i = s_i - \\operatorname{LSE}(s)$, and softmax may be computed from "
+        "shifted scores, whose largest is 0.",
+        "Shift each row by its maximum. Then subtract from the shifted row the "
+        "logarithm of the sum of its exponentials, with `keepdims=True`.",
+    ),
+    because="The difference stays finite where the weight itself underflows to 0. "
+    "Cross-entropy, the loss of notebook 04, is minus one entry of it.",
+    alternatives=(
+        lambda scores: scores - np.logaddexp.reduce(scores, axis=-1, keepdims=True),
+        lambda scores: [log_softmax(row).tolist() for row in np.asarray(scores)],
+    ),
+)
+
+
+# --- 01.3 Softmax backward --------------------------------------------------------
+
+
+def softmax_backward(weights, upstream):
+    """Jacobian of softmax times ``upstream``, row by row, with no Jacobian made."""
+    pull = (weights * upstream).sum(axis=-1, keepdims=True)
+    return weights * (upstream - pull)
+
+
+def _through_jacobians(weights, upstream):
+    diagonal = weights[..., :, None] * np.eye(weights.shape[-1])
+    jacobians = diagonal - weights[..., :, None] * weights[..., None, :]
+    return (jacobians @ upstream[..., None])[..., 0]
+
+
+softmax_backward_exercise = Exercise(
+    id="01.3",
+    solution=softmax_backward,
+    cases=(
+        (np.array([[0.25, 0.75]]), np.array([[1.0, 0.0]])),
+        (np.array([[0.5, 0.5], [0.1, 0.9]]), np.array([[1.0, 2.0], [-1.0, 3.0]])),
+        (
+            np.array([[[0.2, 0.3, 0.5]], [[1.0, 0.0, 0.0]]]),
+            np.array([[[3.0, -1.0, 2.0]], [[1.0, 4.0, 1.0]]]),
+        ),
+    ),
+    mistakes=(
+        Mistake(
+            lambda weights, upstream: weights * upstream,
+            "That is the first term of the Jacobian only. Raising one score also "
+            "lowers every other weight: the term $-w_i w_j$ is missing.",
+        ),
+        Mistake(
+            lambda weights, upstream: weights * (1 - weights) * upstream,
+            "That is the diagonal of the Jacobian only: how each weight follows its "
+            "*own* score. Each weight depends on all scores of its row.",
+        ),
+        Mistake(
+            lambda weights, upstream: (
+                weights * (upstream - upstream.mean(axis=-1, keepdims=True))
+            ),
+            "You subtract the plain mean of `upstream`. What the Jacobian asks for "
+            "is its *weighted* mean.",
+        ),
+        Mistake(
+            lambda weights, upstream: (
+                weights * (upstream - (weights * upstream).sum(axis=0, keepdims=True))
+            ),
+            "You sum over the first axis. The entries of one *row* of weights share "
+            "one softmax: sum along the last axis.",
+        ),
+        Mistake(
+            lambda weights, upstream: weights * (upstream - (weights * upstream).sum()),
+            "You sum over the whole array. Each row has its own softmax: sum along "
+            "the last axis, and keep it.",
+        ),
+        Mistake(
+            lambda weights, upstream: (
+                upstream - (weights * upstream).sum(axis=-1, keepdims=True)
+            ),
+            "Nearly: each entry of the Jacobian carries a factor $w_i$, which is "
+            "missing outside.",
+        ),
+    ),
+    hints=(
+        "Write one entry of $J g$ as a sum over $j$, with "
+        "$J_{ij} = w_i(\\delta_{ij} - w_j)$.",
+        "$\\sum_j w_i(\\delta_{ij} - w_j)\\,g_j = w_i \\left(g_i - \\sum_j w_j g_j"
+        "\\right)$.",
+        "The inner sum is one number per row: multiply `weights` and `upstream`, "
+        "sum along the last axis with `keepdims=True`.",
+    ),
+    because="This needs $M$ numbers per row where the Jacobian has $M^2$. It is what "
+    "backpropagation through softmax runs, in PyTorch as in FlashAttention.",
+    alternatives=(
+        _through_jacobians,
+        lambda weights, upstream: (
+            weights * upstream
+            - weights * np.einsum("...m,...m->...", weights, upstream)[..., None]
+        ),
+    ),
+)
+
+
+# --- 01.4 Spot the bug: a mask that comes too late --------------------------------
+
+
+def masked_weights(scores, mask):
+    """Softmax over the places where ``mask`` is True; weight 0 elsewhere."""
+    return softmax(np.where(mask, scores, -np.inf))
+
+
+def _masked_after(scores, mask):
+    return softmax(scores) * mask
+
+
+def _masked_after_and_rescaled(scores, mask):
+    weights = softmax(scores) * mask
+    return weights / weights.sum(axis=-1, keepdims=True)
+
+
+masked_weights_exercise = Exercise(
+    id="01.4",
+    solution=masked_weights,
+    cases=(
+        (np.array([[1.0, 2.0]]), np.array([[True, False]])),
+        (np.array([[0.0, 1.0, 2.0]]), np.array([[True, True, False]])),
+        (np.array([[0.0, 1.0, 2000.0]]), np.array([[True, True, False]])),
+        (
+            np.array([[-3.0, 5.0], [0.5, 0.5]]),
+            np.array([[True, False], [True, True]]),
+        ),
+    ),
+    mistakes=(
+        Mistake(
+            _masked_after,
+            "The hidden keys are gone, but their share is gone with them: your rows "
+            "no longer sum to 1. The mask comes after the softmax; it must act "
+            "before.",
+        ),
+        Mistake(
+            _masked_after_and_rescaled,
+            "Dividing by what is left repairs the sum on paper. But one large hidden "
+            "score drives every allowed weight to 0, and 0/0 is nan. Hide the "
+            "*scores*.",
+        ),
+        Mistake(
+            lambda scores, mask: softmax(scores * mask),
+            "A score of 0 is not \u201cno weight\u201d: exp(0) = 1, so hidden keys "
+            "still take part. Which score makes exp exactly 0?",
+        ),
+        Mistake(
+            lambda scores, mask: softmax(scores + mask),
+            "Adding True adds 1 to the score: hidden keys lose a little and keep the "
+            "rest. Adding works with 0 for allowed and $-\\infty$ for hidden.",
+        ),
+        Mistake(
+            lambda scores, mask: softmax(np.where(mask, -np.inf, scores)),
+            "Your mask is upside down. Here True means *may look*, as in PyTorch's "
+            "`scaled_dot_product_attention`.",
+        ),
+        Mistake(
+            lambda scores, mask: np.where(mask, softmax(scores), -np.inf),
+            "$-\\infty$ belongs into the scores. A weight lies between 0 and 1.",
+        ),
+    ),
+    hints=(
+        "Print the row sums of the function above. What should they be?",
+        "Hide a key before the softmax shares out the weight: which score has "
+        "exponential 0?",
+        "`np.where(condition, a, b)` takes `a` where the condition holds and `b` "
+        "elsewhere. Apply it to the scores, with `-np.inf`, then take softmax.",
+    ),
+    because="A score of $-\\infty$ has exponential 0, so the allowed keys share the "
+    "whole weight and a hidden score cannot be felt, however large.",
+    alternatives=(
+        lambda scores, mask: softmax(np.where(mask, scores, -1e9)),
+        lambda scores, mask: softmax(scores + np.where(np.asarray(mask), 0.0, -np.inf)),
+    ),
+)
+
+
+# --- 01.5 Spot the bug: three slips, no error -------------------------------------
+
+
+def fixed_attention(queries, keys, values):
+    """Scaled dot-product attention of (N, d), (M, d) and (M, v)."""
+    scores = queries @ keys.T / np.sqrt(queries.shape[1])  # (N, d) @ (d, M) -> (N, M)
+    scores = scores - scores.max(axis=1, keepdims=True)
+    weights = np.exp(scores)
+    weights = weights / weights.sum(axis=1, keepdims=True)
+    return weights @ values  # (N, M) @ (M, v) -> (N, v)
+
+
+def _with(divide, shift, axis):
+    """Attention with a divisor, a shift and an axis of one's own."""
+
+    def answer(queries, keys, values):
+        scores = shift(queries @ keys.T / divide(queries))
+        weights = np.exp(scores)
+        return weights / weights.sum(axis=axis, keepdims=True) @ values
+
+    return answer
+
+
+_DIVIDE = (lambda q: np.sqrt(q.shape[1]), lambda q: np.sqrt(q.shape[0]))
+_SHIFT = (lambda s: s - s.max(axis=1, keepdims=True), lambda s: s)
+_AXIS = (1, 0)
+_SLIPS = (
+    "The divisor is the square root of a length, but of which one? Why $\\sqrt d$ "
+    "speaks of the width of a query, not of how many there are.",
+    "Large scores overflow `exp`, and inf / inf is nan.",
+    "The weights of one *query* over all keys should sum to 1; yours sum to 1 over "
+    "the queries.",
+)
+_COUNT = {1: "One slip is left", 2: "Two slips are left", 3: "All three are left"}
+
+
+def _slips_left():
+    """One mistake for every set of slips that can be left: 3 + 3 + 1."""
+    for left in itertools.product((0, 1), repeat=3):
+        if any(left):
+            answer = _with(_DIVIDE[left[0]], _SHIFT[left[1]], _AXIS[left[2]])
+            named = " ".join(s for s, here in zip(_SLIPS, left, strict=True) if here)
+            yield Mistake(answer, f"{_COUNT[sum(left)]}. {named}")
+
+
+fixed_attention_exercise = Exercise(
+    id="01.5",
+    solution=fixed_attention,
+    cases=(
+        (
+            np.array([[1.0, 1.0], [2.0, 0.0], [0.0, 1.0]]),
+            np.array([[1.0, 0.0], [0.0, 1.0]]),
+            np.array([[10.0], [20.0]]),
+        ),
+        (np.array([[1000.0]]), np.array([[1.0], [2.0]]), np.array([[3.0], [4.0]])),
+        (
+            np.array([[1000.0], [0.0]]),
+            np.array([[1.0], [2.0]]),
+            np.array([[3.0], [4.0]]),
+        ),
+        (
+            np.linspace(-1, 2, 20).reshape(5, 4),
+            np.cos(np.arange(12.0)).reshape(3, 4),
+            np.sin(np.arange(6.0)).reshape(3, 2),
+        ),
+    ),
+    mistakes=(
+        *_slips_left(),
+        Mistake(
+            _with(lambda q: 1.0, _SHIFT[0], 1),
+            "Now the scores are not divided at all. Their spread grows with the "
+            "width $d$, so $\\sqrt d$ has to stay.",
+        ),
+        Mistake(
+            _with(lambda q: q.shape[1], _SHIFT[0], 1),
+            "You divide by $d$. The *variance* grows like $d$; the spread, which you "
+            "want to undo, like $\\sqrt d$.",
+        ),
+        Mistake(
+            _with(_DIVIDE[0], lambda s: s - s.max(), 1),
+            "You subtract the largest score of the whole matrix. A row far below it "
+            "becomes 0/0. Each row has its own maximum.",
+        ),
+        Mistake(
+            lambda queries, keys, values: (
+                softmax(queries @ keys.T / np.sqrt(queries.shape[1])) @ keys
+            ),
+            "You mix the keys. They say where to look; the answer is mixed from the "
+            "values.",
+        ),
+    ),
+    hints=(
+        "Compare with the formula symbol by symbol: what stands under the root, "
+        "which sum is in the denominator?",
+        "Three lines carry one slip each: the divisor, the line with `exp`, and the "
+        "axis of the sum.",
+        "Divide by the root of `queries.shape[1]`; subtract each row's maximum "
+        "before `exp`; sum along `axis=1`.",
+    ),
+    because="None of the three raises an error, and with square inputs even the "
+    "shapes fit. Row sums and a comparison with a reference find them.",
+    alternatives=(
+        attention,
+        lambda queries, keys, values: [
+            softmax(keys @ query / len(query) ** 0.5) @ values for query in queries
+        ],
+    ),
+)
+
+
+# --- 01.6 Attention, one block of keys at a time ----------------------------------
+
+
+def streaming_attention(query, blocks):
+    """Attention of one query over blocks of (keys, values) that pass by once."""
+    largest, total, mixed = -np.inf, 0.0, 0.0
+    for keys, values in blocks:
+        scores = keys @ query / np.sqrt(len(query))  # (m, d) @ (d,) -> (m,)
+        new_largest = max(largest, scores.max())
+        rescale = np.exp(largest - new_largest)
+        exponentials = np.exp(scores - new_largest)
+        total = rescale * total + exponentials.sum()
+        mixed = rescale * mixed + exponentials @ values  # (m,) @ (m, v) -> (v,)
+        largest = new_largest
+    return mixed / total
+
+
+def _read_once(answer, query, blocks):
+    """Let the blocks pass by once."""
+    return answer(query, iter(blocks))
+
+
+def _mean_of_blocks(query, blocks):
+    return np.mean(
+        [attention(query[None], keys, values)[0] for keys, values in blocks], axis=0
+    )
+
+
+def _sum_of_blocks(query, blocks):
+    return np.sum(
+        [attention(query[None], keys, values)[0] for keys, values in blocks], axis=0
+    )
+
+
+def _streaming(rescale_total=True, rescale_mixed=True, divide=np.sqrt):
+    def answer(query, blocks):
+        largest, total, mixed = -np.inf, 0.0, 0.0
+        for keys, values in blocks:
+            scores = keys @ query / divide(len(query))
+            new_largest = max(largest, scores.max())
+            rescale = np.exp(largest - new_largest)
+            exponentials = np.exp(scores - new_largest)
+            total = (rescale if rescale_total else 1) * total + exponentials.sum()
+            mixed = (rescale if rescale_mixed else 1) * mixed + exponentials @ values
+            largest = new_largest
+        return mixed / total
+
+    return answer
+
+
+def _unshifted_stream(query, blocks):
+    total, mixed = 0.0, 0.0
+    for keys, values in blocks:
+        exponentials = np.exp(keys @ query / np.sqrt(len(query)))
+        total = total + exponentials.sum()
+        mixed = mixed + exponentials @ values
+    return mixed / total
+
+
+def _last_block(query, blocks):
+    for keys, values in blocks:
+        mixed = attention(query[None], keys, values)[0]
+    return mixed
+
+
+def _all_at_once(query, blocks):
+    keys, values = zip(*blocks, strict=True)
+    return attention(query[None], np.concatenate(keys), np.concatenate(values))[0]
+
+
+def _with_log_sum_exp(query, blocks):
+    lse, mixed = -np.inf, 0.0
+    for keys, values in blocks:
+        scores = keys @ query / len(query) ** 0.5
+        block_lse = np.logaddexp.reduce(scores)
+        new_lse = np.logaddexp(lse, block_lse)
+        mixed = mixed * np.exp(lse - new_lse) + np.exp(scores - new_lse) @ values
+        lse = new_lse
+    return mixed
+
+
+streaming_attention_exercise = Exercise(
+    id="01.6",
+    solution=streaming_attention,
+    probe=_read_once,
+    cases=(
+        (
+            np.array([1.0]),
+            [
+                (np.array([[0.0], [1.0]]), np.array([[10.0], [20.0]])),
+                (np.array([[2.0]]), np.array([[30.0]])),
+            ],
+        ),
+        (
+            np.array([1.0, 2.0, 0.0, -1.0]),
+            [
+                (np.eye(4)[:2], np.array([[1.0, 0.0], [0.0, 1.0]])),
+                (-np.eye(4)[1:], np.arange(6.0).reshape(3, 2)),
+                (np.ones((1, 4)), np.array([[5.0, 5.0]])),
+            ],
+        ),
+        (
+            np.array([1000.0]),
+            [
+                (np.array([[1.0]]), np.array([[1.0]])),
+                (np.array([[1.001], [0.5]]), np.array([[2.0], [3.0]])),
+                (np.array([[-3.0]]), np.array([[4.0]])),
+            ],
+        ),
+    ),
+    mistakes=(
+        Mistake(
+            _mean_of_blocks,
+            "You average the answers of the blocks as if each held the same weight. "
+            "A block with large scores must count for more.",
+        ),
+        Mistake(
+            _sum_of_blocks,
+            "You add the answers of the blocks, each divided by its own sum already. "
+            "Divide once, at the end, by the sum over all blocks.",
+        ),
+        Mistake(
+            _streaming(rescale_total=False, rescale_mixed=False),
+            "When a larger score turns up, the earlier sums were taken against the "
+            "old maximum. Rescale both to the new one before you add.",
+        ),
+        Mistake(
+            _streaming(rescale_mixed=False),
+            "You rescale the running sum of exponentials but not the running mix of "
+            "values. Both were taken against the old maximum.",
+        ),
+        Mistake(
+            _streaming(rescale_total=False),
+            "You rescale the running mix of values but not the running sum of "
+            "exponentials. Both were taken against the old maximum.",
+        ),
+        Mistake(
+            _streaming(divide=lambda d: 1.0),
+            "The scores are not divided by $\\sqrt d$.",
+        ),
+        Mistake(
+            _unshifted_stream,
+            "Right for small scores; for large ones `exp` overflows. Keep a running "
+            "maximum and take exponentials against it.",
+        ),
+        Mistake(
+            _last_block,
+            "Only the last block is in your answer. Carry sums from one block to the "
+            "next.",
+        ),
+    ),
+    hints=(
+        "Softmax needs two sums, $\\sum_j e^{s_j}$ and $\\sum_j e^{s_j} v_j$. Both can "
+        "be collected block by block and divided at the end.",
+        "For stability, keep the largest score so far, $m$, and collect "
+        "$\\sum_j e^{s_j - m}$. What must happen to the sum when $m$ grows to $m'$?",
+        "$e^{s - m'} = e^{s - m}\\,e^{m - m'}$: multiply both old sums by "
+        "$e^{m - m'}$, then add the new block. Start with $m = -\\infty$ and sums 0.",
+    ),
+    because="Memory is now one block, whatever the number of keys. This *online "
+    "softmax* (Milakov and Gimelshein 2018) is how FlashAttention avoids storing the "
+    "$N \\times N$ matrix.",
+    alternatives=(_with_log_sum_exp, _all_at_once),
+)
+
+
+EXERCISES = (
+    divisor,
+    log_softmax_exercise,
+    softmax_backward_exercise,
+    masked_weights_exercise,
+    fixed_attention_exercise,
+    streaming_attention_exercise,
+)

@@ -1,0 +1,815 @@
+"""Exercises of notebook 02: norms, heads, masks, cross-attention and blocks."""
+
+import torch
+from torch import nn
+
+from course_utils.exercises.engine import Exercise, Mistake, NotAnAnswer
+from course_utils.vit.torch import MLP, EncoderBlock, MultiHeadAttention
+
+
+def _numbers(*shape):
+    """Fixed numbers that look like activations."""
+    generator = torch.Generator().manual_seed(sum(shape))
+    return torch.randn(*shape, generator=generator).round(decimals=1)
+
+
+# --- 02.1 -------------------------------------------------------------------------
+
+
+def layer_norm(x, gain, bias, eps=1e-5):
+    mean = x.mean(dim=-1, keepdim=True)
+    variance = x.var(dim=-1, keepdim=True, correction=0)
+    return (x - mean) / (variance + eps).sqrt() * gain + bias
+
+
+def _norm_over_batch(x, gain, bias, eps=1e-5):
+    mean, variance = x.mean(dim=0), x.var(dim=0, correction=0)
+    return (x - mean) / (variance + eps).sqrt() * gain + bias
+
+
+def _norm_over_all(x, gain, bias, eps=1e-5):
+    mean, variance = x.mean(), x.var(correction=0)
+    return (x - mean) / (variance + eps).sqrt() * gain + bias
+
+
+def _norm_unbiased(x, gain, bias, eps=1e-5):
+    mean, variance = x.mean(-1, keepdim=True), x.var(-1, keepdim=True)
+    return (x - mean) / (variance + eps).sqrt() * gain + bias
+
+
+def _norm_without_root(x, gain, bias, eps=1e-5):
+    mean, variance = x.mean(-1, keepdim=True), x.var(-1, keepdim=True, correction=0)
+    return (x - mean) / (variance + eps) * gain + bias
+
+
+def _norm_eps_outside(x, gain, bias, eps=1e-5):
+    mean, variance = x.mean(-1, keepdim=True), x.var(-1, keepdim=True, correction=0)
+    return (x - mean) / (variance.sqrt() + eps) * gain + bias
+
+
+def _norm_without_gain(x, gain, bias, eps=1e-5):
+    mean, variance = x.mean(-1, keepdim=True), x.var(-1, keepdim=True, correction=0)
+    return (x - mean) / (variance + eps).sqrt()
+
+
+def _norm_root_mean_square(x, gain, bias, eps=1e-5):
+    return x / (x.square().mean(-1, keepdim=True) + eps).sqrt() * gain + bias
+
+
+def _norm_in_numpy(x, gain, bias, eps=1e-5):
+    x, gain, bias = (a.numpy() for a in (x, gain, bias))
+    centered = x - x.mean(-1, keepdims=True)
+    return centered / (x.var(-1, keepdims=True) + eps) ** 0.5 * gain + bias
+
+
+LAYER_NORM = Exercise(
+    id="02.1",
+    solution=layer_norm,
+    cases=(
+        (
+            torch.tensor([[1.0, 2.0, 6.0], [0.0, 4.0, 8.0]]),
+            torch.tensor([1.0, 2.0, 1.0]),
+            torch.tensor([0.0, 0.0, 1.0]),
+        ),
+        (torch.tensor([[0.0, 0.001]]), torch.ones(2), torch.zeros(2), 1e-5),
+        (_numbers(2, 3, 4), torch.ones(4), torch.zeros(4), 1e-3),
+    ),
+    mistakes=(
+        Mistake(
+            _norm_over_batch,
+            "You take the mean over the first axis, so tokens are mixed: that is the "
+            "idea of batch norm. Layer norm takes mean and variance of each token's "
+            "own numbers, along the last axis.",
+        ),
+        Mistake(
+            _norm_over_all,
+            "You take one mean and one variance of all numbers together. Each token "
+            "needs its own.",
+        ),
+        Mistake(
+            _norm_unbiased,
+            "Your variance is divided by D - 1, which is what `var` does by default in "
+            "torch. Layer norm divides by D.",
+        ),
+        Mistake(
+            _norm_without_root,
+            "You divide by the variance. The standard deviation is its square root.",
+        ),
+        Mistake(
+            _norm_eps_outside,
+            "You add `eps` to the standard deviation. Layer norm adds it to the "
+            "variance, under the root: for tokens with little spread that matters.",
+        ),
+        Mistake(
+            _norm_without_gain,
+            "The normalizing is right, but `gain` and `bias` are not used.",
+        ),
+        Mistake(
+            _norm_root_mean_square,
+            "You do not subtract the mean. Without it, this is RMSNorm, a later "
+            "relative of layer norm.",
+        ),
+    ),
+    hints=(
+        "Which numbers share a mean: those of one token, or those of one column?",
+        "`keepdim=True` keeps an axis of length 1, so that `x - mean` broadcasts.",
+        "Four steps: mean, variance with division by D, `(x - mean)` over the root of "
+        "`variance + eps`, then `* gain + bias`.",
+    ),
+    because="Each token is normalized alone, so the batch it comes in does not matter.",
+    alternatives=(
+        _norm_in_numpy,
+        lambda x, gain, bias, eps=1e-5: nn.functional.layer_norm(
+            x, gain.shape, gain, bias, eps
+        ),
+    ),
+)
+
+
+# --- 02.2 -------------------------------------------------------------------------
+
+
+def split_heads(x, heads):
+    B, T, D = x.shape
+    x = x.reshape(B, T, heads, D // heads)  # (B, T, D) -> (B, T, h, d)
+    return x.transpose(1, 2)  # (B, T, h, d) -> (B, h, T, d)
+
+
+def _split_by_view(x, heads):
+    B, T, D = x.shape
+    return x.reshape(B, heads, T, D // heads)
+
+
+def _split_not_transposed(x, heads):
+    B, T, D = x.shape
+    return x.reshape(B, T, heads, D // heads)
+
+
+def _split_interleaved(x, heads):
+    B, T, D = x.shape
+    return x.reshape(B, T, D // heads, heads).permute(0, 3, 1, 2)
+
+
+def _split_wrong_axes(x, heads):
+    B, T, D = x.shape
+    return x.reshape(B, T, heads, D // heads).permute(0, 2, 3, 1)
+
+
+SPLIT_HEADS = Exercise(
+    id="02.2",
+    solution=split_heads,
+    cases=(
+        (torch.arange(12.0).reshape(1, 3, 4), 2),
+        (torch.arange(4.0).reshape(1, 1, 4), 4),
+        (torch.arange(48.0).reshape(2, 4, 6), 3),
+    ),
+    mistakes=(
+        Mistake(
+            _split_by_view,
+            "This is the bug itself: `reshape` alone cuts the numbers in the order "
+            "in which they lie in memory, and that order is token by token. Cut the "
+            "last axis only, then swap two axes.",
+        ),
+        Mistake(
+            _split_not_transposed,
+            "The cut is right, but heads still come after tokens: the shape is "
+            "(B, T, h, d), and attention would be computed between heads.",
+        ),
+        Mistake(
+            _split_interleaved,
+            "Head 0 should get the first d numbers of each token. Yours gets every "
+            "h-th number, which works in training but does not fit copied weights.",
+        ),
+        Mistake(
+            _split_wrong_axes,
+            "The heads are right, but inside each head the two axes are swapped: "
+            "(B, h, d, T) instead of (B, h, T, d).",
+        ),
+    ),
+    hints=(
+        "Token 0 is the first row. In the buggy output, which rows of head 0 come "
+        "from token 0?",
+        "Cut only the last axis, `D` into `h` and `d`. Which shape is that?",
+        "From `(B, T, h, d)` to `(B, h, T, d)` two axes change places.",
+    ),
+    because="`reshape` may only cut or join neighboring axes; to reorder, transpose.",
+    alternatives=(
+        lambda x, heads: torch.stack(x.chunk(heads, dim=-1), dim=1),
+        lambda x, heads: x.unflatten(-1, (heads, -1)).permute(0, 2, 1, 3),
+        lambda x, heads: x.numpy().reshape(*x.shape[:2], heads, -1).swapaxes(1, 2),
+    ),
+)
+
+
+# --- 02.3 -------------------------------------------------------------------------
+
+
+def decoder_mask(lengths, T):
+    places = torch.arange(T)
+    real = places < lengths[:, None]  # (B, T): which keys are no padding
+    causal = places <= places[:, None]  # (T, T): row t allows keys up to t
+    return real[:, None, :] & causal  # (B, 1, T) & (T, T) -> (B, T, T)
+
+
+def _mask_causal_only(lengths, T):
+    return torch.ones(len(lengths), T, T, dtype=torch.bool).tril()
+
+
+def _mask_padding_only(lengths, T):
+    real = torch.arange(T) < lengths[:, None]
+    return real[:, None, :].expand(-1, T, -1)
+
+
+def _mask_inverted(lengths, T):
+    return ~decoder_mask(lengths, T)
+
+
+def _mask_not_itself(lengths, T):
+    return decoder_mask(lengths, T).tril(-1)
+
+
+def _mask_transposed(lengths, T):
+    real = torch.arange(T) < lengths[:, None]
+    return real[:, None, :] & torch.ones(T, T, dtype=torch.bool).triu()
+
+
+def _mask_on_queries(lengths, T):
+    real = torch.arange(T) < lengths[:, None]
+    return real[:, :, None] & torch.ones(T, T, dtype=torch.bool).tril()
+
+
+def _mask_off_by_one(lengths, T):
+    real = torch.arange(T) <= lengths[:, None]
+    return real[:, None, :] & torch.ones(T, T, dtype=torch.bool).tril()
+
+
+def _mask_with_or(lengths, T):
+    real = torch.arange(T) < lengths[:, None]
+    return real[:, None, :] | torch.ones(T, T, dtype=torch.bool).tril()
+
+
+def _mask_by_loops(lengths, T):
+    return [
+        [[s <= t and s < length for s in range(T)] for t in range(T)]
+        for length in lengths.tolist()
+    ]
+
+
+DECODER_MASK = Exercise(
+    id="02.3",
+    solution=decoder_mask,
+    cases=(
+        (torch.tensor([2, 3]), 3),
+        (torch.tensor([1]), 3),
+        (torch.tensor([4, 2, 3]), 4),
+    ),
+    mistakes=(
+        Mistake(
+            _mask_causal_only,
+            "Nobody looks ahead, but words shorter than T still look at their padding.",
+        ),
+        Mistake(
+            _mask_padding_only,
+            "Padding is hidden, but a query can look at keys after its own place.",
+        ),
+        Mistake(
+            _mask_inverted,
+            "Every value is the opposite of what is wanted: in this course True means "
+            "*may look*. (In `nn.MultiheadAttention` it means *hidden*.)",
+        ),
+        Mistake(
+            _mask_not_itself,
+            "A token may look at itself: its place counts as *not ahead*. As it is, "
+            "row 0 has no key at all, and its softmax is nan.",
+        ),
+        Mistake(
+            _mask_transposed,
+            "Your queries look ahead and not back. Rows are queries, columns keys.",
+        ),
+        Mistake(
+            _mask_on_queries,
+            "You hide the *rows* of padding, which are queries. Nobody may look *at* "
+            "padding, so its columns must go; and a row without any True gives nan.",
+        ),
+        Mistake(
+            _mask_off_by_one,
+            "One place of padding is still visible: places count from 0, so a word of "
+            "length 2 has places 0 and 1.",
+        ),
+        Mistake(
+            _mask_with_or,
+            "You allow a key if it is *either* not ahead *or* no padding. Both must "
+            "hold.",
+        ),
+    ),
+    hints=(
+        "Two masks, one for each rule. What is the shape of each?",
+        "`torch.arange(T) < lengths[:, None]` tells which places are real, `(B, T)`. "
+        "Do they belong to queries or to keys?",
+        "Give the padding mask a query axis, `[:, None, :]`, and join it by `&` with a "
+        "lower triangle.",
+    ),
+    because="Masks combine by `&`, and each query keeps at least the first key.",
+    alternatives=(
+        _mask_by_loops,
+        lambda lengths, T: (
+            (torch.arange(T) < lengths[:, None])[:, None, :]
+            * torch.ones(T, T, dtype=torch.int).tril()
+        ),
+    ),
+)
+
+
+# --- 02.4 -------------------------------------------------------------------------
+
+
+def cross_attention(x, memory, wq, wk, wv):
+    q, k, v = x @ wq, memory @ wk, memory @ wv  # (T, d), (S, d), (S, d)
+    scores = q @ k.T / q.shape[-1] ** 0.5  # (T, d) @ (d, S) -> (T, S)
+    return scores.softmax(dim=-1) @ v  # (T, S) @ (S, d) -> (T, d)
+
+
+def _cross_swapped(x, memory, wq, wk, wv):
+    return cross_attention(memory, x, wq, wk, wv)
+
+
+def _cross_self(x, memory, wq, wk, wv):
+    return cross_attention(x, x, wq, wk, wv)
+
+
+def _cross_unscaled(x, memory, wq, wk, wv):
+    q, k, v = x @ wq, memory @ wk, memory @ wv
+    return (q @ k.T).softmax(-1) @ v
+
+
+def _cross_scaled_by_d(x, memory, wq, wk, wv):
+    q, k, v = x @ wq, memory @ wk, memory @ wv
+    return (q @ k.T / q.shape[-1]).softmax(-1) @ v
+
+
+def _cross_scaled_by_width(x, memory, wq, wk, wv):
+    q, k, v = x @ wq, memory @ wk, memory @ wv
+    return (q @ k.T / x.shape[-1] ** 0.5).softmax(-1) @ v
+
+
+def _cross_over_queries(x, memory, wq, wk, wv):
+    q, k, v = x @ wq, memory @ wk, memory @ wv
+    return (q @ k.T / q.shape[-1] ** 0.5).softmax(dim=0) @ v
+
+
+def _cross_keys_as_values(x, memory, wq, wk, wv):
+    return cross_attention(x, memory, wq, wk, wk)
+
+
+def _cross_by_torch(x, memory, wq, wk, wv):
+    parts = (part[None] for part in (x @ wq, memory @ wk, memory @ wv))
+    return nn.functional.scaled_dot_product_attention(*parts)[0]
+
+
+def _cross_by_loop(x, memory, wq, wk, wv):
+    k, v = memory @ wk, memory @ wv
+    found = []
+    for token in x:
+        weights = torch.exp(k @ (token @ wq) / k.shape[-1] ** 0.5)
+        found.append((weights / weights.sum()) @ v)
+    return torch.stack(found)
+
+
+CROSS_ATTENTION = Exercise(
+    id="02.4",
+    solution=cross_attention,
+    cases=(
+        (
+            torch.tensor([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0]]),
+            torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]),
+            torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]),
+            torch.tensor([[2.0, 0.0], [0.0, 2.0], [1.0, 1.0]]),
+            torch.tensor([[10.0, 0.0], [20.0, 0.0], [30.0, 1.0]]),
+        ),
+        (
+            _numbers(4, 3),
+            _numbers(6, 3),
+            _numbers(3, 2),
+            _numbers(2, 3).T,
+            _numbers(3, 2) + 1,
+        ),
+    ),
+    mistakes=(
+        Mistake(
+            _cross_swapped,
+            "Queries come from the memory here. The one who asks is `x`: its tokens "
+            "give the queries, the memory gives keys and values.",
+        ),
+        Mistake(
+            _cross_self,
+            "`memory` is never used: this is self-attention of `x`.",
+        ),
+        Mistake(
+            _cross_unscaled,
+            "The scores are not divided by the root of `d`, so the softmax is too "
+            "sharp.",
+        ),
+        Mistake(
+            _cross_scaled_by_d,
+            "You divide the scores by `d`. It is the root of `d`.",
+        ),
+        Mistake(
+            _cross_scaled_by_width,
+            "You divide by the root of `D`, the width of the tokens. What counts is "
+            "`d`, the width of queries and keys.",
+        ),
+        Mistake(
+            _cross_over_queries,
+            "Your softmax runs over the queries. Each *query* spreads weight 1 over "
+            "the keys: the last axis.",
+        ),
+        Mistake(
+            _cross_keys_as_values,
+            "You return means of the keys. Weights come from keys, contents from "
+            "values: use `wv`.",
+        ),
+    ),
+    hints=(
+        "Which of the two sequences asks, and which answers?",
+        "The scores have shape `(T, S)`: a row for each token of `x`, a column for "
+        "each token of the memory.",
+        "Queries are `x @ wq`; keys and values are `memory @ wk` and `memory @ wv`. "
+        "Then it is the formula of notebook 01.",
+    ),
+    because="Each row of weights says where in the memory one token of `x` has looked.",
+    alternatives=(_cross_by_torch, _cross_by_loop),
+)
+
+
+# --- 02.5 -------------------------------------------------------------------------
+
+
+class ParallelBlock(nn.Module):
+    def __init__(self, dim, heads, mlp_dim):
+        super().__init__()
+        self.norm_1 = nn.LayerNorm(dim)
+        self.attention = MultiHeadAttention(dim, heads)
+        self.mlp = MLP(dim, mlp_dim)
+
+    def forward(self, x):
+        y = self.norm_1(x)
+        attended, weights = self.attention(y)
+        return x + attended + self.mlp(y), weights
+
+
+class _OneAfterTheOther(ParallelBlock):
+    def forward(self, x):
+        attended, weights = self.attention(self.norm_1(x))
+        x = x + attended
+        return x + self.mlp(self.norm_1(x)), weights
+
+
+class _NoResidual(ParallelBlock):
+    def forward(self, x):
+        y = self.norm_1(x)
+        attended, weights = self.attention(y)
+        return attended + self.mlp(y), weights
+
+
+class _ResidualTwice(ParallelBlock):
+    def forward(self, x):
+        y = self.norm_1(x)
+        attended, weights = self.attention(y)
+        return (x + attended) + (x + self.mlp(y)), weights
+
+
+class _ResidualOfNormed(ParallelBlock):
+    def forward(self, x):
+        x = self.norm_1(x)
+        attended, weights = self.attention(x)
+        return x + attended + self.mlp(x), weights
+
+
+class _MLPWithoutNorm(ParallelBlock):
+    def forward(self, x):
+        attended, weights = self.attention(self.norm_1(x))
+        return x + attended + self.mlp(x), weights
+
+
+class _MLPOfAttended(ParallelBlock):
+    def forward(self, x):
+        attended, weights = self.attention(self.norm_1(x))
+        return x + attended + self.mlp(attended), weights
+
+
+class _NormAtTheEnd(ParallelBlock):
+    def forward(self, x):
+        attended, weights = self.attention(x)
+        return self.norm_1(x + attended + self.mlp(x)), weights
+
+
+class _TwoNorms(ParallelBlock):
+    def __init__(self, dim, heads, mlp_dim):
+        super().__init__(dim, heads, mlp_dim)
+        self.norm_2 = nn.LayerNorm(dim)
+
+    def forward(self, x):
+        attended, weights = self.attention(self.norm_1(x))
+        return x + attended + self.mlp(self.norm_2(x)), weights
+
+
+class _InPlaceStyle(ParallelBlock):
+    def forward(self, x):
+        normed = self.norm_1(x)
+        result, weights = self.attention(normed)
+        result += self.mlp(normed)
+        result += x
+        return result, weights
+
+
+class _OnTopOfEncoderBlock(EncoderBlock):
+    """Leaves norm_2 unused, and returns the tokens alone."""
+
+    def forward(self, x):
+        y = self.norm_1(x)
+        return sum((x, self.mlp(y), self.attention(y)[0]))
+
+
+def _run_block(answer, x, heads, mlp_dim):
+    """Build the block, give it the reference's weights, run it."""
+    if not (isinstance(answer, type) and issubclass(answer, nn.Module)):
+        raise NotAnAnswer("The check wants the class `ParallelBlock`, an `nn.Module`.")
+    reference = ParallelBlock(x.shape[-1], heads, mlp_dim)
+    for parameter in reference.parameters():
+        nn.init.normal_(parameter)  # norms too, or some mistakes would not show
+    block = answer(x.shape[-1], heads, mlp_dim)
+    with torch.no_grad():
+        first = block(x)
+        if first is ... or first is None:
+            return first
+        missing = block.load_state_dict(reference.state_dict(), strict=False)
+        if missing.unexpected_keys:
+            name = missing.unexpected_keys[0].rsplit(".", 1)[0]
+            raise NotAnAnswer(
+                f"The check copies weights into your block, but finds no `{name}` in "
+                "it. Keep the names of the stub: `norm_1`, `attention`, `mlp`."
+            )
+        result = block.eval()(x)
+    return result[0] if isinstance(result, tuple) else result
+
+
+PARALLEL_BLOCK = Exercise(
+    id="02.5",
+    solution=ParallelBlock,
+    cases=(
+        (torch.tensor([[[1.0, 2.0], [3.0, 1.0]]]), 1, 2),
+        (_numbers(2, 3, 4), 2, 8),
+    ),
+    probe=_run_block,
+    tolerance=1e-4,
+    mistakes=(
+        Mistake(
+            _OneAfterTheOther,
+            "Your MLP reads the stream *after* attention has written to it: that is "
+            "the usual block. In the parallel one both read the same tokens.",
+        ),
+        Mistake(
+            _NoResidual,
+            "The residual is missing: the block returns what the branches say and "
+            "forgets the tokens that came in.",
+        ),
+        Mistake(
+            _ResidualTwice,
+            "The incoming tokens are added twice. One stream, one `x`.",
+        ),
+        Mistake(
+            _ResidualOfNormed,
+            "You add the branches to the *normalized* tokens. The stream itself goes "
+            "around the norm: keep `x` and give the normed tokens another name.",
+        ),
+        Mistake(
+            _MLPWithoutNorm,
+            "Attention reads normalized tokens, but your MLP reads the raw ones.",
+        ),
+        Mistake(
+            _MLPOfAttended,
+            "Your MLP reads the output of attention. Side by side means that both "
+            "read the normalized tokens.",
+        ),
+        Mistake(
+            _NormAtTheEnd,
+            "You normalize the sum: that is post-norm. Here the norm stands at the "
+            "entrance of the branches.",
+        ),
+        Mistake(
+            _TwoNorms,
+            "Your MLP has a norm of its own. In this block both branches share one.",
+        ),
+    ),
+    hints=(
+        "Draw it: one stream, one norm, two branches that leave from the same place.",
+        "Compute the normalized tokens once and keep them under their own name.",
+        "`self.attention(...)` returns two things, tokens and weights. The sum has "
+        "three parts: `x`, the attended tokens, the MLP's output.",
+    ),
+    because="With both inputs known at once, their products can run as one.",
+    alternatives=(_InPlaceStyle, _OnTopOfEncoderBlock),
+)
+
+
+# --- 02.6 -------------------------------------------------------------------------
+
+
+def block_parameters(dim, mlp_dim):
+    norms = 2 * 2 * dim  # gain and bias, twice
+    attention = 4 * (dim * dim + dim)  # queries, keys, values, output
+    mlp = (dim * mlp_dim + mlp_dim) + (mlp_dim * dim + dim)
+    return norms + attention + mlp
+
+
+def _count_without_biases(dim, mlp_dim):
+    return 4 * dim + 4 * dim * dim + 2 * dim * mlp_dim
+
+
+def _count_without_norms(dim, mlp_dim):
+    return block_parameters(dim, mlp_dim) - 4 * dim
+
+
+def _count_without_output(dim, mlp_dim):
+    return block_parameters(dim, mlp_dim) - dim * dim - dim
+
+
+def _count_one_linear(dim, mlp_dim):
+    return block_parameters(dim, mlp_dim) - mlp_dim * dim - dim
+
+
+def _count_weights_only(dim, mlp_dim):
+    return 4 * dim * dim + 2 * dim * mlp_dim
+
+
+def _count_by_building(dim, mlp_dim):
+    return sum(p.numel() for p in EncoderBlock(dim, 1, mlp_dim).parameters())
+
+
+BLOCK_PARAMETERS = Exercise(
+    id="02.6",
+    solution=block_parameters,
+    cases=((2, 3), (8, 32), (64, 128)),
+    tolerance=0.0,
+    mistakes=(
+        Mistake(
+            _count_without_biases,
+            "The linear layers have biases too: one number for each output.",
+        ),
+        Mistake(
+            _count_without_norms,
+            "The two layer norms are missing. Each learns a gain and a bias.",
+        ),
+        Mistake(
+            _count_without_output,
+            "Attention has four linear layers, not three: `out` combines the heads.",
+        ),
+        Mistake(
+            _count_one_linear,
+            "The MLP has two linear layers: `expand` and `shrink`.",
+        ),
+        Mistake(
+            _count_weights_only,
+            "You count the matrices only. Biases and the two norms learn as well.",
+        ),
+    ),
+    hints=(
+        "List what has weights: two norms, attention, MLP. Dropout has none.",
+        "A linear layer from a to b numbers has a * b weights and b biases.",
+        "Attention: `qkv` from dim to 3 * dim and `out` from dim to dim. MLP: dim to "
+        "mlp_dim and back. Norms: 2 * dim each.",
+    ),
+    because="The number of heads is not in the formula: it only cuts the same matrices.",
+    alternatives=(
+        _count_by_building,
+        lambda dim, mlp_dim: 4 * dim * dim + 2 * dim * mlp_dim + 9 * dim + mlp_dim,
+    ),
+)
+
+
+# --- 02.7 -------------------------------------------------------------------------
+
+START, END = 26, 27
+
+
+def training_pairs(words):
+    start = torch.full((len(words), 1), START)
+    end = torch.full((len(words), 1), END)
+    inputs = torch.cat([start, words], dim=1)
+    targets = torch.cat([words, end], dim=1)
+    return inputs, targets
+
+
+def _pairs_unshifted(words):
+    end = torch.full((len(words), 1), END)
+    targets = torch.cat([words, end], dim=1)
+    return targets, targets
+
+
+def _pairs_swapped(words):
+    inputs, targets = training_pairs(words)
+    return targets, inputs
+
+
+def _pairs_both_start(words):
+    inputs, _ = training_pairs(words)
+    return inputs, inputs
+
+
+def _pairs_without_marks(words):
+    return words[:, :-1], words[:, 1:]
+
+
+def _pairs_without_end(words):
+    inputs, _ = training_pairs(words)
+    return inputs[:, :-1], words
+
+
+def _pairs_too_long(words):
+    inputs, targets = training_pairs(words)
+    end = torch.full((len(words), 1), END)
+    return torch.cat([inputs, end], dim=1), torch.cat([targets, end], dim=1)
+
+
+def _pairs_rolled(words):
+    _, targets = training_pairs(words)
+    return targets.roll(1, dims=1), targets
+
+
+def _pairs_by_roll(words):
+    _, targets = training_pairs(words)
+    inputs = targets.roll(1, dims=1)
+    inputs[:, 0] = START
+    return inputs, targets
+
+
+def _pairs_by_lists(words):
+    rows = words.tolist()
+    return [[START, *row] for row in rows], [[*row, END] for row in rows]
+
+
+TRAINING_PAIRS = Exercise(
+    id="02.7",
+    solution=training_pairs,
+    cases=(
+        (torch.tensor([[3, 14, 6]]),),
+        (torch.tensor([[0, 1], [2, 3], [25, 24]]),),
+    ),
+    mistakes=(
+        Mistake(
+            _pairs_unshifted,
+            "This is the bug itself: at each place the decoder is given the very "
+            "letter it should name, since the mask allows a place to look at itself. "
+            "Copying it is all it learns.",
+        ),
+        Mistake(
+            _pairs_swapped,
+            "Inputs and targets are exchanged: like this the model learns to name the "
+            "letter *before* the one it sees.",
+        ),
+        Mistake(
+            _pairs_both_start,
+            "The inputs are right, but the targets are the same: each place should "
+            "name the letter that comes *after* it.",
+        ),
+        Mistake(
+            _pairs_without_marks,
+            "Shifted the right way, but without marks: nobody learns to write the "
+            "first letter or to stop.",
+        ),
+        Mistake(
+            _pairs_without_end,
+            "Shifted the right way, but the end mark is never a target, so greedy "
+            "decoding would not know when to stop.",
+        ),
+        Mistake(
+            _pairs_too_long,
+            "One place too many: the decoder need not go on after the end mark.",
+        ),
+        Mistake(
+            _pairs_rolled,
+            "Shifted, but the first input is the end mark. Greedy decoding begins "
+            "with the start mark, so training must too.",
+        ),
+    ),
+    hints=(
+        "Write inputs and targets of one word in two rows. What stands above the "
+        "letter that must be guessed?",
+        "At place t the decoder sees inputs 0 to t and must name target t, so input t "
+        "must be the letter *before* target t.",
+        "Inputs: start mark, then the word. Targets: the word, then the end mark.",
+    ),
+    because="Now the letter to be named is never among those that the mask lets through.",
+    alternatives=(_pairs_by_roll, _pairs_by_lists),
+)
+
+
+EXERCISES = (
+    LAYER_NORM,
+    SPLIT_HEADS,
+    DECODER_MASK,
+    CROSS_ATTENTION,
+    PARALLEL_BLOCK,
+    BLOCK_PARAMETERS,
+    TRAINING_PAIRS,
+)

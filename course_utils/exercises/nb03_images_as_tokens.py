@@ -1,0 +1,673 @@
+"""Exercises of notebook 03: patches, projection, class token and positions."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from course_utils.exercises.engine import Exercise, Mistake
+
+
+def _random(*shape):
+    """Return a tensor with fixed, different numbers."""
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
+
+
+def _numbered(*shape):
+    return np.arange(np.prod(shape), dtype=float).reshape(shape)
+
+
+# --- 03.1 -------------------------------------------------------------------------
+
+
+def count_tokens(height, width, patch_size, heads):
+    patches = (height // patch_size) * (width // patch_size)
+    tokens = patches + 1  # the class token
+    return tokens, heads * tokens**2
+
+
+def _no_class_token(height, width, patch_size, heads):
+    patches = (height // patch_size) * (width // patch_size)
+    return patches, heads * patches**2
+
+
+def _one_head(height, width, patch_size, heads):
+    tokens = height * width // patch_size**2 + 1
+    return tokens, tokens**2
+
+
+def _square_only(height, width, patch_size, heads):
+    tokens = (height // patch_size) ** 2 + 1
+    return tokens, heads * tokens**2
+
+
+def _divided_once(height, width, patch_size, heads):
+    tokens = height * width // patch_size + 1
+    return tokens, heads * tokens**2
+
+
+def _linear(height, width, patch_size, heads):
+    tokens = height * width // patch_size**2 + 1
+    return tokens, heads * tokens
+
+
+# --- 03.2 -------------------------------------------------------------------------
+
+
+def fixed_patchify(images, patch_size):
+    B, H, W, C = images.shape
+    P = patch_size
+    grid = images.reshape(B, H // P, P, W // P, P, C)
+    grid = grid.swapaxes(2, 3)  # -> (B, H/P, W/P, P, P, C)
+    return grid.reshape(B, -1, P * P * C)
+
+
+def _split(images, P):
+    B, H, W, C = images.shape
+    return np.reshape(images, (B, H // P, P, W // P, P, C))
+
+
+def _merge(grid, axes):
+    grid = np.transpose(grid, axes)
+    return grid.reshape(len(grid), grid.shape[1] * grid.shape[2], -1)
+
+
+def _reshaped_only(images, patch_size):
+    B, H, W, C = images.shape
+    P = patch_size
+    return np.reshape(images, (B, (H // P) * (W // P), P * P * C))
+
+
+def _column_by_column(images, patch_size):
+    return _merge(_split(images, patch_size), (0, 3, 1, 2, 4, 5))
+
+
+def _pixels_transposed(images, patch_size):
+    return _merge(_split(images, patch_size), (0, 1, 3, 4, 2, 5))
+
+
+def _channels_apart(images, patch_size):
+    return _merge(_split(images, patch_size), (0, 1, 3, 5, 2, 4))
+
+
+def _not_flattened(images, patch_size):
+    patches = fixed_patchify(images, patch_size)
+    shape = (patch_size, patch_size, images.shape[-1])
+    return patches.reshape(*patches.shape[:2], *shape)
+
+
+def _images_in_one_row(images, patch_size):
+    patches = fixed_patchify(images, patch_size)
+    return patches.reshape(-1, patches.shape[-1])
+
+
+def _cut_in_loops(images, patch_size):
+    P = patch_size
+    return [
+        [
+            image[top : top + P, left : left + P].ravel()
+            for top in range(0, image.shape[0], P)
+            for left in range(0, image.shape[1], P)
+        ]
+        for image in np.asarray(images)
+    ]
+
+
+def _by_unfold(images, patch_size):
+    C, P = images.shape[-1], patch_size
+    columns = F.unfold(images.permute(0, 3, 1, 2).float(), P, stride=P)
+    patches = columns.unflatten(1, (C, P * P))  # (B, C, P*P, N)
+    return patches.permute(0, 3, 2, 1).flatten(2)
+
+
+# --- 03.3 -------------------------------------------------------------------------
+
+
+def patchify_channels_first(images, patch_size):
+    B, C, H, W = images.shape
+    P = patch_size
+    grid = images.reshape(B, C, H // P, P, W // P, P)
+    grid = np.einsum("bcrpsq->brscpq", grid)  # -> (B, H/P, W/P, C, P, P)
+    return grid.reshape(B, -1, C * P * P)
+
+
+def _channels_last(images, patch_size):
+    return fixed_patchify(np.transpose(images, (0, 2, 3, 1)), patch_size)
+
+
+def _channels_first_reshaped_only(images, patch_size):
+    B, C, H, W = images.shape
+    P = patch_size
+    return np.reshape(images, (B, (H // P) * (W // P), C * P * P))
+
+
+def _channels_as_patches(images, patch_size):
+    B, C, H, W = images.shape
+    P = patch_size
+    grid = np.reshape(images, (B, C, H // P, P, W // P, P))
+    grid = np.transpose(grid, (0, 1, 2, 4, 3, 5))  # -> (B, C, H/P, W/P, P, P)
+    return grid.reshape(B, -1, C * P * P)
+
+
+def _unfolded_only(images, patch_size):
+    return F.unfold(torch.as_tensor(images), patch_size, stride=patch_size)
+
+
+def _channels_first_columns(images, patch_size):
+    B, C, H, W = images.shape
+    P = patch_size
+    grid = np.reshape(images, (B, C, H // P, P, W // P, P))
+    grid = np.transpose(grid, (0, 4, 2, 1, 3, 5))  # -> (B, W/P, H/P, C, P, P)
+    return grid.reshape(B, -1, C * P * P)
+
+
+def _view_and_permute(images, patch_size):
+    B, C, H, W = images.shape
+    P = patch_size
+    grid = images.view(B, C, H // P, P, W // P, P)
+    return grid.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)
+
+
+# --- 03.4 -------------------------------------------------------------------------
+
+
+def add_positions(patches, class_token, positions):
+    class_tokens = class_token.expand(len(patches), -1, -1)  # (B, 1, D)
+    tokens = torch.cat([class_tokens, patches], dim=1)  # (B, N+1, D)
+    return tokens + positions
+
+
+def _positions_too_early(patches, class_token, positions):
+    placed = patches + positions[:, :-1]
+    return torch.cat([class_token.expand(len(patches), -1, -1), placed], dim=1)
+
+
+def _class_token_without_place(patches, class_token, positions):
+    placed = patches + positions[:, 1:]
+    return torch.cat([class_token.expand(len(patches), -1, -1), placed], dim=1)
+
+
+def _class_token_last(patches, class_token, positions):
+    class_tokens = class_token.expand(len(patches), -1, -1)
+    return torch.cat([patches, class_tokens], dim=1) + positions
+
+
+def _class_token_added(patches, class_token, positions):
+    return patches + class_token + positions[:, 1:]
+
+
+def _all_added_twice(patches, class_token, positions):
+    return _positions_too_early(patches, class_token, positions) + positions
+
+
+def _positions_not_added(patches, class_token, positions):
+    return torch.cat([class_token.expand(len(patches), -1, -1), patches], dim=1)
+
+
+def _add_then_join(patches, class_token, positions):
+    first = (class_token + positions[:, :1]).repeat(len(patches), 1, 1)
+    return torch.hstack([first, patches + positions[:, 1:]])
+
+
+def _add_positions_in_numpy(patches, class_token, positions):
+    B, _, D = patches.shape
+    first = np.broadcast_to(np.asarray(class_token), (B, 1, D))
+    return np.concatenate([first, np.asarray(patches)], 1) + np.asarray(positions)
+
+
+# --- 03.5 -------------------------------------------------------------------------
+
+
+def grid_positions(row_table, column_table):
+    R, S = len(row_table), len(column_table)
+    row, column = np.divmod(np.arange(R * S), S)  # place of each patch
+    return np.concatenate([row_table[row], column_table[column]], axis=1)
+
+
+def _grid_column_by_column(row_table, column_table):
+    R, S = len(row_table), len(column_table)
+    column, row = np.divmod(np.arange(R * S), R)
+    return np.concatenate([row_table[row], column_table[column]], axis=1)
+
+
+def _halves_exchanged(row_table, column_table):
+    R, S = len(row_table), len(column_table)
+    row, column = np.divmod(np.arange(R * S), S)
+    return np.concatenate([column_table[column], row_table[row]], axis=1)
+
+
+def _divided_by_rows(row_table, column_table):
+    R, S = len(row_table), len(column_table)
+    row, column = np.divmod(np.arange(R * S), R)
+    row, column = np.minimum(row, R - 1), np.minimum(column, S - 1)
+    return np.concatenate([row_table[row], column_table[column]], axis=1)
+
+
+def _halves_added(row_table, column_table):
+    sums = np.asarray(row_table)[:, None] + np.asarray(column_table)[None]
+    return sums.reshape(-1, sums.shape[-1])
+
+
+def _grid_not_flattened(row_table, column_table):
+    flat = grid_positions(row_table, column_table)
+    return flat.reshape(len(row_table), len(column_table), -1)
+
+
+def _repeat_and_tile(row_table, column_table):
+    rows = np.repeat(row_table, len(column_table), axis=0)
+    columns = np.tile(column_table, (len(row_table), 1))
+    return np.hstack([rows, columns])
+
+
+def _expand_in_torch(row_table, column_table):
+    R, S = len(row_table), len(column_table)
+    rows = row_table[:, None].expand(-1, S, -1)
+    columns = column_table[None].expand(R, -1, -1)
+    return torch.cat([rows, columns], dim=-1).flatten(0, 1)
+
+
+def _grid_in_lists(row_table, column_table):
+    return [[*row, *column] for row in row_table for column in column_table]
+
+
+# --- 03.6 -------------------------------------------------------------------------
+
+
+def resize_positions(positions, old, new):
+    class_position, patches = positions[:, :1], positions[:, 1:]
+    grid = patches.transpose(1, 2).unflatten(2, (old, old))  # (1, D, old, old)
+    grid = F.interpolate(grid, (new, new), mode="bilinear", align_corners=False)
+    patches = grid.flatten(2).transpose(1, 2)  # (1, D, new, new) -> (1, new*new, D)
+    return torch.cat([class_position, patches], dim=1)
+
+
+def _resize_line(positions, old, new):
+    line = positions.transpose(1, 2)
+    line = F.interpolate(line, new * new + 1, mode="linear", align_corners=False)
+    return line.transpose(1, 2)
+
+
+def _resize_line_of_patches(positions, old, new):
+    line = positions[:, 1:].transpose(1, 2)
+    line = F.interpolate(line, new * new, mode="linear", align_corners=False)
+    return torch.cat([positions[:, :1], line.transpose(1, 2)], dim=1)
+
+
+def _resize_without_transpose(positions, old, new):
+    D = positions.shape[-1]
+    grid = positions[:, 1:].reshape(1, D, old, old)
+    grid = F.interpolate(grid, (new, new), mode="bilinear", align_corners=False)
+    patches = grid.flatten(2).transpose(1, 2)
+    return torch.cat([positions[:, :1], patches], dim=1)
+
+
+def _resize_without_transposing_back(positions, old, new):
+    D = positions.shape[-1]
+    grid = positions[:, 1:].transpose(1, 2).reshape(1, D, old, old)
+    grid = F.interpolate(grid, (new, new), mode="bilinear", align_corners=False)
+    return torch.cat([positions[:, :1], grid.reshape(1, new * new, D)], dim=1)
+
+
+def _resize_with_class_token_last(positions, old, new):
+    resized = resize_positions(positions, old, new)
+    return torch.cat([resized[:, 1:], resized[:, :1]], dim=1)
+
+
+def _resize_turned(positions, old, new):
+    D = positions.shape[-1]
+    grid = positions[:, 1:].reshape(1, old, old, D).permute(0, 3, 2, 1)
+    grid = F.interpolate(grid, (new, new), mode="bilinear", align_corners=False)
+    patches = grid.flatten(2).transpose(1, 2)
+    return torch.cat([positions[:, :1], patches], dim=1)
+
+
+def _resize_aligned(positions, old, new):
+    D = positions.shape[-1]
+    grid = positions[:, 1:].transpose(1, 2).reshape(1, D, old, old)
+    grid = F.interpolate(grid, (new, new), mode="bilinear", align_corners=True)
+    patches = grid.flatten(2).transpose(1, 2)
+    return torch.cat([positions[:, :1], patches], dim=1)
+
+
+def _resize_without_class_token(positions, old, new):
+    return resize_positions(positions, old, new)[:, 1:]
+
+
+def _resize_by_permute(positions, old, new):
+    D = positions.shape[-1]
+    grid = positions[:, 1:].reshape(1, old, old, D).permute(0, 3, 1, 2)
+    grid = F.interpolate(grid, size=new, mode="bilinear")
+    grid = grid.permute(0, 2, 3, 1).reshape(1, new * new, D)
+    return torch.cat((positions[:, 0:1], grid), 1)
+
+
+def _resize_by_scale(positions, old, new):
+    class_position, patches = positions.split([1, old * old], dim=1)
+    grid = torch.einsum("bnd->bdn", patches).reshape(1, -1, old, old)
+    grid = torch.nn.Upsample(size=(new, new), mode="bilinear")(grid)
+    return torch.hstack([class_position, grid.flatten(2).mT])
+
+
+EXERCISES = (
+    Exercise(
+        id="03.1",
+        solution=count_tokens,
+        cases=((28, 28, 7, 1), (28, 28, 7, 4), (32, 48, 16, 2), (224, 224, 16, 12)),
+        mistakes=(
+            Mistake(
+                _no_class_token,
+                "You counted the patches. The encoder sees one token more, and that "
+                "token attends and is attended to like all others.",
+            ),
+            Mistake(
+                _one_head,
+                "Your weights are those of one head. Every head has its own matrix.",
+            ),
+            Mistake(
+                _square_only,
+                "Right for square images only: you squared the patches of one side. "
+                "The other side has its own number of them.",
+            ),
+            Mistake(
+                _divided_once,
+                "You divided the pixels by P once. A patch is P wide *and* P high.",
+            ),
+            Mistake(
+                _linear,
+                "The tokens are right. But *every* token gives a weight to *every* "
+                "token, so their number enters twice.",
+            ),
+        ),
+        hints=(
+            "Count the patches along the height and along the width first.",
+            "Which token of the encoder is no patch?",
+            "One head has a square matrix of weights: a row and a column per token.",
+        ),
+        because="Patches along both sides, one class token, and a T x T matrix per "
+        "head.",
+        alternatives=(
+            lambda height, width, patch_size, heads: [
+                height * width // patch_size**2 + 1,
+                heads * (height * width // patch_size**2 + 1) ** 2,
+            ],
+            lambda height, width, patch_size, heads: (
+                np.array([1, heads * (height / patch_size * width / patch_size + 1)])
+                * (height / patch_size * width / patch_size + 1)
+            ),
+        ),
+    ),
+    Exercise(
+        id="03.2",
+        solution=fixed_patchify,
+        cases=(
+            (_numbered(1, 4, 4, 1), 2),
+            (_numbered(1, 2, 4, 2), 2),
+            (_numbered(2, 6, 9, 3), 3),
+            (_numbered(2, 4, 12, 1), 2),
+        ),
+        mistakes=(
+            Mistake(
+                _reshaped_only,
+                "This is the colleague's bug: a reshape keeps the reading order of the "
+                "pixels, so each of your patches is a piece of whole image rows, and "
+                "no square. Any reshape can be undone by a reshape, which is why the "
+                "round trip did not notice.",
+            ),
+            Mistake(
+                _column_by_column,
+                "Each patch is right, but they come column by column. Number them row "
+                "by row.",
+            ),
+            Mistake(
+                _pixels_transposed,
+                "Your patches are in the right places, but each is mirrored along its "
+                "diagonal: rows and columns *inside* the patch are exchanged.",
+            ),
+            Mistake(
+                _channels_apart,
+                "Right for one channel. With more, yours puts all numbers of channel 0 "
+                "first; here the channels of one pixel stay together.",
+            ),
+            Mistake(
+                _not_flattened,
+                "The patches are right but still P x P x C; flatten each to one row.",
+            ),
+            Mistake(
+                _images_in_one_row,
+                "The patches of all images are in one long list. Keep the axis of the "
+                "images.",
+            ),
+        ),
+        hints=(
+            "Look at the first tile of the picture. From which rows and columns of the "
+            "digit do its pixels come?",
+            "Split the height into (H/P, P) and the width into (W/P, P) in one "
+            "reshape. That gives six axes.",
+            "Which two of the six must change places, so that both `P` axes stand "
+            "side by side before you merge?",
+        ),
+        because="Splitting and merging keep the reading order; only the swap between "
+        "them changes it. A round trip cannot test that, a picture or a loop can.",
+        alternatives=(
+            _cut_in_loops,
+            _by_unfold,
+            lambda images, P: np.einsum("brpsqc->brspqc", _split(images, P)).reshape(
+                len(images), -1, P * P * images.shape[-1]
+            ),
+        ),
+    ),
+    Exercise(
+        id="03.3",
+        solution=patchify_channels_first,
+        cases=(
+            (_numbered(1, 2, 2, 4), 2),
+            (_numbered(1, 1, 4, 4), 2),
+            (_numbered(2, 3, 6, 9), 3),
+        ),
+        mistakes=(
+            Mistake(
+                _channels_last,
+                "Each patch holds the right numbers, in the order row, column, "
+                "channel. The convolution's weights have the channel first.",
+            ),
+            Mistake(
+                _channels_first_reshaped_only,
+                "A reshape alone keeps the reading order, so your patches are pieces "
+                "of image rows. Split, move axes, then merge.",
+            ),
+            Mistake(
+                _channels_as_patches,
+                "You have moved the patches to the front but left the channels before "
+                "them, so a patch of yours mixes places of one channel. All channels "
+                "of a place belong to one patch.",
+            ),
+            Mistake(
+                _unfolded_only,
+                "`unfold` gives the right numbers as `(B, C*P*P, N)`: one *column* per "
+                "patch. Tokens are rows.",
+            ),
+            Mistake(
+                _channels_first_columns,
+                "Each patch is right, but they come column by column. Number them row "
+                "by row.",
+            ),
+        ),
+        hints=(
+            "Split height and width as in `patchify`. Now the channels are axis 1.",
+            "The six axes are (B, C, H/P, P, W/P, P). In which order must they stand "
+            "so that the last three are one patch in the weights' order?",
+            "(B, H/P, W/P, C, P, P): `transpose` in NumPy and `permute` in torch do "
+            "it. `F.unfold` does nearly all of it.",
+        ),
+        because="The last three axes are now channel, row, column, as in the weights "
+        "of a convolution.",
+        alternatives=(
+            _view_and_permute,
+            lambda images, P: F.unfold(images, P, stride=P).transpose(1, 2),
+            lambda images, P: np.stack(
+                [
+                    images[:, :, r : r + P, c : c + P].reshape(len(images), -1)
+                    for r in range(0, images.shape[2], P)
+                    for c in range(0, images.shape[3], P)
+                ],
+                axis=1,
+            ),
+        ),
+    ),
+    Exercise(
+        id="03.4",
+        solution=add_positions,
+        cases=(
+            (
+                torch.tensor([[[1.0, 1.0], [2.0, 2.0]]]),
+                torch.tensor([[[5.0, 5.0]]]),
+                torch.tensor([[[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]]]),
+            ),
+            (_random(3, 4, 6), _random(1, 1, 6) + 1, _random(1, 5, 6) - 1),
+        ),
+        mistakes=(
+            Mistake(
+                _positions_too_early,
+                "That is still the bug: positions are added before the class token is "
+                "there. So patch 0 gets the row meant for the class token, each other "
+                "patch that of its neighbor, and the class token none.",
+            ),
+            Mistake(
+                _class_token_without_place,
+                "The patches have their own rows now, but the class token has no "
+                "position: row 0 is never used.",
+            ),
+            Mistake(
+                _class_token_last,
+                "The class token goes in front. At the end, the head, which reads "
+                "token 0, gets a patch instead.",
+            ),
+            Mistake(
+                _class_token_added,
+                "You added the class token to every patch. It is a token of its own: "
+                "the sequence becomes one longer.",
+            ),
+            Mistake(
+                _all_added_twice,
+                "The patches get two positions now, the shifted one and their own. "
+                "Remove the first addition.",
+            ),
+            Mistake(
+                _positions_not_added,
+                "The class token is in front, but no positions have been added.",
+            ),
+        ),
+        hints=(
+            "For which token is row 0 of `positions`? Which token gets it here?",
+            "Positions have N+1 rows. At which moment does the sequence have N+1 "
+            "tokens?",
+            "First concatenate, then add: no slicing is needed.",
+        ),
+        because="With the class token in front first, sequence and positions have the "
+        "same N+1 rows.",
+        alternatives=(_add_then_join, _add_positions_in_numpy),
+    ),
+    Exercise(
+        id="03.5",
+        solution=grid_positions,
+        cases=(
+            (np.array([[1.0], [2.0]]), np.array([[10.0], [20.0], [30.0]])),
+            (_numbered(3, 2), 100 + _numbered(2, 2)),
+            (_numbered(2, 4), 100 + _numbered(2, 4)),
+        ),
+        mistakes=(
+            Mistake(
+                _grid_column_by_column,
+                "Each vector is right, but the patches come column by column. In "
+                "`patchify`'s order the *column* changes from one patch to the next.",
+            ),
+            Mistake(
+                _halves_exchanged,
+                "Row and column are exchanged: the row's half comes first.",
+            ),
+            Mistake(
+                _divided_by_rows,
+                "You divided the number of the patch by the number of *rows*. A row is "
+                "full after as many patches as there are *columns*. On a square grid "
+                "nobody would notice.",
+            ),
+            Mistake(
+                _halves_added,
+                "You added the two vectors. Put them side by side: the result is twice "
+                "as wide.",
+            ),
+            Mistake(
+                _grid_not_flattened,
+                "The numbers are right, but the result is a grid. Flatten it to one "
+                "row per patch.",
+            ),
+        ),
+        hints=(
+            "With 3 columns, in which row and column is patch 4?",
+            "`np.divmod(np.arange(R * S), S)` gives row and column of all patches.",
+            "Index each table with these numbers, and concatenate along the last axis.",
+        ),
+        because="The row's number changes every S patches, the column's at each. This "
+        "needs R + S vectors instead of R times S.",
+        alternatives=(_repeat_and_tile, _expand_in_torch, _grid_in_lists),
+    ),
+    Exercise(
+        id="03.6",
+        solution=resize_positions,
+        cases=(
+            (torch.tensor([[[9.0], [0.0], [1.0], [2.0], [3.0]]]), 2, 4),
+            (torch.tensor([[[9.0, 9.0], [0, 5], [1, 6], [2, 7], [3, 8]]]), 2, 3),
+            (_random(1, 10, 4), 3, 5),
+        ),
+        mistakes=(
+            Mistake(
+                _resize_line,
+                "You stretched the sequence as one line, class token included. The "
+                "class token has no place in the image, and the patches form a grid.",
+            ),
+            Mistake(
+                _resize_line_of_patches,
+                "You stretched the patches as one line. So the end of one row is mixed "
+                "with the start of the next, and nothing between two rows.",
+            ),
+            Mistake(
+                _resize_without_transpose,
+                "The shape fits, but `(1, N, D)` cannot simply be reshaped into "
+                "`(1, D, rows, columns)`: numbers of one vector end up in different "
+                "places. Transpose first.",
+            ),
+            Mistake(
+                _resize_without_transposing_back,
+                "Right until after the interpolation. Then `(1, D, rows, columns)` "
+                "was reshaped instead of transposed back.",
+            ),
+            Mistake(
+                _resize_with_class_token_last,
+                "The class token's row has moved to the end. It belongs in front.",
+            ),
+            Mistake(
+                _resize_turned,
+                "Your grid is mirrored along its diagonal: rows and columns are "
+                "exchanged.",
+            ),
+            Mistake(
+                _resize_aligned,
+                "With `align_corners=True` the outermost patches keep their exact "
+                "values. The task asks for `False`, which treats patches as areas.",
+            ),
+            Mistake(
+                _resize_without_class_token,
+                "The patches are right, but the class token's row is lost.",
+            ),
+        ),
+        hints=(
+            "Take row 0 away first, and put it back at the end.",
+            "`transpose(1, 2)` makes `(1, D, N)`; then the last axis can be split into "
+            "rows and columns.",
+            "After `F.interpolate(grid, (new, new), ...)`, go back the same way: "
+            "flatten the last two axes, then transpose.",
+        ),
+        because="Each of the D numbers is a small picture over the grid of patches, "
+        "and is enlarged like one.",
+        alternatives=(_resize_by_permute, _resize_by_scale),
+    ),
+)

@@ -1,0 +1,432 @@
+"""Run notebooks from top to bottom, each in a fresh kernel of this Python.
+
+Knows nothing of terminals: :mod:`course_utils.cli` shows what happens.
+"""
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+import psutil
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import (
+    CellExecutionError,
+    CellTimeoutError,
+    DeadKernelError,
+)
+
+_POLL = 0.2  # seconds between two looks at the kernel's memory
+_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+@dataclass
+class Failure:
+    """Where a notebook stopped, and why."""
+
+    reason: str  # one line, or the trimmed error of the cell
+    cell: int | None = None  # number among the code cells, from 1
+    source: str = ""
+    line: int | None = None  # line of the source that failed, where known
+
+
+@dataclass
+class Outcome:
+    """What became of one notebook."""
+
+    name: str
+    result: str = "not run"  # passed, failed, interrupted or not run
+    done: int = 0  # code cells executed
+    cells: int = 0  # code cells in all
+    seconds: float = 0.0
+    peak_bytes: int = 0  # resident memory of the kernel and its children
+    failure: Failure | None = None
+
+
+@dataclass
+class _Job:
+    """A notebook in execution, shared by the thread that runs and the one that looks.
+
+    The running thread writes, the looking thread reads; ``stop`` goes the other way.
+    """
+
+    path: Path
+    outcome: Outcome
+    manager: AsyncKernelManager | None = None
+    notebook: nbformat.NotebookNode | None = None
+    number: int = 0  # of the running cell, among the code cells
+    source: str = ""  # and its text
+    stop: bool = False
+    family: dict[int, psutil.Process] = field(default_factory=dict)
+
+
+class _ThisPython(KernelSpecManager):
+    """Gives every notebook a kernel of the running Python.
+
+    A kernelspec named ``python3`` on the user's Jupyter path may belong to another
+    environment, where the course is not installed.
+    """
+
+    def get_kernel_spec(self, kernel_name):
+        return KernelSpec(
+            argv=[
+                sys.executable,
+                "-m",
+                "ipykernel_launcher",
+                "-f",
+                "{connection_file}",
+            ],
+            display_name="Python 3",
+            language="python",
+        )
+
+
+def find(names: list[str], folder: Path) -> list[Path]:
+    """Turn what a user typed into notebook paths.
+
+    Parameters
+    ----------
+    names : list of str
+        The beginning of a name in ``folder`` (``"04"``, ``"04_vit"``), a file name,
+        or a path. An empty list means all of ``folder``.
+    folder : Path
+        Where the course's notebooks are.
+
+    Returns
+    -------
+    list of Path
+        Without repetition, in the order asked for.
+
+    Raises
+    ------
+    ValueError
+        If a name fits no notebook, or several.
+    """
+    known = sorted(folder.glob("*.ipynb"))
+    if not known and not names:
+        raise ValueError(f"there are no notebooks in {folder}")
+    found = [_match(name, known) for name in names] if names else known
+    return list(dict.fromkeys(found))
+
+
+def _match(name, known):
+    path = Path(name)
+    if path.suffix == ".ipynb" and path.is_file():
+        return path.resolve()
+    stem = path.stem if path.suffix == ".ipynb" else name
+    fits = [other for other in known if other.stem == stem] or [
+        other for other in known if other.stem.startswith(stem)
+    ]
+    if len(fits) == 1:
+        return fits[0]
+    listed = ", ".join(other.stem for other in fits or known) or "none"
+    problem = "fits several notebooks" if fits else "is no notebook"
+    raise ValueError(f"{name!r} {problem}; choose from: {listed}")
+
+
+def run(
+    paths: list[Path],
+    *,
+    profile: str,
+    timeout: int,
+    build: Path,
+    show: Callable[[Outcome, str | None], None] = lambda outcome, source: None,
+) -> tuple[list[Outcome], bool]:
+    """Execute notebooks one after another; a failing one does not stop the rest.
+
+    Executed copies and HTML pages go to ``build``. The learner's progress file is left
+    alone. An interrupt (Ctrl-C or SIGTERM, as KeyboardInterrupt) ends the kernel with
+    all its children, and the run.
+
+    Parameters
+    ----------
+    paths : list of Path
+        Notebooks; each runs in the folder that holds it.
+    profile : str
+        Value of ``COURSE_PROFILE`` in the kernels.
+    timeout : int
+        Seconds that one cell may take.
+    build : Path
+        Folder for ``NAME.ipynb`` and ``NAME.html``.
+    show : callable
+        Called a few times a second with the outcome so far and the source of the
+        current cell, and once more with None for the source when a notebook is over.
+
+    Returns
+    -------
+    outcomes : list of Outcome
+        One for each path.
+    interrupted : bool
+    """
+    outcomes = [Outcome(path.stem) for path in paths]
+    try:
+        with tempfile.TemporaryDirectory(prefix="vit-course-") as scratch:
+            for path, outcome in zip(paths, outcomes, strict=True):
+                job = _Job(path, outcome)
+                _run_one(job, profile, timeout, build, Path(scratch), show)
+                show(outcome, None)
+    except KeyboardInterrupt:
+        return outcomes, True
+    return outcomes, False
+
+
+def _run_one(job, profile, timeout, build, scratch, show):
+    start = time.monotonic()
+    worker = threading.Thread(
+        target=_execute, args=(job, profile, timeout, build, scratch), daemon=True
+    )
+    job.outcome.result = "running"
+    # nbclient installs its own signal handlers unless it runs beside the main thread;
+    # here the main thread keeps them and watches the memory meanwhile.
+    worker.start()
+    try:
+        while worker.is_alive():
+            worker.join(_POLL)
+            job.outcome.seconds = time.monotonic() - start
+            job.outcome.peak_bytes = max(job.outcome.peak_bytes, _memory(job))
+            show(job.outcome, job.source)
+    except KeyboardInterrupt:
+        job.stop = True
+        job.outcome.result = "interrupted"
+        give_up = time.monotonic() + 10
+        while worker.is_alive() and time.monotonic() < give_up:
+            _kill_family(job)
+            worker.join(_POLL)
+        job.outcome.seconds = time.monotonic() - start
+        raise
+    finally:
+        _kill_family(job)
+
+
+def _execute(job, profile, timeout, build, scratch):
+    """Run one notebook and write its copies; every problem ends in the outcome."""
+    outcome, failure = job.outcome, None
+    errors = scratch / f"{outcome.name}.stderr"
+    try:
+        job.notebook = _read(job.path)
+        outcome.cells = sum(map(_is_code, job.notebook.cells))
+        with errors.open("wb") as stderr, _event_loop() as loop:
+            loop.run(_converse(job, timeout, _environment(profile, scratch), stderr))
+    except CellExecutionError as error:
+        outcome.done -= 1  # the failed cell was counted too
+        failure = _cell_failure(job, _message(error), _failed_line(error))
+    except CellTimeoutError:
+        failure = _cell_failure(job, f"the cell ran longer than {timeout} s")
+    except DeadKernelError:
+        why = f"the kernel died{_exit_status(job)}{_last_words(errors)}"
+        failure = _cell_failure(job, why)
+    except Exception as error:  # whatever it is, the next notebook gets its chance
+        failure = Failure(f"{type(error).__name__}: {error}{_last_words(errors)}")
+    if job.stop:
+        return
+    try:
+        if job.notebook is not None:
+            _write(job.notebook, job.path, build)
+    except Exception as error:
+        failure = failure or Failure(f"The copy in {build} was not written: {error}")
+    outcome.failure = failure
+    outcome.result = "failed" if failure else "passed"
+
+
+def _event_loop():
+    # Windows' default loop would need a helper thread for the kernel's sockets.
+    return asyncio.Runner(loop_factory=asyncio.SelectorEventLoop)
+
+
+async def _converse(job, timeout, environment, stderr):
+    job.manager = AsyncKernelManager(kernel_spec_manager=_ThisPython())
+    client = NotebookClient(
+        job.notebook,
+        km=job.manager,
+        timeout=timeout,
+        startup_timeout=120,
+        record_timing=False,
+        resources={"metadata": {"path": str(job.path.parent)}},
+        on_cell_start=lambda cell, cell_index: _before_cell(job, cell),
+        on_cell_executed=lambda **_: _count(job),
+    )
+    await client.async_execute(
+        cleanup_kc=True, env=environment, stdout=subprocess.DEVNULL, stderr=stderr
+    )
+
+
+def _read(path):
+    """Read a notebook and drop stored results, which would pass for new ones."""
+    notebook = nbformat.read(path, as_version=4)
+    notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return notebook
+
+
+def _is_code(cell):
+    return cell.cell_type == "code" and bool(cell.source.strip())
+
+
+def _environment(profile, scratch):
+    environment = {
+        **os.environ,
+        "COURSE_PROFILE": profile,
+        "COURSE_PROGRESS": str(scratch / "progress.json"),
+    }
+    environment.pop("MPLBACKEND", None)  # or figures may not reach the notebook
+    return environment
+
+
+def _before_cell(job, cell):
+    if job.stop:
+        raise DeadKernelError("interrupted")
+    if _is_code(cell):
+        job.number, job.source = job.number + 1, cell.source
+
+
+def _count(job):
+    job.outcome.done += 1
+
+
+# What went wrong
+
+
+def _cell_failure(job, reason, line=None):
+    return Failure(reason, job.number or None, job.source, line)
+
+
+def _message(error, lines=12, width=200):
+    message = _ANSI.sub("", f"{error.ename}: {error.evalue}").splitlines()
+    if len(message) > lines:
+        message = [*message[:lines], "..."]
+    return "\n".join(line[:width] for line in message)
+
+
+def _failed_line(error):
+    """Return the line of the cell that the traceback's first frame points at."""
+    trace = _ANSI.sub("", error.traceback or "")
+    arrow = re.search(r"^-+> (\d+) ", trace, flags=re.MULTILINE)
+    return int(arrow[1]) if arrow else None
+
+
+def _exit_status(job):
+    process = getattr(getattr(job.manager, "provisioner", None), "process", None)
+    code = getattr(process, "returncode", None)
+    if code is None:
+        return ""
+    if code >= 0:
+        return f" (exit code {code})"
+    name = signal.Signals(-code).name
+    out_of_memory = "; often the machine ran out of memory" if name == "SIGKILL" else ""
+    return f" ({name}{out_of_memory})"
+
+
+def _last_words(path, lines=3):
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    said = [line for line in text.splitlines() if line.strip()]
+    said = [line for line in said if not line.startswith("[IPKernelApp]")]
+    return "".join(f"\n{line[:200]}" for line in said[-lines:])
+
+
+# Memory, and the end of kernels
+
+
+def _memory(job):
+    """Return the resident bytes of the kernel and its children, at their highest."""
+    total = 0
+    for process in _family(job):
+        try:
+            total += process.memory_info().rss
+        except psutil.Error:
+            continue
+    return max(total, _high_water_mark(_kernel_id(job)))
+
+
+def _high_water_mark(pid):
+    """Return the most that one process has held so far; 0 where Linux is not there."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    except (OSError, ValueError):
+        return 0
+    peak = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(peak[1]) * 1024 if peak else 0
+
+
+def _kernel_id(job):
+    return getattr(getattr(job.manager, "provisioner", None), "pid", None)
+
+
+def _family(job):
+    """Return the kernel and all its descendants, and remember them."""
+    pid = _kernel_id(job)
+    try:
+        kernel = job.family.get(pid) or psutil.Process(pid) if pid else None
+        members = [kernel, *kernel.children(recursive=True)] if kernel else []
+    except psutil.Error:
+        members = []
+    job.family.update({process.pid: process for process in members})
+    return members
+
+
+def _kill_family(job):
+    """End the kernel and everything that it started, wherever it is now."""
+    _family(job)
+    for process in job.family.values():
+        try:
+            process.kill()  # psutil makes sure that the number is not another's now
+        except psutil.Error:
+            continue
+
+
+# Executed copies
+
+
+def _write(notebook, path, build):
+    """Write the executed notebook and its HTML page under their names, whole."""
+    import logging
+
+    from nbconvert import HTMLExporter
+
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = _settle(cell.outputs)
+    logging.getLogger("traitlets").setLevel(logging.ERROR)
+    page, _ = HTMLExporter(embed_images=True).from_notebook_node(
+        notebook, {"metadata": {"name": path.stem, "path": str(path.parent)}}
+    )
+    build.mkdir(parents=True, exist_ok=True)
+    text = nbformat.writes(notebook) + "\n"
+    for name, content in ((f"{path.stem}.ipynb", text), (f"{path.stem}.html", page)):
+        part = build / f".{name}.{os.getpid()}"
+        part.write_text(content, encoding="utf-8", newline="\n")
+        os.replace(part, build / name)
+
+
+def _settle(outputs):
+    """Join neighboring pieces of a stream; keep what a terminal would show of it."""
+    settled = []
+    for output in outputs:
+        last = settled[-1] if settled else None
+        if (
+            last is not None
+            and output.output_type == last.output_type == "stream"
+            and output.name == last.name
+        ):
+            last.text += output.text
+        else:
+            settled.append(output)
+    for output in settled:
+        if output.output_type == "stream":
+            output.text = re.sub(r"[^\n]*\r(?=[^\r\n])", "", output.text)
+    return settled

@@ -1,0 +1,597 @@
+"""What a notebook of the course promises about its form.
+
+Each check takes a Notebook and returns a list of problems, empty if all is well.
+test_notebooks.py runs them over the course, and over a small notebook that breaks them
+one by one.
+"""
+
+import ast
+import json
+import re
+import sys
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+CHECKED = "nbval-check-output"
+MAX_BYTES = 1_000_000
+MAX_WORDS = 4_000
+MAX_WIDTH = 76
+MAX_LINES, MAX_LINES_OF_A_CLASS = 15, 40
+MIN_CHECKED_CELLS = 3
+MIN_EXERCISES = 4
+MIN_FIGURES = 4
+TABLE_HEAD = "| Time | You need | You will be able to | Profile sizes |"
+SETUP_CELL = """\
+PROFILE = "reduced"  # @param ["reduced", "full"]
+run = setup(seed=0, profile=PROFILE)
+plots.use_style()"""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell, its source as one string."""
+
+    number: int
+    kind: str
+    source: str
+    tags: tuple[str, ...] = ()
+    outputs: tuple[dict, ...] = ()
+    execution_count: int | None = None
+
+    @property
+    def place(self) -> str:
+        return f"cell {self.number}"
+
+    @property
+    def has_picture(self) -> bool:
+        kinds = [kind for o in self.outputs for kind in o.get("data", {})]
+        return any(kind.startswith("image/") for kind in kinds)
+
+    @cached_property
+    def tree(self) -> ast.Module | None:
+        try:
+            return ast.parse(self.source)
+        except SyntaxError:
+            return None
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A notebook as stored; ``number`` is the 4 of ``04_vit_mnist_pytorch``."""
+
+    path: Path
+    metadata: dict[str, Any] = field(repr=False)
+    cells: tuple[Cell, ...] = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+    @property
+    def number(self) -> int:
+        return int(self.name[:2])
+
+    @property
+    def code(self) -> list[Cell]:
+        return [cell for cell in self.cells if cell.kind == "code"]
+
+    @property
+    def prose(self) -> list[Cell]:
+        return [cell for cell in self.cells if cell.kind == "markdown"]
+
+
+def read(path: Path) -> Notebook:
+    """Read a notebook file."""
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    cells = tuple(
+        Cell(
+            number,
+            cell["cell_type"],
+            "".join(cell["source"]),
+            tuple(cell["metadata"].get("tags", ())),
+            tuple(cell.get("outputs", ())),
+            cell.get("execution_count"),
+        )
+        for number, cell in enumerate(raw["cells"])
+    )
+    return Notebook(path, raw["metadata"], cells)
+
+
+def address(root: Path = ROOT) -> str:
+    """Return the owner/name of the repository, from its one place."""
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    return project["project"]["urls"]["Repository"].removeprefix("https://github.com/")
+
+
+# --- form of the whole ------------------------------------------------------------
+
+
+def opening(notebook: Notebook) -> list[str]:
+    """Badge, title with promise and table, bootstrap, imports, setup: in this order."""
+    kinds = [cell.kind for cell in notebook.cells[:5]]
+    if kinds != ["markdown", "markdown", "code", "code", "code"]:
+        return [f"the first five cells are {kinds}"]
+    badge, title, bootstrap, imports, setup = notebook.cells[:5]
+    url = (
+        f"https://colab.research.google.com/github/{address()}"
+        f"/blob/main/notebooks/{notebook.path.name}"
+    )
+    rules = {
+        "cell 0 is not the Colab badge of this notebook": badge.source.strip()
+        == f"[![Open in Colab](../docs/colab-badge.svg)]({url})",
+        "cell 1 does not start with '# NN · Title' and its number": bool(
+            re.match(rf"# {notebook.number:02d} · \S", title.source)
+        ),
+        "cell 1 has no sentence between title and table": len(
+            title.source.split("\n\n")
+        )
+        >= 3,
+        "cell 1 lacks the table of time, needs, goals and sizes": TABLE_HEAD
+        in title.source,
+        "cell 2 is not tagged bootstrap": "bootstrap" in bootstrap.tags,
+        "cell 3 imports nothing": "import " in imports.source,
+        "cell 4 is not the fixed setup cell": setup.source.strip() == SETUP_CELL,
+    }
+    return [problem for problem, kept in rules.items() if not kept]
+
+
+def import_groups(notebook: Notebook) -> list[str]:
+    """Standard library, third party, course_utils: in this order, a line between."""
+    cell = notebook.cells[3]
+    groups = [_group_of(block) for block in re.split(r"\n\s*\n", cell.source.strip())]
+    ranks = [rank for group in groups for rank in group]
+    if any(len(group) > 1 for group in groups):
+        return [f"{cell.place}: an import group mixes two kinds"]
+    if ranks != sorted(set(ranks)):
+        return [f"{cell.place}: import groups are out of order"]
+    return []
+
+
+def _group_of(block: str) -> set[int]:
+    try:
+        tree = ast.parse(block)
+    except SyntaxError:
+        return set()
+    ranks = set()
+    for node in tree.body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            first = getattr(node, "module", None) or node.names[0].name
+            top = first.split(".")[0]
+            standard = top in sys.stdlib_module_names
+            ranks.add(0 if standard else 2 if top == "course_utils" else 1)
+    return ranks
+
+
+def metadata(notebook: Notebook) -> list[str]:
+    """The kernel is python3, and no widget state is stored: GitHub stumbles over it."""
+    wanted = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    problems = []
+    if notebook.metadata.get("kernelspec") != wanted:
+        problems.append(f"kernelspec is {notebook.metadata.get('kernelspec')}")
+    if "widgets" in notebook.metadata:
+        problems.append("widget metadata is stored")
+    return problems
+
+
+def size(notebook: Notebook) -> list[str]:
+    """A file that loads on a phone."""
+    count = notebook.path.stat().st_size
+    return [f"{count:,} bytes, more than {MAX_BYTES:,}"] if count > MAX_BYTES else []
+
+
+def words(notebook: Notebook) -> list[str]:
+    """A lesson of at most 4,000 words."""
+    count = sum(len(cell.source.split()) for cell in notebook.prose)
+    return [f"{count} words, more than {MAX_WORDS}"] if count > MAX_WORDS else []
+
+
+def headings(notebook: Notebook) -> list[str]:
+    """One title, and no level left out on the way down."""
+    problems, level = [], 0
+    for cell in notebook.prose:
+        for marks, text in re.findall(
+            r"^(#{1,6}) (.+)$", _without_fences(cell.source), flags=re.M
+        ):
+            if len(marks) > level + 1:
+                problems.append(f"{cell.place}: '{text}' jumps to level {len(marks)}")
+            if len(marks) == 1 and level:
+                problems.append(f"{cell.place}: '{text}' is a second title")
+            level = len(marks)
+    return problems
+
+
+def ending(notebook: Notebook) -> list[str]:
+    """What you saw, Exercises, Read on (lessons), and a link to the next notebook."""
+    problems = []
+    titles = [
+        text.strip()
+        for cell in notebook.prose
+        for text in re.findall(r"^## (.+)$", cell.source, flags=re.M)
+    ]
+    if notebook.number:
+        wanted = ["What you saw", "Exercises", "Read on"]
+        if [title for title in titles if title in wanted] != wanted:
+            problems.append(f"does not end with the sections {', '.join(wanted)}")
+    later = sorted(
+        path.name
+        for path in notebook.path.parent.glob("[0-9][0-9]_*.ipynb")
+        if path.name > notebook.path.name
+    )
+    last_words = notebook.prose[-1].source
+    if later and f"({later[0]})" not in last_words:
+        problems.append(f"the last text cell has no link to {later[0]}")
+    return problems
+
+
+# --- text ---------------------------------------------------------------------------
+
+
+def alt_text(notebook: Notebook) -> list[str]:
+    """Every picture can be read aloud: alt text, or '*Figure: ...*' beside it."""
+    problems = []
+    for cell in notebook.prose:
+        if re.search(r"!\[\s*\]\(", cell.source):
+            problems.append(f"{cell.place}: an image without alt text")
+        for tag in re.findall(r"<img[^>]*>", cell.source):
+            if not re.search(r'\balt="[^"]+"', tag):
+                problems.append(f"{cell.place}: an <img> without alt text")
+    unused = {cell.number: _figure_lines(cell) for cell in notebook.prose}
+    for cell in notebook.code:
+        if not cell.has_picture:
+            continue
+        before, after = cell.number - 1, cell.number + 1
+        if unused.get(before):
+            unused[before] -= 1
+        elif unused.get(after):
+            unused[after] -= 1
+        else:
+            problems.append(f"{cell.place}: no line '*Figure: ...*' beside the figure")
+    return problems
+
+
+def _figure_lines(cell: Cell) -> int:
+    found = re.findall(r"^\*Figure: (.+?)\*$", cell.source, flags=re.M | re.S)
+    return sum(len(text.split()) >= 5 for text in found)
+
+
+def links(notebook: Notebook) -> list[str]:
+    """Links into the repository lead somewhere, and pictures come from it."""
+    problems = []
+    for cell in notebook.prose:
+        text = _without_fences(cell.source)
+        if re.search(r"!\[[^\]]*\]\(\s*https?:", text) or re.search(
+            r'<img[^>]*src="https?:', text
+        ):
+            problems.append(f"{cell.place}: a picture from another site")
+        for target in re.findall(r"\]\(([^)\s]+)", text):
+            if re.match(r"[a-z]+:|#", target):
+                continue
+            path = notebook.path.parent / target.split("#")[0]
+            if not path.exists():
+                problems.append(f"{cell.place}: {target} does not exist")
+    return problems
+
+
+def emoji(notebook: Notebook) -> list[str]:
+    """No emoji, in text or code."""
+    pattern = "[\U0001f300-\U0001faff\u2600-\u26ff\u2705\u274c\u2728\u2b50]"
+    return [
+        f"{cell.place}: an emoji"
+        for cell in notebook.cells
+        if re.search(pattern, cell.source)
+    ]
+
+
+def absolute_paths(notebook: Notebook) -> list[str]:
+    """No path of somebody's machine, in outputs either."""
+    folders = "home|root|work|tmp|Users|usr|opt|var|mnt|content|private"
+    pattern = rf"(?<![\w.:/~-])/(?:{folders})/\w|\b[A-Z]:\\\\?\w"
+    problems = []
+    for cell in notebook.cells:
+        text = "\n".join([cell.source, *_texts(cell)])
+        if found := re.search(pattern, text):
+            problems.append(f"{cell.place}: the path {text[found.start() :][:30]!r}")
+    return problems
+
+
+def _texts(cell: Cell) -> list[str]:
+    parts = []
+    for output in cell.outputs:
+        parts.append("".join(output.get("text", "")))
+        parts.append("\n".join(output.get("traceback", [])))
+        for kind, value in output.get("data", {}).items():
+            if not kind.startswith("image/p"):
+                parts.append(value if isinstance(value, str) else json.dumps(value))
+    return parts
+
+
+def _without_fences(text: str) -> str:
+    return re.sub(r"^(```|~~~).*?^\1", "", text, flags=re.M | re.S)
+
+
+# --- code ---------------------------------------------------------------------------
+
+
+def plain_python(notebook: Notebook) -> list[str]:
+    """Code that any Python reads: no magics, no shell lines."""
+    return [
+        f"{cell.place}: not plain Python" for cell in notebook.code if not cell.tree
+    ]
+
+
+def code_width(notebook: Notebook) -> list[str]:
+    """No scroll bar on a phone held sideways."""
+    return [
+        f"{cell.place}: a line of {len(line)} characters"
+        for cell in notebook.code
+        for line in cell.source.splitlines()
+        if len(line) > MAX_WIDTH
+    ]
+
+
+def code_length(notebook: Notebook) -> list[str]:
+    """At most 15 lines, or 40 where a class or function is written."""
+    problems = []
+    for cell in notebook.code:
+        if "bootstrap" in cell.tags or not cell.tree:
+            continue
+        kinds = ast.ClassDef | ast.FunctionDef
+        defines = any(isinstance(node, kinds) for node in cell.tree.body)
+        allowed = MAX_LINES_OF_A_CLASS if defines else MAX_LINES
+        count = len(cell.source.strip().splitlines())
+        if count > allowed:
+            problems.append(f"{cell.place}: {count} lines, more than {allowed}")
+    return problems
+
+
+def comparisons(notebook: Notebook) -> list[str]:
+    """Two things are never compared without an assert."""
+    names = {"allclose", "array_equal", "equal", "isclose"}
+
+    def idle(node: ast.expr) -> bool:
+        if isinstance(node, ast.Compare):
+            return True
+        if not isinstance(node, ast.Call):
+            return False
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        return name in names or (name == "print" and any(map(idle_call, node.args)))
+
+    def idle_call(node: ast.expr) -> bool:
+        return isinstance(node, ast.Call) and idle(node)
+
+    return [
+        f"{cell.place}, line {node.lineno}: a comparison without assert"
+        for cell in notebook.code
+        if cell.tree
+        for node in ast.walk(cell.tree)
+        if isinstance(node, ast.Expr) and idle(node.value)
+    ]
+
+
+def one_framework(notebook: Notebook) -> list[str]:
+    """Only the TensorFlow lessons import TensorFlow or Keras."""
+    if re.search("tensorflow|modify_a_vit|scaling_out", notebook.name):
+        return []
+    pattern = r"^\s*(?:import|from)\s+(tensorflow|keras|keras_hub)\b"
+    return [
+        f"{cell.place}: imports TensorFlow or Keras"
+        for cell in notebook.code
+        if re.search(pattern, cell.source, flags=re.M)
+    ]
+
+
+# --- outputs ------------------------------------------------------------------------
+
+
+def executed(notebook: Notebook) -> list[str]:
+    """Every code cell has been run, in order, without an error or a word on stderr."""
+    problems, wanted = [], 0
+    for cell in notebook.code:
+        wanted += 1
+        if cell.execution_count != wanted:
+            problems.append(f"{cell.place}: execution count {cell.execution_count}")
+            wanted = cell.execution_count or wanted
+        for output in cell.outputs:
+            if output["output_type"] == "error":
+                problems.append(f"{cell.place}: stores the error {output['ename']}")
+            if output.get("name") == "stderr":
+                problems.append(f"{cell.place}: stores text on stderr")
+    return problems
+
+
+def widgets(notebook: Notebook) -> list[str]:
+    """No widget in the outputs: GitHub and a fresh Jupyter show nothing there."""
+    return [
+        f"{cell.place}: stores a widget"
+        for cell in notebook.code
+        for output in cell.outputs
+        if any("widget" in kind for kind in output.get("data", {}))
+    ]
+
+
+def checked_cells(notebook: Notebook) -> list[str]:
+    """Some outputs are compared when the notebook is tested, and can be."""
+    tagged = [cell for cell in notebook.code if CHECKED in cell.tags]
+    problems = []
+    if notebook.number and len(tagged) < MIN_CHECKED_CELLS:
+        problems.append(f"{len(tagged)} cells tagged {CHECKED}")
+    for cell in tagged:
+        if not cell.outputs:
+            problems.append(f"{cell.place}: tagged {CHECKED}, but has no output")
+        if cell.has_picture:
+            problems.append(f"{cell.place}: tagged {CHECKED}, but pictures differ")
+    known = {CHECKED, "bootstrap", "shipped", "headline", "hide-cell"}
+    known |= {"nbval-skip", "nbval-ignore-output", "nbval-raises-exception"}
+    for cell in notebook.cells:
+        if strange := set(cell.tags) - known:
+            problems.append(f"{cell.place}: unknown tag {', '.join(sorted(strange))}")
+    return problems
+
+
+def figures(notebook: Notebook) -> list[str]:
+    """A lesson shows what it says."""
+    count = sum(cell.has_picture for cell in notebook.code)
+    if notebook.number and count < MIN_FIGURES:
+        return [f"{count} figures, fewer than {MIN_FIGURES}"]
+    return []
+
+
+# --- exercises ----------------------------------------------------------------------
+
+
+def exercise_titles(notebook: Notebook) -> dict[str, str]:
+    """Return the id and the title of each exercise, in order."""
+    found = [
+        match
+        for cell in notebook.prose
+        for match in re.findall(
+            r"^### Exercise (\d\d\.\d+) · (.+)$", cell.source, flags=re.M
+        )
+    ]
+    return {exercise: title.strip() for exercise, title in found}
+
+
+def exercises(notebook: Notebook) -> list[str]:
+    """Each exercise has a task, a stub, a check whose output is stored, and help."""
+    problems = []
+    titles = exercise_titles(notebook)
+    if notebook.number and len(titles) < MIN_EXERCISES:
+        problems.append(f"{len(titles)} exercises, fewer than {MIN_EXERCISES}")
+    for exercise in titles:
+        if not exercise.startswith(f"{notebook.number:02d}."):
+            problems.append(f"exercise {exercise} belongs to another notebook")
+        problems += _parts_missing(notebook, exercise)
+    return problems
+
+
+def _parts_missing(notebook: Notebook, exercise: str) -> list[str]:
+    start = next(
+        cell.number
+        for cell in notebook.prose
+        if f"### Exercise {exercise} " in cell.source
+    )
+    section = []
+    for cell in notebook.cells[start + 1 :]:
+        if cell.kind == "markdown" and re.match("#{1,3} ", cell.source):
+            break
+        section.append(cell)
+    code = [cell for cell in section if cell.kind == "code"]
+    checks = [cell for cell in code if f'check("{exercise}"' in cell.source]
+    text = "\n".join(cell.source for cell in section if cell.kind == "markdown")
+    rules = {
+        "has no stub that returns ...": any(_is_stub(cell) for cell in code),
+        "has no check": bool(checks),
+        f"has a check without the tag {CHECKED}": all(
+            CHECKED in c.tags for c in checks
+        ),
+        "does not name its hint": f'hint("{exercise}")' in text,
+        "does not name its solution": f'solution("{exercise}")' in text,
+    }
+    return [f"exercise {exercise} {problem}" for problem, ok in rules.items() if not ok]
+
+
+def _is_stub(cell: Cell) -> bool:
+    return bool(cell.tree) and any(
+        isinstance(node, ast.Constant) and node.value is ...
+        for node in ast.walk(cell.tree)
+    )
+
+
+# --- the same code in notebook and package --------------------------------------------
+
+
+def definitions(source: str) -> dict[str, str]:
+    """Return name -> code of the classes and functions on top level.
+
+    Docstrings, comments, annotations and layout are left out.
+    """
+    kinds = ast.ClassDef | ast.FunctionDef
+    return {
+        node.name: ast.unparse(_Bare().visit(node))
+        for node in ast.parse(source).body
+        if isinstance(node, kinds)
+    }
+
+
+class _Bare(ast.NodeTransformer):
+    """Drops docstrings and annotations."""
+
+    def _visit_body(self, node):
+        self.generic_visit(node)
+        first = node.body[0]
+        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+            if isinstance(first.value.value, str):
+                node.body = node.body[1:] or [ast.Pass()]
+        return node
+
+    visit_ClassDef = _visit_body  # noqa: N815
+
+    def visit_FunctionDef(self, node):  # noqa: N802
+        node.returns = None
+        return self._visit_body(node)
+
+    def visit_arg(self, node):
+        node.annotation = None
+        return node
+
+    def visit_AnnAssign(self, node):  # noqa: N802
+        if node.value is None:
+            return None
+        return ast.Assign([node.target], node.value, lineno=node.lineno)
+
+
+def shipped_code(notebook: Notebook, package: list[dict[str, str]]) -> list[str]:
+    """Code tagged ``shipped`` is what the package has under that name.
+
+    ``package`` holds the definitions of each module that may ship it.
+    """
+    problems = []
+    for cell in notebook.code:
+        if "shipped" not in cell.tags:
+            continue
+        written = definitions(cell.source)
+        if not written:
+            problems.append(f"{cell.place}: tagged shipped, but defines nothing")
+        for name, code in written.items():
+            versions = [module[name] for module in package if name in module]
+            if not versions:
+                problems.append(f"{cell.place}: the package has no {name}")
+            elif code not in versions:
+                problems.append(f"{cell.place}: {name} is not what the package has")
+    return problems
+
+
+def shipped_names(notebook: Notebook) -> set[str]:
+    """Names defined in cells tagged ``shipped``."""
+    cells = [cell for cell in notebook.code if "shipped" in cell.tags]
+    return {name for cell in cells for name in definitions(cell.source)}
+
+
+CHECKS: tuple[Callable[[Notebook], list[str]], ...] = (
+    opening,
+    import_groups,
+    metadata,
+    size,
+    words,
+    headings,
+    ending,
+    alt_text,
+    links,
+    emoji,
+    absolute_paths,
+    plain_python,
+    code_width,
+    code_length,
+    comparisons,
+    one_framework,
+    executed,
+    widgets,
+    checked_cells,
+    figures,
+    exercises,
+)

@@ -1,0 +1,317 @@
+"""Exercises: every answer of the catalogs, and whatever else a learner may hand in."""
+
+import inspect
+import json
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from course_utils.exercises import catalog, check, engine, hint, progress, solution
+from course_utils.exercises.engine import Exercise, Mistake, NotAnAnswer, judge
+
+IDS = [i for exercises in catalog.LESSONS.values() for i in exercises]
+
+
+def double(x):
+    return 2 * x
+
+
+def triple(x):
+    return 3 * x
+
+
+DOUBLE = Exercise(
+    id="99.1",
+    solution=double,
+    cases=((np.array([1.0, 2.0]),), (np.array([[3.0]]),)),
+    mistakes=(
+        Mistake(triple, "You tripled."),
+        Mistake(lambda x: 2 * x[0], "You took the first only."),
+    ),
+    hints=("Twice.",),
+    because="Two of a kind.",
+    seconds=1.0,
+)
+SEVEN = Exercise(
+    id="99.2",
+    solution=7,
+    mistakes=(Mistake(8, "One too many: the fence has no post there."),),
+    hints=("Count.",),
+    because="There are seven.",
+)
+
+
+@pytest.fixture(autouse=True)
+def own_progress_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "progress.json"))
+    monkeypatch.setattr("course_utils.exercises.progress_file._unsaved", {})
+    return tmp_path / "progress.json"
+
+
+# --- the catalogs -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lesson", catalog.LESSONS)
+def test_catalog_lists_exactly_the_exercises_of_each_lesson(lesson):
+    module = __import__(f"course_utils.exercises.nb{lesson}", fromlist=["EXERCISES"])
+    assert [e.id for e in module.EXERCISES] == list(catalog.LESSONS[lesson])
+
+
+@pytest.mark.parametrize("exercise_id", IDS)
+def test_solution_passes(exercise_id):
+    result = check(exercise_id, catalog.find(exercise_id).solution)
+    assert result.passed, result.message
+
+
+@pytest.mark.parametrize("exercise_id", IDS)
+def test_right_answers_in_another_style_pass(exercise_id):
+    for answer in catalog.find(exercise_id).alternatives:
+        result = check(exercise_id, answer)
+        assert result.passed, result.message
+
+
+@pytest.mark.parametrize("exercise_id", IDS)
+def test_every_wrong_answer_fails_with_its_own_message(exercise_id):
+    mistakes = catalog.find(exercise_id).mistakes
+    messages = [mistake.message for mistake in mistakes]
+    assert len(messages) >= 2 and len(set(messages)) == len(messages)
+    for mistake in mistakes:
+        result = check(exercise_id, mistake.answer)
+        assert not result.passed
+        assert mistake.message in result.message
+
+
+@pytest.mark.parametrize("exercise_id", IDS)
+def test_wrong_answers_to_functions_are_shown_an_example(exercise_id):
+    exercise = catalog.find(exercise_id)
+    if exercise.cases:
+        for mistake in exercise.mistakes:
+            message = check(exercise_id, mistake.answer).message
+            assert "wanted: " in message or "Your code stopped" in message
+
+
+@pytest.mark.parametrize("exercise_id", IDS)
+def test_check_does_not_leak_the_solution(exercise_id):
+    exercise = catalog.find(exercise_id)
+    answers = [m.answer for m in exercise.mistakes] + [object(), lambda *a: 0.123]
+    said = " ".join(check(exercise_id, answer).message for answer in answers)
+    if exercise.cases:
+        lines = inspect.getsource(exercise.solution).splitlines()[1:]
+        secrets = [line.strip() for line in lines if len(line.strip()) >= 20]
+    else:
+        secrets = [f"`{exercise.solution}`"]
+    assert not [secret for secret in secrets if secret in said]
+
+
+@pytest.mark.parametrize("exercise_id", IDS)
+def test_placeholder_is_open_not_wrong(exercise_id):
+    result = check(exercise_id, ...)
+    assert not result.passed and not result.attempted and "open" in result.message
+
+
+@pytest.mark.parametrize("exercise_id", IDS)
+def test_hints_come_in_steps_and_the_solution_can_be_opened(exercise_id):
+    exercise = catalog.find(exercise_id)
+    assert len(exercise.hints) >= 2
+    for text in (*exercise.hints, exercise.hints[-1]):
+        assert text in hint(exercise_id)
+    assert "```python" in solution(exercise_id)
+
+
+def test_there_are_enough_exercises_and_bugs_to_spot():
+    assert len(IDS) >= 18
+    counts = {lesson: len(ids) for lesson, ids in catalog.LESSONS.items()}
+    assert counts.pop("00_start_here") >= 1 and min(counts.values()) >= 4
+    titles = [t for exercises in catalog.LESSONS.values() for t in exercises.values()]
+    assert sum(t.lower().startswith("spot the bug") for t in titles) >= 2
+
+
+# --- answers of every kind --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        double,
+        lambda x: (2 * x).tolist(),
+        lambda x: torch.as_tensor(x) * 2,
+        lambda x: torch.add(x, x),
+        lambda x: x.float().mul(2),
+    ],
+    ids=["numpy", "nested list", "tensor out", "tensor in", "tensor method"],
+)
+def test_answers_may_be_numpy_torch_or_lists(answer):
+    result = judge(DOUBLE, answer)
+    assert result.passed, result.message
+
+
+def test_wrong_answer_names_the_mistake_and_shows_the_smallest_example():
+    message = judge(DOUBLE, triple).message
+    assert "You tripled." in message
+    assert "x = [1., 2.]\nyours:  [3., 6.]\nwanted: [2., 4.]" in message
+
+
+def test_unknown_mistake_is_told_by_shape_numbers_or_nan():
+    assert "array of shape (1,)" in judge(DOUBLE, lambda x: x[:1]).message
+    assert "numbers are not" in judge(DOUBLE, lambda x: 2 * x + 0.1).message
+    assert "nan" in judge(DOUBLE, lambda x: x * float("nan")).message
+    assert "dict" in judge(DOUBLE, lambda x: {}).message
+
+
+def test_error_in_an_answer_is_shown_with_the_learners_lines_only():
+    def answer(x):
+        return np.concatenate([x, "text"], axis=3)
+
+    message = judge(DOUBLE, answer).message
+    shown = message.split("```")[1].splitlines()[1:]
+    assert len(shown) == 2
+    assert "in answer:" in shown[0] and "np.concatenate" in shown[0]
+    assert shown[1].startswith("AxisError") or shown[1].startswith("ValueError")
+
+
+@pytest.mark.parametrize("stop", [SystemExit, KeyboardInterrupt, MemoryError])
+def test_answer_cannot_end_the_kernel(stop):
+    def answer(x):
+        raise stop("now")
+
+    assert stop.__name__ in judge(DOUBLE, answer).message
+
+
+def test_runaway_answer_is_stopped():
+    def forever(x):
+        while True:
+            try:
+                x = x + 0
+            except Exception:
+                pass
+
+    threads = threading.active_count()
+    began = time.monotonic()
+    assert "still running" in judge(DOUBLE, forever).message
+    assert time.monotonic() - began < 10
+    assert threading.active_count() == threads
+
+
+def test_calling_the_function_is_told_apart():
+    message = judge(DOUBLE, np.array([2.0, 4.0])).message
+    assert "`double`" in message and "without parentheses" in message
+
+
+def test_answer_that_writes_into_its_argument_fails():
+    def answer(x):
+        x *= 2
+        return x
+
+    assert "changes the array" in judge(DOUBLE, answer).message
+
+
+def test_stub_that_returns_a_placeholder_is_open():
+    assert not judge(DOUBLE, lambda x: ...).attempted
+    assert not judge(DOUBLE, lambda x: None).attempted
+
+
+def test_probe_can_refuse_an_answer_with_a_reason():
+    def probe(answer, x):
+        raise NotAnAnswer("Give the class two layers.")
+
+    refusing = Exercise(
+        "99.3", double, (), ("h",), "b", cases=DOUBLE.cases, probe=probe
+    )
+    assert "two layers" in judge(refusing, double).message
+
+
+def test_value_answers():
+    assert judge(SEVEN, 7).passed and judge(SEVEN, 7.0).passed
+    assert judge(SEVEN, torch.tensor(7)).passed
+    assert "One too many" in judge(SEVEN, 8).message
+    assert "not it" in judge(SEVEN, 9).message and "7" not in judge(SEVEN, 9).message
+    assert "shape (2,)" in judge(SEVEN, [7, 7]).message
+    assert not judge(SEVEN, "seven").passed
+
+
+def test_check_leaves_the_random_numbers_alone():
+    torch.manual_seed(3)
+    np.random.seed(3)
+    wanted = torch.rand(1).item(), np.random.rand()
+    torch.manual_seed(3)
+    np.random.seed(3)
+    judge(DOUBLE, lambda x: torch.rand(5) + np.random.rand(5))
+    assert (torch.rand(1).item(), np.random.rand()) == wanted
+
+
+def test_same_compares_deeply():
+    assert engine.same({"a": [1, (2.0, [3])]}, {"a": [1, (2.0, [3])]}, 1e-6)
+    assert not engine.same({"a": 1}, {"b": 1}, 1e-6)
+    assert not engine.same([1, 2], [[1], [2]], 1e-6)
+    assert not engine.same("1", 1, 1e-6)
+    assert engine.same(np.array([np.nan, -np.inf]), [np.nan, -np.inf], 1e-6)
+
+
+def test_unknown_exercise_lists_those_there_are():
+    with pytest.raises(ValueError, match=r"no exercise '01.99'.*01.1"):
+        check("01.99", 1)
+    with pytest.raises(ValueError, match=r"as text"):
+        check(1.1, 1)
+
+
+# --- progress ---------------------------------------------------------------------
+
+
+def test_progress_records_attempts_and_stays_passed(own_progress_file):
+    right, wrong = catalog.find("01.1").solution, catalog.find("01.1").mistakes[0]
+
+    def entry():
+        return json.loads(own_progress_file.read_text())["exercises"]["01.1"]
+
+    check("01.1", wrong.answer)
+    assert entry() == {"attempts": 1, "passed": None}
+    check("01.1", right)
+    check("01.1", wrong.answer)
+    check("01.1", ...)
+    assert entry()["attempts"] == 3 and entry()["passed"]
+    assert progress().done["01_attention_math"] == ["01.1"]
+
+
+def test_progress_shows_a_table_and_the_next_step():
+    assert "00.1, Count the patches" in progress().next_step
+    assert "| 01_attention_math | 0 of" in progress()._repr_markdown_()
+    assert "01_attention_math" in repr(progress())
+    for exercise_id in IDS:
+        assert exercise_id in progress().next_step
+        check(exercise_id, catalog.find(exercise_id).solution)
+    assert progress().next_step == "Every exercise is done."
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"exercises": {"01.1": 3}}', "\x00"])
+def test_damaged_progress_file_is_set_aside_with_a_warning(own_progress_file, text):
+    own_progress_file.write_text(text)
+    with pytest.warns(UserWarning, match="damaged.*starts anew"):
+        result = check("01.1", catalog.find("01.1").solution)
+    assert result.passed and progress().done["01_attention_math"] == ["01.1"]
+    assert own_progress_file.with_suffix(".damaged.json").read_text() == text
+
+
+def test_progress_that_cannot_be_written_lasts_for_the_session(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "file" / "progress.json"))
+    with pytest.warns(UserWarning, match="COURSE_PROGRESS"):
+        check("01.1", catalog.find("01.1").solution)
+    with pytest.warns(UserWarning, match="cannot be read"):
+        assert progress().done["01_attention_math"] == ["01.1"]
+
+
+def test_interrupted_write_keeps_the_old_progress(own_progress_file, monkeypatch):
+    check("01.1", catalog.find("01.1").solution)
+    before = own_progress_file.read_text()
+
+    def fail(*names):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", fail)
+    with pytest.warns(UserWarning, match="No space left"):
+        check("01.1", catalog.find("01.1").mistakes[0].answer)
+    assert own_progress_file.read_text() == before
+    assert [p.name for p in own_progress_file.parent.iterdir()] == ["progress.json"]

@@ -1,0 +1,363 @@
+"""The form of the notebooks: every promise, kept by the course and able to fail."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from notebook_checks import (
+    CHECKED,
+    CHECKS,
+    ROOT,
+    SETUP_CELL,
+    TABLE_HEAD,
+    address,
+    definitions,
+    exercise_titles,
+    read,
+    shipped_code,
+    shipped_names,
+)
+
+from course_utils.exercises import catalog
+
+PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+VIT = {
+    name: definitions((ROOT / f"course_utils/vit/{name}.py").read_text("utf-8"))
+    for name in ("numpy", "torch")
+}
+MIN_EXERCISES_IN_ALL = 18
+MIN_BUGS_TO_SPOT = 2
+
+
+def ids(path):
+    return path.stem
+
+
+# --- the course -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", PATHS, ids=ids)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_notebook_keeps_its_form(check, path):
+    assert check(read(path)) == []
+
+
+@pytest.mark.parametrize("path", PATHS, ids=ids)
+def test_shipped_code_is_the_same_in_notebook_and_package(path):
+    assert shipped_code(read(path), list(VIT.values())) == []
+
+
+def test_every_lesson_of_the_catalog_has_its_notebook():
+    assert [path.stem for path in PATHS] == list(catalog.LESSONS)
+
+
+def test_bootstrap_is_the_same_text_everywhere():
+    texts = {read(path).cells[2].source for path in PATHS}
+    assert len(texts) == 1
+    assert f'REPO, TAG = "{address()}"' in texts.pop()
+
+
+def test_every_public_name_of_the_torch_model_is_derived_in_a_notebook():
+    derived = set().union(*(shipped_names(read(path)) for path in PATHS))
+    public = {name for name in VIT["torch"] if not name.startswith("_")}
+    assert public - derived == set()
+
+
+@pytest.mark.parametrize("path", PATHS, ids=ids)
+def test_exercises_of_notebook_and_package_are_the_same(path):
+    assert exercise_titles(read(path)) == catalog.LESSONS[path.stem]
+
+
+def test_course_has_enough_exercises_and_bugs_to_spot():
+    titles = [title for path in PATHS for title in exercise_titles(read(path)).values()]
+    assert len(titles) >= MIN_EXERCISES_IN_ALL
+    bugs = [title for title in titles if re.search("spot the bug", title, re.I)]
+    assert len(bugs) >= MIN_BUGS_TO_SPOT
+
+
+# --- the checks can fail ----------------------------------------------------------
+
+
+def markdown(source):
+    return {"cell_type": "markdown", "metadata": {}, "source": source}
+
+
+def code(source, *outputs, tags=()):
+    return {
+        "cell_type": "code",
+        "metadata": {"tags": list(tags)},
+        "source": source,
+        "outputs": list(outputs),
+        "execution_count": None,
+    }
+
+
+def text(words, name="stdout"):
+    return {"output_type": "stream", "name": name, "text": words}
+
+
+def picture():
+    return {"output_type": "display_data", "metadata": {}, "data": {"image/png": "iVB"}}
+
+
+def exercise(number):
+    return [
+        markdown(
+            f"### Exercise 01.{number} · Add {number}\n\nWhat comes in, goes out."
+        ),
+        code("def add(x):\n    return ..."),
+        code(f'check("01.{number}", add)', text("open"), tags=[CHECKED]),
+        markdown(f'Stuck? Run `hint("01.{number}")` or `solution("01.{number}")`.'),
+    ]
+
+
+def figure(number):
+    return [
+        markdown(f"## Picture {number}"),
+        code("plt.show()", picture()),
+        markdown("*Figure: a line that rises from left to right.*"),
+    ]
+
+
+def sound_notebook():
+    """Return a small notebook, as JSON, in which every check is content."""
+    url = f"https://colab.research.google.com/github/{address()}"
+    cells = [
+        markdown(
+            "[![Open in Colab](../docs/colab-badge.svg)]"
+            f"({url}/blob/main/notebooks/01_small.ipynb)"
+        ),
+        markdown(f"# 01 · Small\n\nA promise.\n\n{TABLE_HEAD}\n|---|---|---|---|"),
+        code("import sys", tags=["bootstrap"]),
+        code("import math\n\nimport numpy as np\n\nfrom course_utils import setup"),
+        code(SETUP_CELL, text("profile reduced")),
+        *[cell for number in range(1, 5) for cell in figure(number)],
+        markdown("## What you saw\n\nA line."),
+        markdown("## Exercises"),
+        *[cell for number in range(1, 5) for cell in exercise(number)],
+        markdown("## Read on\n\nNext: [02](02_next.ipynb)."),
+    ]
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    return {"cells": cells, "metadata": {"kernelspec": kernel}}
+
+
+def number_runs(notebook):
+    runs = (cell for cell in notebook["cells"] if cell["cell_type"] == "code")
+    for count, cell in enumerate(runs, start=1):
+        cell["execution_count"] = count
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """Return a place for 01_small.ipynb in which its links lead somewhere."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "colab-badge.svg").write_text("<svg/>")
+    notebooks = tmp_path / "notebooks"
+    notebooks.mkdir()
+    (notebooks / "02_next.ipynb").write_text("{}")
+    return notebooks
+
+
+def stored(folder, notebook, number=True):
+    if number:
+        number_runs(notebook)
+    path = folder / "01_small.ipynb"
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    return read(path)
+
+
+def put(index, **change):
+    return lambda notebook: notebook["cells"][index].update(change)
+
+
+def add(*cells):
+    """Put cells before the last one, outside of any exercise."""
+
+    def change(notebook):
+        notebook["cells"][-1:-1] = [markdown("### More"), *cells]
+
+    return change
+
+
+def drop(*indices):
+    def change(notebook):
+        for index in sorted(indices, reverse=True):
+            del notebook["cells"][index]
+
+    return change
+
+
+def last(source):
+    return put(-1, source=source)
+
+
+# The first exercise stands in cells 19 to 22, the first figure in 5 to 7.
+BREAKS = {
+    "opening": {
+        "no badge": put(0, source="Open me"),
+        "badge of another notebook": lambda notebook: notebook["cells"][0].update(
+            source=notebook["cells"][0]["source"].replace("01_small", "02_next")
+        ),
+        "number of another notebook": put(
+            1, source="# 02 · Small\n\nA.\n\n" + TABLE_HEAD
+        ),
+        "no promise": put(1, source="# 01 · Small\n\n" + TABLE_HEAD),
+        "no table": put(1, source="# 01 · Small\n\nA promise.\n\nText."),
+        "bootstrap without tag": put(2, metadata={}),
+        "no imports": put(3, source="x = 1"),
+        "other setup": put(4, source="run = setup(seed=1)"),
+        "a cell too many": lambda notebook: notebook["cells"].insert(2, markdown("Hi")),
+    },
+    "import_groups": {
+        "out of order": put(3, source="import numpy as np\n\nimport math"),
+        "mixed": put(3, source="import math\nimport numpy as np"),
+    },
+    "metadata": {
+        "other kernel": lambda notebook: notebook["metadata"].update(kernelspec={}),
+        "widgets": lambda notebook: notebook["metadata"].update(widgets={}),
+    },
+    "size": {"a megabyte": add(code("1", text("x" * 1_000_001)))},
+    "words": {"4,001 words": add(markdown("word " * 4_001))},
+    "headings": {
+        "jump": add(markdown("##### Deep")),
+        "second title": add(markdown("# Again")),
+    },
+    "ending": {
+        "no reading list": last("Next: [02](02_next.ipynb)."),
+        "no summary": drop(17),
+        "no link to the next": last("## Read on"),
+    },
+    "alt_text": {
+        "empty alt text": add(markdown("![](../docs/colab-badge.svg)")),
+        "html without alt": add(markdown('<img src="../docs/colab-badge.svg">')),
+        "no line beside the figure": put(7, source="A line."),
+        "too short": put(7, source="*Figure: a line.*"),
+        "one line for two figures": drop(8, 10),
+    },
+    "links": {
+        "no such file": add(markdown("[here](../docs/none.md)")),
+        "picture from elsewhere": add(markdown("![a cat](https://example.org/c.png)")),
+    },
+    "emoji": {"rocket": add(markdown("Well done \N{ROCKET}"))},
+    "absolute_paths": {
+        "in code": add(code('open("/home/ada/x")')),
+        "in text": add(markdown("See /Users/ada/x")),
+        "in an output": add(code("1", text("saved to /tmp/x.png"))),
+        "on Windows": add(code("1", text(r"saved to C:\Users"))),
+        "in a result": add(
+            code(
+                "1",
+                {
+                    "output_type": "execute_result",
+                    "data": {"text/plain": ["PosixPath('/root/x')"]},
+                },
+            )
+        ),
+    },
+    "plain_python": {
+        "magic": add(code("%matplotlib inline")),
+        "shell": add(code("!wget x")),
+    },
+    "code_width": {"77 characters": add(code("x = '" + "a" * 71 + "'"))},
+    "code_length": {
+        "16 lines": add(code("x = 1\n" * 16)),
+        "class of 41 lines": add(code("class A:\n" + "    x = 1\n" * 40)),
+    },
+    "comparisons": {
+        "bare": add(code("a == b")),
+        "idle call": add(code("torch.allclose(a, b)")),
+        "printed": add(code("print(np.array_equal(a, b))")),
+        "inside a loop": add(code("for a in b:\n    a == 1")),
+    },
+    "one_framework": {
+        "tensorflow": add(code("import tensorflow as tf")),
+        "keras": add(code("from keras import layers")),
+    },
+    "executed": {
+        "stderr": add(code("1", text("Warning", name="stderr"))),
+        "error": add(
+            code("1", {"output_type": "error", "ename": "E", "traceback": []})
+        ),
+    },
+    "widgets": {
+        "widget": add(
+            code(
+                "1",
+                {
+                    "output_type": "display_data",
+                    "data": {"application/vnd.jupyter.widget-view+json": {}},
+                },
+            )
+        )
+    },
+    "checked_cells": {
+        "no output": add(code("1", tags=[CHECKED])),
+        "picture": add(code("1", picture(), tags=[CHECKED])),
+        "too few": drop(21, 25),
+        "misspelt tag": add(code("1", tags=["nbval-check-outputs"])),
+    },
+    "figures": {"three": drop(6, 7)},
+    "exercises": {
+        "three": drop(19, 20, 21, 22),
+        "of another notebook": put(19, source="### Exercise 02.1 · Add 1"),
+        "no stub": put(20, source="def add(x):\n    return x + 1"),
+        "no check": put(21, source="add(1)"),
+        "check without tag": put(21, metadata={}),
+        "no hint": put(22, source='Run `solution("01.1")`.'),
+        "no solution": put(22, source='Run `hint("01.1")`.'),
+    },
+}
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_sound_notebook_passes(check, folder):
+    assert check(stored(folder, sound_notebook())) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "broken"), [(name, broken) for name in BREAKS for broken in BREAKS[name]]
+)
+def test_check_finds_what_is_broken(name, broken, folder):
+    notebook = sound_notebook()
+    BREAKS[name][broken](notebook)
+    check = next(check for check in CHECKS if check.__name__ == name)
+    assert check(stored(folder, notebook)) != []
+
+
+@pytest.mark.parametrize(("first", "second"), [(None, 2), (2, 1), (1, 3)])
+def test_check_finds_cells_not_run_in_order(first, second, folder):
+    notebook = sound_notebook()
+    number_runs(notebook)
+    notebook["cells"][2]["execution_count"] = first
+    notebook["cells"][3]["execution_count"] = second
+    check = next(check for check in CHECKS if check.__name__ == "executed")
+    assert check(stored(folder, notebook, number=False)) != []
+
+
+def test_every_check_has_a_notebook_that_breaks_it():
+    assert set(BREAKS) == {check.__name__ for check in CHECKS}
+
+
+PACKAGE = [
+    definitions(
+        'class A:\n    """Doc."""\n    def f(self, x: int) -> int:\n        return x'
+    )
+]
+
+
+@pytest.mark.parametrize(
+    ("source", "problems"),
+    [
+        ("class A:\n    def f(self, x):  # comment\n        return x", 0),
+        ("class A:\n    def f(self, x):\n        return x + 1", 1),
+        ("class B:\n    pass", 1),
+        ("x = 1", 1),
+    ],
+)
+def test_shipped_code_is_compared_without_docstrings_and_annotations(
+    source, problems, folder
+):
+    notebook = sound_notebook()
+    add(code(source, tags=["shipped"]))(notebook)
+    assert len(shipped_code(stored(folder, notebook), PACKAGE)) == problems

@@ -1,0 +1,333 @@
+"""The repository keeps its own promises: versions, licenses, style, import rules."""
+
+import ast
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import course_utils
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
+    "project"
+]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+PYTHONS = ("3.11", "3.12", "3.13")
+PLATFORMS = {  # sys_platform: what else a marker may ask there
+    "linux": {"os_name": "posix", "platform_machine": "x86_64"},
+    "darwin": {"os_name": "posix", "platform_machine": "arm64"},
+    "win32": {"os_name": "nt", "platform_machine": "AMD64"},
+}
+# From Colab's published package list for Python 3.13, of 2026-08-19. Colab has neither
+# JupyterLab nor the tools of the extra "dev", except pytest and PyYAML.
+COLAB = {
+    "accelerate": "1.14.0",
+    "datasets": "4.0.0",
+    "huggingface-hub": "1.27.0",
+    "ipykernel": "6.17.1",
+    "jupyter-client": "7.4.9",
+    "keras": "3.13.2",
+    "keras-hub": "0.26.0",
+    "matplotlib": "3.10.0",
+    "nbclient": "0.10.4",
+    "nbconvert": "7.17.1",
+    "nbformat": "5.11.1",
+    "numpy": "2.1.3",
+    "packaging": "26.3",
+    "pillow": "11.3.0",
+    "psutil": "5.9.5",
+    "pyarrow": "18.1.0",
+    "pytest": "8.4.2",
+    "pyyaml": "6.0.3",
+    "rich": "13.9.4",
+    "safetensors": "0.8.0",
+    "scikit-learn": "1.6.1",
+    "sentencepiece": "0.2.2",
+    "tensorflow": "2.20.0",
+    "tensorflow-text": "2.20.1",
+    "torch": "2.11.0",
+    "tqdm": "4.67.3",
+    "transformers": "5.15.0",
+    "typer": "0.27.1",
+}
+LOCAL_ONLY = {
+    "codespell",
+    "jupyterlab",
+    "nbval",
+    "pre-commit",
+    "pytest-xdist",
+    "ruff",
+}
+# Where the name to import is not the name to install.
+DISTRIBUTION = {"PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}
+# What may import what: a module may import those of its own row and of the rows below.
+LAYERS = (
+    {"__init__", "__main__", "cli"},
+    {"doctor", "runner"},
+    {"exercises"},
+    {"training", "plots"},
+    {"data"},
+    {"vit", "profiles"},
+)
+
+
+def requirements():
+    """Every requirement of pyproject.toml, the extras included."""
+    extras = PROJECT["optional-dependencies"].values()
+    return [Requirement(r) for r in sum(extras, PROJECT["dependencies"])]
+
+
+@cache
+def pins():
+    """The lock: name -> requirement with one exact version."""
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    parsed = [Requirement(line) for line in lines if line and line[0] != "#"]
+    assert len({r.name for r in parsed}) == len(parsed), "a package is pinned twice"
+    return {canonicalize_name(r.name): r for r in parsed}
+
+
+def pinned_version(name):
+    (specifier,) = pins()[canonicalize_name(name)].specifier
+    assert specifier.operator == "=="
+    return specifier.version
+
+
+def tool(*arguments):
+    """Run a tool of this Python over the repository; return (exit code, its words)."""
+    run = subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True
+    )
+    return run.returncode, run.stdout + run.stderr
+
+
+# --- versions ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("requirement", requirements(), ids=lambda r: r.name)
+def test_range_accepts_colab_and_the_lock(requirement):
+    name = canonicalize_name(requirement.name)
+    assert requirement.specifier.contains(pinned_version(name))
+    if name not in LOCAL_ONLY:
+        assert requirement.specifier.contains(COLAB[name])
+
+
+@pytest.mark.parametrize("requirement", requirements(), ids=lambda r: r.name)
+def test_range_is_no_pin(requirement):
+    assert not any(s.operator in ("==", "===") for s in requirement.specifier)
+    assert any(s.operator == ">=" for s in requirement.specifier)
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_lock_holds_on_every_python_and_platform(python, platform):
+    environment = PLATFORMS[platform] | {
+        "sys_platform": platform,
+        "python_version": python,
+        "python_full_version": f"{python}.0",
+        "implementation_name": "cpython",
+    }
+    for requirement in requirements():
+        if requirement.marker and not requirement.marker.evaluate(environment):
+            continue
+        pin = pins()[canonicalize_name(requirement.name)]
+        assert pin.marker is None or pin.marker.evaluate(environment), pin
+
+
+def test_lock_pins_torch_without_hashes_or_gpu_packages():
+    assert pinned_version("torch") == "2.13.0"
+    assert "--hash" not in (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert not [name for name in pins() if re.match("nvidia|cuda|triton", name)]
+
+
+def test_conda_installs_what_make_setup_installs():
+    script = (ROOT / "tools/setup.sh").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^pip install \$quiet (-c .*)$", script, flags=re.M)
+    by_make = re.findall(r"-[ce] \S+", line.replace('"', ""))
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    (by_conda,) = [d["pip"] for d in conda["dependencies"] if isinstance(d, dict)]
+    assert by_conda == by_make == ["-c requirements.lock", "-e .[torch,dev]"]
+    (python,) = [d for d in conda["dependencies"] if str(d).startswith("python ")]
+    allowed = Requirement(python.replace("python ", "python")).specifier
+    assert all(allowed.contains(f"{version}.1") for version in PYTHONS)
+    assert not allowed.contains("3.10.9") and not allowed.contains("3.14.0")
+
+
+def test_version_is_the_same_everywhere():
+    version = course_utils.__version__
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert str(citation["version"]) == version
+    assert re.search(r"^## \[(.+?)\]", changelog, flags=re.M)[1] == version
+    for path in NOTEBOOKS:
+        assert f'"v{version}"' in "".join(cells(path, "code")), path.name
+
+
+def test_hooks_run_the_versions_of_the_lock():
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))
+    wanted = [
+        Requirement(r)
+        for hook in hooks["repos"][0]["hooks"]
+        for r in hook.get("additional_dependencies", [])
+    ]
+    assert {r.name for r in wanted} == {"ruff", "codespell"}
+    for requirement in wanted:
+        assert str(requirement.specifier) == f"=={pinned_version(requirement.name)}"
+
+
+# --- style: what the pre-commit hooks would say -----------------------------------
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["-m", "ruff", "check", "--no-cache", "."],
+        ["-m", "ruff", "format", "--no-cache", "--check", "."],
+        ["-m", "codespell_lib", "."],
+        ["tools/normalize_notebooks.py", "--check", *map(str, NOTEBOOKS)],
+    ],
+    ids=["ruff check", "ruff format", "codespell", "notebooks in stored form"],
+)
+def test_style(command):
+    assert tool(*command) == (0, "") or tool(*command)[0] == 0, tool(*command)[1]
+
+
+def test_ruff_reads_notebooks_and_refuses_a_comparison_without_effect(tmp_path):
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    cell = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+    notebook = {
+        "cells": [
+            cell | {"id": "a", "source": ["a = b = 1\n", "a == b\n", "print(a)"]}
+        ],
+        "metadata": {},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    path = tmp_path / "bad.ipynb"
+    path.write_text(json.dumps(notebook))
+    code, words = tool("-m", "ruff", "check", "--no-cache", str(path))
+    assert code == 1
+    assert "B015" in words
+
+
+# --- imports ----------------------------------------------------------------------
+
+
+def cells(path, kind):
+    found = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return ["".join(cell["source"]) for cell in found if cell["cell_type"] == kind]
+
+
+def imported(source):
+    """Return the modules that a piece of code imports, wherever in it."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module == "course_utils":
+            names |= {f"course_utils.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    return names
+
+
+def layer(module):
+    (index,) = [i for i, row in enumerate(LAYERS) if module in row]
+    return index
+
+
+def package_modules():
+    return sorted((ROOT / "course_utils").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", package_modules(), ids=lambda p: p.stem)
+def test_imports_point_one_way(path):
+    here = path.relative_to(ROOT / "course_utils").parts[0].removesuffix(".py")
+    others = {
+        name.split(".")[1]
+        for name in imported(path.read_text(encoding="utf-8"))
+        if name.startswith("course_utils.")
+    }
+    modules = {module for row in LAYERS for module in row}
+    for other in (others & modules) - {here}:
+        assert layer(other) >= layer(here), f"{here} imports {other}"
+        assert here != "vit", f"vit imports {other}"
+
+
+@pytest.mark.parametrize("module", ["course_utils", "course_utils.exercises"])
+def test_import_loads_no_framework(module):
+    heavy = {"torch", "tensorflow", "keras", "transformers", "datasets"}
+    code, words = tool("-c", f"import sys, {module}; print(*sys.modules)")
+    assert code == 0, words
+    assert heavy & set(words.split()) == set()
+
+
+def test_everything_imported_is_declared():
+    sources = [path.read_text(encoding="utf-8") for path in package_modules()]
+    for notebook in NOTEBOOKS:
+        sources += cells(notebook, "code")
+    top = {name.split(".")[0] for source in sources for name in imported(source)}
+    known = set(sys.stdlib_module_names) | {"course_utils", "google"}
+    needed = {canonicalize_name(DISTRIBUTION.get(name, name)) for name in top - known}
+    declared = {canonicalize_name(r.name) for r in requirements()}
+    assert needed - declared == set()
+
+
+# --- texts ------------------------------------------------------------------------
+
+
+def test_licenses_are_stated():
+    code = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert "Apache License\n" in code and "Version 2.0, January 2004" in code
+    assert "END OF TERMS AND CONDITIONS" in code
+    text = (ROOT / "LICENSE-TEXT").read_text(encoding="utf-8")
+    assert "https://creativecommons.org/licenses/by/4.0/" in text
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "(LICENSE)" in readme and "(LICENSE-TEXT)" in readme
+
+
+def test_citation_has_what_the_format_requires():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation.keys() >= {"cff-version", "title", "message", "authors", "license"}
+    assert citation["repository-code"] == PROJECT["urls"]["Repository"]
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("*.md")), ids=lambda p: p.stem)
+def test_links_and_pictures_of_texts_exist(path):
+    text = re.sub(r"^```.*?^```", "", path.read_text("utf-8"), flags=re.M | re.S)
+    targets = re.findall(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"", text)
+    for target in map("".join, targets):
+        if not re.match("[a-z]+:|#", target):
+            assert (ROOT / target.split("#")[0]).exists(), target
+    assert not re.search(r"!\[\s*\]\(", text), "a picture without alt text"
+
+
+def test_help_names_every_target():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.search(r"^\.PHONY: (.*)$", makefile, flags=re.M)[1].split())
+    described = re.findall(r"^([a-z]+):.*## \S", makefile, flags=re.M)
+    assert set(described) == targets == set(re.findall("^([a-z]+):", makefile, re.M))
+    wanted = "setup course test lab notebooks bench clean help"
+    assert targets >= set(wanted.split())
+
+
+def test_no_path_of_a_machine_in_the_repository():
+    pattern = re.compile(r"/(home|root|work|Users)/\w")
+    kinds = ("*.py", "*.md", "*.toml", "*.yml", "*.yaml", "*.sh", "*.cff")
+    folders = [ROOT, *(p for p in ROOT.iterdir() if p.is_dir() and p.name[0] != ".")]
+    for folder in folders:
+        if folder.name in ("build", "tests"):
+            continue
+        for kind in kinds:
+            found = folder.glob(kind) if folder == ROOT else folder.rglob(kind)
+            for path in found:
+                assert not pattern.search(path.read_text(encoding="utf-8")), path

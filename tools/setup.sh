@@ -1,0 +1,100 @@
+#!/bin/sh
+# Creates .venv with what requirements.lock names, brings an outdated one up to date,
+# and does nothing, quickly, where it is ready. `make setup` calls it; so does every
+# other target. Variables: PYTHON (which Python to build on), TORCH_INDEX (a package
+# index to look for torch in, besides PyPI; empty for none), and pip's own.
+set -eu
+cd "$(dirname "$0")/.."
+
+stamp=.venv/.ready
+# The folder belongs in the stamp: a virtual environment does not survive a move.
+wanted="$(pwd) $(cat pyproject.toml requirements.lock | cksum)"
+
+venv_python() {
+    if [ -x .venv/bin/python ]; then
+        echo .venv/bin/python
+    else
+        echo .venv/Scripts/python.exe
+    fi
+}
+
+fits() { # PYTHON LOWEST HIGHEST: is this a Python between the two?
+    "$1" -c "import sys; sys.exit(not $2 <= sys.version_info[:2] <= $3)" 2>/dev/null
+}
+
+find_python() {
+    for python in ${PYTHON:+"$PYTHON"} python3 python3.13 python3.12 python3.11 python; do
+        if fits "$python" '(3, 11)' '(3, 13)'; then
+            echo "$python"
+            return
+        fi
+    done
+    # Newer than the lock knows: worth a try.
+    for python in ${PYTHON:+"$PYTHON"} python3; do
+        if fits "$python" '(3, 14)' '(3, 99)'; then
+            echo "$python"
+            return
+        fi
+    done
+    python=${PYTHON:-python3}
+    found=$("$python" --version 2>/dev/null) || found="no $python"
+    echo "setup: the course needs Python 3.11, 3.12 or 3.13, and there is $found." \
+        "Install one (https://www.python.org/downloads) or name it:" \
+        "make setup PYTHON=/path/to/python3.12" >&2
+    return 1
+}
+
+clean_up() {
+    [ -f "$stamp" ] || [ "${started:-no}" = no ] || rm -rf .venv
+}
+
+if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && "$(venv_python)" -c '' 2>/dev/null; then
+    exit 0
+fi
+
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+case "$(cat "$stamp" 2>/dev/null)" in
+"$(pwd) "*) # same place: only the packages have changed
+    if fits "$(venv_python)" '(3, 11)' '(3, 99)'; then update=yes; else update=no; fi ;;
+*) update=no ;;
+esac
+
+if [ "$update" = yes ]; then
+    echo "setup: bringing .venv up to date with requirements.lock"
+    started=yes
+    rm -f "$stamp"
+else
+    python=$(find_python)
+    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+        echo "setup: $python cannot make virtual environments." \
+            "On Debian and Ubuntu: sudo apt install python3-venv" >&2
+        exit 1
+    fi
+    echo "setup: creating .venv with $("$python" --version) (a few minutes, once)"
+    started=yes
+    rm -rf .venv
+    "$python" -m venv .venv
+fi
+
+# A bar to look at in a terminal, silence in a log.
+if [ -t 1 ]; then quiet=; else quiet=-qq; fi
+pip() { "$(venv_python)" -m pip --disable-pip-version-check "$@"; }
+# PyPI's torch for Linux brings several GB of CUDA. Without an NVIDIA GPU, PyTorch's own
+# index has a build for the CPU; where that index cannot be reached, PyPI's has to do.
+if [ -z "${TORCH_INDEX+set}" ] && [ -z "${PIP_INDEX_URL:-}" ] &&
+    [ "$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/null; then
+    TORCH_INDEX=https://download.pytorch.org/whl/cpu
+fi
+# shellcheck disable=SC2086
+if [ -n "${TORCH_INDEX:-}" ]; then
+    pip install $quiet --no-deps --retries 1 --extra-index-url "$TORCH_INDEX" \
+        -c requirements.lock torch
+fi
+# shellcheck disable=SC2086
+pip install $quiet -c requirements.lock -e ".[torch,dev]"
+
+printf '%s\n' "$wanted" >"$stamp"
+echo "setup: .venv is ready"
