@@ -73,8 +73,9 @@ def doctor() -> None:
     from course_utils import doctor as checkup
 
     console = Console()
-    table = Table("Check", "For", "Found", "Accepted", "Result")
-    found = []
+    table, found = Table(), []
+    for heading in ("Check", "For", "Found", "Accepted", "Result"):
+        table.add_column(heading, overflow="fold")
     with console.status("checking ..."):
         for check in checkup.checks():
             if found and check.group != found[-1].group:
@@ -90,15 +91,16 @@ def doctor() -> None:
     console.print(table)
     failures = [check for check in found if check.status == "fail"]
     for check in failures:
-        _say(console, f"{check.name}: {check.remedy}.", "bold red", f"{check.found}\n")
+        _say(console, f"{check.name}: {check.found}", "bold red")
+        _say(console, f"  To mend it: {check.remedy}.")
     if failures:
         raise typer.Exit(1)
     console.print("Everything the course needs is there.")
 
 
-def _say(console, line, style, before=""):
+def _say(console, line, style=""):
     """Print plain text whole: no markup, no wrapping in the middle of a path."""
-    console.print(Text(before + line, style), soft_wrap=True)
+    console.print(Text(line, style), soft_wrap=True)
 
 
 # run
@@ -109,7 +111,7 @@ def run(
     notebooks: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NOTEBOOK ...]",
+            metavar="NOTEBOOK",
             help="The beginning of a name (04), a name, or a path. Default: all.",
             show_default=False,
         ),
@@ -159,7 +161,7 @@ def execute(
             paths, profile=profile, timeout=timeout, build=folder, show=board.show
         )
     console.print(_summary(outcomes, profile))
-    _say(console, f"Executed copies and HTML pages: {folder}", "")
+    _say(console, f"Executed copies and HTML pages: {folder}")
     if interrupted:
         _say(console, "Interrupted; no kernel is left running.", "yellow")
         return 130
@@ -250,7 +252,7 @@ class _Board:
             if outcome.failure:
                 self.console.print(_failure_panel(outcome))
             if not self.console.is_terminal:
-                _say(self.console, _one_line(outcome), "")
+                _say(self.console, _one_line(outcome))
 
 
 def _count_cells(path):
@@ -328,4 +330,9 @@ def progress() -> None:
     """Show which exercises you have solved, and the next step."""
     from course_utils import exercises
 
-    print(exercises.progress())
+    console, record = Console(), exercises.progress()
+    table = Table("Notebook", "Done", "Open")
+    for row in record.rows():
+        table.add_row(*map(Text, row))
+    console.print(table)
+    _say(console, record.next_step)

@@ -186,16 +186,14 @@ def hub_problem(name: str, patience: float = _PATIENCE) -> str | None:
 
 def _hub_files(data_set):
     """Return the files from a cache, after downloading those that are not in it."""
-    import huggingface_hub
+    from huggingface_hub import constants, try_to_load_from_cache
 
     found = {
-        split: huggingface_hub.try_to_load_from_cache(
-            data_set.repo, name, repo_type="dataset"
-        )
+        split: try_to_load_from_cache(data_set.repo, name, repo_type="dataset")
         for split, name in data_set.files.items()
     }
     if not all(isinstance(path, str) for path in found.values()):
-        folder = Path(huggingface_hub.constants.HF_HOME) / "vit-course" / data_set.repo
+        folder = Path(constants.HF_HOME) / "vit-course" / data_set.repo
         found = {split: folder / name for split, name in data_set.files.items()}
         _download_missing(data_set, folder)
     return found, "Delete that file and run this again to download a new copy."
@@ -309,10 +307,9 @@ def _receive(response, file, size, data_set, name):
 
 
 def _endpoint():
-    import huggingface_hub
+    from huggingface_hub import constants
 
-    value = os.environ.get("HF_ENDPOINT") or huggingface_hub.constants.ENDPOINT
-    return value.rstrip("/")
+    return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
 
 
 _PLAIN_WORDS = {

@@ -18,7 +18,7 @@ GROUPS = {
     "": "all",
     "torch": "PyTorch",
     "tensorflow": "TensorFlow",
-    "dev": "local work",
+    "dev": "tools",
 }
 OPTIONAL = ("tensorflow", "dev")  # the notebooks so far run without these extras
 _GB = 1e9
@@ -163,7 +163,7 @@ def _bundled():
     problem = data.bundled_problem("mnist")
     if problem is None:
         return Check("bundled data", "ok", "intact (sha256)")
-    found, _, remedy = problem.partition(". ")
+    found, remedy = _halves(problem.removeprefix("bundled data: "))
     return Check("bundled data", "fail", found, "intact (sha256)", remedy)
 
 
@@ -172,11 +172,17 @@ def _course_hub():
     try:
         found = data.course_hub_holds("mnist")
     except data.DataError as error:
-        problem, _, remedy = str(error).partition(". ")
+        problem, remedy = _halves(str(error))
         return Check("COURSE_HUB", "fail", problem, "a folder with data", remedy)
     if found:
         return Check("COURSE_HUB", "ok", f"{hub} holds mnist")
     return Check("COURSE_HUB", "info", f"{hub} has no mnist: the Hub is used")
+
+
+def _halves(message):
+    """Split a DataError's message into what is wrong and what to do."""
+    problem, _, remedy = message.partition(". ")
+    return problem, remedy.removesuffix(".")
 
 
 def _hub():

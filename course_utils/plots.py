@@ -169,7 +169,7 @@ def compass(keys, labels, weights, query, *, title):
     return fig
 
 
-def weight_matrices(matrices, titles, *, finding, labels, width=7.0):
+def weight_matrices(matrices, titles, *, finding, labels, outline=None):
     """Draw attention weights side by side, queries down and keys across.
 
     Parameters
@@ -181,21 +181,25 @@ def weight_matrices(matrices, titles, *, finding, labels, width=7.0):
         Title of the whole figure.
     labels : list of pairs of lists of str
         For each matrix the names of its N queries and of its M keys.
-    width : float
-        Width of the figure in inches.
+    outline : pair of str, optional
+        Query and key whose weight is outlined in every matrix.
 
     Returns
     -------
     matplotlib Figure
     """
     with plt.rc_context({"font.size": 9, "axes.titlesize": 11}):
-        fig, axes = plt.subplots(1, len(matrices), figsize=(width, 2.9), squeeze=False)
+        fig, axes = plt.subplots(1, len(matrices), figsize=(7, 2.9), squeeze=False)
         panels = zip(axes[0], matrices, titles, labels, strict=True)
         for ax, weights, title, (rows, columns) in panels:
             heatmap(
                 ax, weights, title=title, rows=rows, columns=columns, vmin=0, vmax=1
             )
             ax.set_xlabel("key")
+            if outline:
+                corner = columns.index(outline[1]) - 0.5, rows.index(outline[0]) - 0.5
+                look = {"fill": False, "lw": 3, "ec": COLORS["vermilion"]}
+                ax.add_patch(plt.Rectangle(corner, 1, 1, clip_on=False, **look))
         axes[0, 0].set_ylabel("query")
         fig.suptitle(finding, x=0.01, ha="left", fontsize=12, fontweight="bold")
     return fig
@@ -325,7 +329,7 @@ def draw_patches(ax, image, patch_size, *, title):
     """
     image, P = np.asarray(image), patch_size
     height, width = image.shape[:2]
-    drawn = ax.imshow(image, cmap="gray")
+    drawn = ax.imshow(image, cmap="gray", interpolation="nearest")
     ax.set_title(title)
     ax.set_axis_off()
     for row in range(0, height + 1, P):
@@ -401,3 +405,150 @@ def draw_similarity(ax, similarities, patch, *, title):
 
 
 # --- Notebook 04 ------------------------------------------------------------------
+
+
+def draw_vit(image, patch_size, *, dim, depth, classes):
+    """Draw the whole Vision Transformer around one small image.
+
+    Parameters
+    ----------
+    image : array, shape (H, W)
+        Gray; at most four patches are drawn.
+    patch_size : int
+        Patch side in pixels.
+    dim, depth, classes : int
+        Model width, number of blocks and number of classes, for the labels.
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    image, P = np.asarray(image), patch_size
+    rows, columns = image.shape[0] // P, image.shape[1] // P
+    patches = image.reshape(rows, P, columns, P).swapaxes(1, 2).reshape(-1, P, P)[:4]
+    gray, blue, red = COLORS["gray"], COLORS["blue"], COLORS["vermilion"]
+    green, purple = COLORS["green"], COLORS["purple"]
+    figure, ax = _canvas(5.6, 6.7, (0, 5.6), (6.7, 0))
+    ax.set_title("A ViT: patches in, one token read out")
+    middle, xs = 2.05, [0.45 + 0.8 * i for i in range(len(patches) + 1)]
+    wide = xs[-1] - xs[0] + 0.66
+    half = 0.45
+    ax.imshow(
+        image,
+        cmap="gray",
+        extent=(middle - half, middle + half, 0.98, 0.08),
+        aspect="auto",
+    )
+    ax.axhline(0.53, (middle - half) / 5.6, (middle + half) / 5.6, color="white", lw=1)
+    ax.plot([middle, middle], [0.08, 0.98], color="white", lw=1, ls="-")
+    for x, patch in zip(xs[1:], patches, strict=True):
+        _path(ax, (middle, 1.0), (x, 1.32), color=gray)
+        limits = {"vmin": image.min(), "vmax": image.max()}
+        extent = (x - 0.27, x + 0.27, 1.88, 1.34)
+        ax.imshow(patch, cmap="gray", extent=extent, aspect="auto", **limits)
+    project = (xs[1] + xs[-1]) / 2
+    _box(ax, project, 2.3, "linear projection", color=blue, width=wide - 0.8)
+    ax.text(xs[0], 2.3, "class\ntoken", ha="center", va="center", fontsize=11)
+    stages = (("+ positions", 3.05, green), (f"encoder block × {depth}", 4.15, red))
+    for text, y, color in stages:
+        height = 0.4 if color == green else 0.8
+        _box(ax, (xs[0] + xs[-1]) / 2, y, text, color=color, width=wide, height=height)
+    for number, x in enumerate(xs):
+        if number:
+            _path(ax, (x, 1.9), (x, 2.04))
+        _path(ax, (x, 2.56), (x, 2.84))
+        _path(ax, (x, 3.26), (x, 3.74))
+        if number:
+            _path(ax, (x, 4.56), (x, 4.84), color=gray)
+            ax.text(x, 5.0, "unread", ha="center", va="center", fontsize=10, color=gray)
+    first, after = xs[0] + 0.32, xs[0] + 1.5
+    _path(ax, (xs[0], 4.56), (xs[0], 5.3))
+    _box(ax, first, 5.56, "layer norm", color=green, width=1.3)
+    _path(ax, (first, 5.82), (first, 6.04))
+    _box(ax, first, 6.3, "head", color=purple, width=1.3)
+    _path(ax, (first + 0.68, 6.3), (first + 1.08, 6.3))
+    ax.text(after, 6.3, f"{classes} logits", ha="left", va="center", fontsize=12)
+    height, width = image.shape
+    tokens, right = len(patches) + 1, xs[-1] + 0.5
+    for y, shape in (
+        (0.53, f"(B, 1, {height}, {width})"),
+        (1.61, f"(B, {tokens - 1}, {P * P})"),
+        (2.3, f"(B, {tokens - 1}, {dim})"),
+        (3.05, f"(B, {tokens}, {dim})"),
+        (4.15, f"(B, {tokens}, {dim})"),
+        (5.56, f"(B, {dim})"),
+        (6.3, f"(B, {classes})"),
+    ):
+        ax.text(right, y, shape, ha="left", va="center", fontsize=12, color=gray)
+    ax.set(xlim=(0, 5.6), ylim=(6.7, 0))
+    return figure
+
+
+def draw_confusion(ax, counts, names, *, title):
+    """Draw a confusion matrix: correct answers pale, each mistake with its number.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    counts : array of int, shape (K, K)
+        Rows are the true classes, columns the answers.
+    names : list of str
+        Of the K classes.
+    title : str
+        The finding.
+
+    Returns
+    -------
+    matplotlib AxesImage
+    """
+    counts = np.asarray(counts)
+    mistakes = np.where(np.eye(len(counts), dtype=bool), 0, counts)
+    drawn = ax.imshow(mistakes, cmap=MAGNITUDE, vmin=0, vmax=max(mistakes.max(), 1))
+    for (i, j), count in np.ndenumerate(counts):
+        if count:
+            dark = mistakes[i, j] <= mistakes.max() / 2
+            ax.text(
+                j,
+                i,
+                count,
+                ha="center",
+                va="center",
+                fontsize=9,
+                color="white" if dark else "black",
+                fontweight="normal" if i == j else "bold",
+            )
+    ax.set_title(title)
+    ax.set_xticks(range(len(names)), names)
+    ax.set_yticks(range(len(names)), names)
+    ax.set(xlabel="answer of the model", ylabel="true digit")
+    ax.spines[:].set_visible(False)
+    return drawn
+
+
+def draw_pictures(images, titles, *, title, per_row=8):
+    """Draw small gray pictures in rows, a label above each.
+
+    Parameters
+    ----------
+    images : array, shape (N, H, W)
+    titles : list of str, length N
+    title : str
+        The finding.
+    per_row : int
+        Pictures in one row.
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    rows = -(-len(images) // per_row)
+    lines = 1 + max(str(text).count("\n") for text in titles)
+    size = (6.5, 0.45 + rows * (0.85 + 0.2 * lines))
+    figure, axes = plt.subplots(rows, per_row, figsize=size, squeeze=False)
+    figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=12)
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for ax, image, text in zip(axes.flat, images, titles, strict=False):
+        ax.imshow(image, cmap="gray")
+        ax.set_title(text, loc="center", fontsize=11, fontweight="normal")
+    return figure

@@ -281,7 +281,11 @@ def _environment(profile, scratch):
         "COURSE_PROFILE": profile,
         "COURSE_PROGRESS": str(scratch / "progress.json"),
     }
+    if environment.get("COURSE_HUB"):  # relative to here, not to the notebook
+        hub = Path(environment["COURSE_HUB"]).expanduser().absolute()
+        environment["COURSE_HUB"] = str(hub)
     environment.pop("MPLBACKEND", None)  # or figures may not reach the notebook
+    environment["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # a warning of older kernels
     return environment
 
 
@@ -401,6 +405,8 @@ def _write(notebook, path, build):
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = _settle(cell.outputs)
+        else:
+            cell.source = _rebase(cell.source, path.parent, build)
     logging.getLogger("traitlets").setLevel(logging.ERROR)
     page, _ = HTMLExporter(embed_images=True).from_notebook_node(
         notebook, {"metadata": {"name": path.stem, "path": str(path.parent)}}
@@ -411,6 +417,18 @@ def _write(notebook, path, build):
         part = build / f".{name}.{os.getpid()}"
         part.write_text(content, encoding="utf-8", newline="\n")
         os.replace(part, build / name)
+
+
+def _rebase(markdown, old, new):
+    """Make links that lead out of folder ``old`` (../) hold from folder ``new``."""
+
+    def moved(link):
+        try:
+            return "](" + Path(os.path.relpath(old / link[1], new)).as_posix()
+        except ValueError:  # on another drive
+            return link[0]
+
+    return re.sub(r"\]\((\.\./[^)\s]*)", moved, markdown)
 
 
 def _settle(outputs):

@@ -151,7 +151,8 @@ def warmup_cosine(progress: float, warmup: float = 0.1) -> float:
     """
     if progress < warmup:
         return progress / warmup
-    return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))
+    falling = (progress - warmup) / (1 - warmup)  # from 0 to 1
+    return 0.5 * (1 + math.cos(math.pi * falling))
 
 
 def constant(progress: float) -> float:
@@ -379,7 +380,7 @@ class _Run:
         history.validation_loss.append(scores.loss)
         history.validation_accuracy.append(scores.accuracy)
         history.seconds.append(self.seconds)
-        bar.set_postfix_str(f"validation accuracy {scores.accuracy:.2%}")
+        bar.set_postfix_str(f"validation accuracy {scores.accuracy:.2%}", refresh=False)
         if self.file:
             self.save()
 
@@ -545,7 +546,7 @@ def _progress_bar(total: int, done: int, hidden: bool):
         initial=done,
         disable=hidden,
         unit="step",
-        mininterval=0.5,
+        mininterval=1.0,
         ncols=88,
         file=sys.stdout,
     )

@@ -167,6 +167,21 @@ def _group_of(block: str) -> set[int]:
     return ranks
 
 
+def unused_imports(notebook: Notebook) -> list[str]:
+    """Imports are used; hint and solution wait for the learner."""
+    imported, used = {}, {"hint", "solution", "progress"}
+    for cell in notebook.code:
+        for node in ast.walk(cell.tree) if cell.tree else ():
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                for alias in node.names:
+                    name = alias.asname or alias.name.split(".")[0]
+                    imported.setdefault(name, cell.place)
+            elif isinstance(node, ast.Name):
+                used.add(node.id)
+    unused = imported.keys() - used
+    return [f"{imported[name]}: {name} is never used" for name in sorted(unused)]
+
+
 def metadata(notebook: Notebook) -> list[str]:
     """The kernel is python3, and no widget state is stored: GitHub stumbles over it."""
     wanted = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -335,10 +350,12 @@ def code_width(notebook: Notebook) -> list[str]:
 
 
 def code_length(notebook: Notebook) -> list[str]:
-    """At most 15 lines, or 40 where a class or function is written."""
+    """At most 15 lines, 40 where a class or function is written; imports are free."""
     problems = []
     for cell in notebook.code:
         if "bootstrap" in cell.tags or not cell.tree:
+            continue
+        if all(isinstance(n, ast.Import | ast.ImportFrom) for n in cell.tree.body):
             continue
         kinds = ast.ClassDef | ast.FunctionDef
         defines = any(isinstance(node, kinds) for node in cell.tree.body)
@@ -575,6 +592,7 @@ def shipped_names(notebook: Notebook) -> set[str]:
 CHECKS: tuple[Callable[[Notebook], list[str]], ...] = (
     opening,
     import_groups,
+    unused_imports,
     metadata,
     size,
     words,

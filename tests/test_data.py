@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -367,12 +368,23 @@ def test_misbehaving_hub_gives_one_clear_error_and_nothing_half_written(
     message = error_of_load()
     # Real patience is 8 s for an answer and 12 s to judge the speed; here 1 and 0.5.
     assert time.monotonic() - start < 5
-    assert reasons[fault] in message
+    assert reasons[fault] in message and "DataError" not in message
     assert f"{REPO} cannot be fetched from {os.environ['HF_ENDPOINT']}" in message
     assert "COURSE_HUB" in message and "COURSE_PROFILE=reduced" in message
     hub.fault = None
     monkeypatch.setenv("HF_ENDPOINT", hub.url)
     assert len(data.load("mnist")["train"]) == 1295
+
+
+def test_host_name_that_is_looked_up_for_ever_is_given_up(monkeypatch, hub):
+    forever = threading.Event()
+    monkeypatch.setattr(
+        huggingface_hub, "get_hf_file_metadata", lambda *_, **__: forever.wait(20)
+    )
+    start = time.monotonic()
+    assert "no answer within 1 s" in error_of_load()
+    assert time.monotonic() - start < 5
+    forever.set()
 
 
 def test_time_limits_add_up_to_less_than_thirty_seconds():
@@ -394,7 +406,9 @@ def test_full_disk_is_named(monkeypatch, hub):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(data, "_receive", fail)
-    assert "No space left on device" in error_of_load()
+    message = error_of_load()
+    assert "cannot be written (No space left on device)" in message
+    assert "HF_HOME" in message
 
 
 def test_damaged_download_says_which_file_to_delete(hub, tmp_path):

@@ -289,7 +289,7 @@ def test_width_that_heads_do_not_divide_is_refused():
 
 @pytest.mark.parametrize(
     ("image_size", "patch_size", "advice"),
-    [(30, 7, "use 28 or 35"), (5, 7, "use 7 or 7")],
+    [(30, 7, "use 28 or 35"), (5, 7, "use 7 or 14")],
 )
 def test_image_that_patches_do_not_divide_is_refused(image_size, patch_size, advice):
     message = f"image size {image_size} is not a multiple of patch size {patch_size}"

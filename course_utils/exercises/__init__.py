@@ -60,8 +60,9 @@ def hint(exercise_id: str) -> Note:
     hints = catalog.find(exercise_id).hints
     given = min(_hints_given.get(exercise_id, 0), len(hints) - 1)
     _hints_given[exercise_id] = given + 1
-    more = "again for the next one" if given + 1 < len(hints) else "no more after this"
-    return Note(f"**Hint {given + 1} of {len(hints)}** ({more}). {hints[given]}")
+    last = given + 1 == len(hints)
+    more = "That was the last one." if last else "Run it again for the next one."
+    return Note(f"**Hint {given + 1} of {len(hints)}.** {hints[given]} *{more}*")
 
 
 def solution(exercise_id: str) -> Note:

@@ -11,18 +11,17 @@ LESSONS: dict[str, dict[str, str]] = {
         "01.1": "The right divisor",
         "01.2": "Log-softmax that keeps small weights",
         "01.3": "Backward through softmax without a Jacobian",
-        "01.4": "Spot the bug: a mask that comes too late",
+        "01.4": "Spot the bug: padding that leaks",
         "01.5": "Spot the bug: three slips and no error",
         "01.6": "Attention, one block of keys at a time",
     },
     "02_transformer_block": {
-        "02.1": "Layer norm from memory",
+        "02.1": "Layer norm for images",
         "02.2": "Spot the bug: heads that mix tokens",
         "02.3": "A mask for words of different length",
         "02.4": "Cross-attention with one head",
         "02.5": "A parallel block",
-        "02.6": "Count the parameters",
-        "02.7": "Spot the bug: a loss too good to be true",
+        "02.6": "Spot the bug: a loss too good to be true",
     },
     "03_images_as_tokens": {
         "03.1": "Count tokens and weights",
@@ -32,7 +31,14 @@ LESSONS: dict[str, dict[str, str]] = {
         "03.5": "Learned rows and columns",
         "03.6": "Positions for a larger image",
     },
-    "04_vit_mnist_pytorch": {},
+    "04_vit_mnist_pytorch": {
+        "04.1": "Count the parameters",
+        "04.2": "Spot the bug: a projection that never learns",
+        "04.3": "Spot the bug: a loss that cannot fall",
+        "04.4": "Warm-up counted in steps",
+        "04.5": "Accuracy from batches",
+        "04.6": "The surest mistakes",
+    },
 }
 
 

@@ -324,6 +324,9 @@ def _names(exercise: Exercise, case: tuple) -> list[str]:
 
 
 def _show(value: Any) -> str:
+    if isinstance(value, tuple) and not all(np.isscalar(item) for item in value):
+        items = [_show(item).replace("\n", "\n ") for item in value]
+        return "(" + ",\n ".join(items) + ")"
     value = plain(value)
     if isinstance(value, np.ndarray) and value.size > 64:
         return f"array of shape {value.shape}, starting {_show(value.ravel()[:6])}"
@@ -332,7 +335,8 @@ def _show(value: Any) -> str:
             value, precision=4, suppress_small=True, separator=", ", max_line_width=70
         )
     if isinstance(value, list):
-        return "(" + ", ".join(_show(item) for item in value) + ")"
+        items = [_show(item).replace("\n", "\n ") for item in value]
+        return "[" + ",\n ".join(items) + "]"
     text = repr(value)
     return text if len(text) <= 200 else text[:200] + " …"
 

@@ -242,80 +242,126 @@ softmax_backward_exercise = Exercise(
 )
 
 
-# --- 01.4 Spot the bug: a mask that comes too late --------------------------------
+# --- 01.4 Spot the bug: padding that leaks ----------------------------------------
 
 
-def masked_weights(scores, mask):
-    """Softmax over the places where ``mask`` is True; weight 0 elsewhere."""
-    return softmax(np.where(mask, scores, -np.inf))
+def padded_weights(scores, lengths):
+    """Softmax over the first ``lengths[b]`` keys of each item b; 0 for padding."""
+    real = np.arange(scores.shape[-1]) < lengths[:, None]  # (B, M)
+    return softmax(np.where(real[:, None, :], scores, -np.inf))  # (B, N, M)
 
 
-def _masked_after(scores, mask):
-    return softmax(scores) * mask
+def _real(scores, lengths):
+    return (np.arange(scores.shape[-1]) < lengths[:, None])[:, None, :]
 
 
-def _masked_after_and_rescaled(scores, mask):
-    weights = softmax(scores) * mask
+def _padding_scores_0(scores, lengths):
+    return softmax(scores * _real(scores, lengths))
+
+
+def _masked_after(scores, lengths):
+    return softmax(scores) * _real(scores, lengths)
+
+
+def _masked_after_and_rescaled(scores, lengths):
+    weights = _masked_after(scores, lengths)
     return weights / weights.sum(axis=-1, keepdims=True)
 
 
-masked_weights_exercise = Exercise(
+def _upside_down(scores, lengths):
+    return softmax(np.where(_real(scores, lengths), -np.inf, scores))
+
+
+def _one_too_many(scores, lengths):
+    return padded_weights(scores, lengths + 1)
+
+
+def _one_too_few(scores, lengths):
+    return padded_weights(scores, lengths - 1)
+
+
+def _queries_hidden(scores, lengths):
+    real = np.arange(scores.shape[-2]) < lengths[:, None]
+    return softmax(np.where(real[:, :, None], scores, -np.inf))
+
+
+def _infinite_weights(scores, lengths):
+    return np.where(_real(scores, lengths), softmax(scores), -np.inf)
+
+
+def _item_by_item(scores, lengths):
+    weights = np.zeros_like(scores)
+    for item, (rows, length) in enumerate(zip(scores, lengths, strict=True)):
+        weights[item, :, :length] = softmax(rows[:, :length])
+    return weights
+
+
+padded_weights_exercise = Exercise(
     id="01.4",
-    solution=masked_weights,
+    solution=padded_weights,
     cases=(
-        (np.array([[1.0, 2.0]]), np.array([[True, False]])),
-        (np.array([[0.0, 1.0, 2.0]]), np.array([[True, True, False]])),
-        (np.array([[0.0, 1.0, 2000.0]]), np.array([[True, True, False]])),
+        (np.array([[[-1.0, -2.0, -3.0]]]), np.array([2])),
+        (np.array([[[0.0, 1.0, 2000.0]]]), np.array([2])),
         (
-            np.array([[-3.0, 5.0], [0.5, 0.5]]),
-            np.array([[True, False], [True, True]]),
+            np.array([[[1.0, 2.0, 3.0], [0.0, 0.5, -1.0]], [[4.0, 2.0, 1.0]] * 2]),
+            np.array([3, 1]),
         ),
+        (np.arange(18.0).reshape(2, 3, 3) % 5, np.array([2, 3])),
     ),
     mistakes=(
         Mistake(
+            _padding_scores_0,
+            "Padding still has weight: a score of 0 is not \u201cnothing\u201d, since "
+            "exp(0) = 1. Which score makes exp exactly 0?",
+        ),
+        Mistake(
             _masked_after,
-            "The hidden keys are gone, but their share is gone with them: your rows "
-            "no longer sum to 1. The mask comes after the softmax; it must act "
-            "before.",
+            "The padding is gone, but its share of the weight is gone with it: your "
+            "rows no longer sum to 1. The mask must act before the softmax.",
         ),
         Mistake(
             _masked_after_and_rescaled,
-            "Dividing by what is left repairs the sum on paper. But one large hidden "
-            "score drives every allowed weight to 0, and 0/0 is nan. Hide the "
-            "*scores*.",
+            "Dividing by what is left repairs the sum on paper. But one large padding "
+            "score drives every real weight to 0, and 0/0 is nan. Hide the *scores*.",
         ),
         Mistake(
-            lambda scores, mask: softmax(scores * mask),
-            "A score of 0 is not \u201cno weight\u201d: exp(0) = 1, so hidden keys "
-            "still take part. Which score makes exp exactly 0?",
+            _upside_down,
+            "Upside down: you kept the padding and hid the real keys.",
         ),
         Mistake(
-            lambda scores, mask: softmax(scores + mask),
-            "Adding True adds 1 to the score: hidden keys lose a little and keep the "
-            "rest. Adding works with 0 for allowed and $-\\infty$ for hidden.",
+            _one_too_many,
+            "One key too many: with length 2, the keys 0 and 1 are real, and 2 is not.",
         ),
         Mistake(
-            lambda scores, mask: softmax(np.where(mask, -np.inf, scores)),
-            "Your mask is upside down. Here True means *may look*, as in PyTorch's "
-            "`scaled_dot_product_attention`.",
+            _one_too_few,
+            "One key too few: with length 2, the keys 0 and 1 are both real.",
         ),
         Mistake(
-            lambda scores, mask: np.where(mask, softmax(scores), -np.inf),
+            _queries_hidden,
+            "You hid *queries* (rows), not keys (columns). The mask must run along "
+            "the last axis: shape (B, 1, M).",
+        ),
+        Mistake(
+            _infinite_weights,
             "$-\\infty$ belongs into the scores. A weight lies between 0 and 1.",
         ),
     ),
     hints=(
-        "Print the row sums of the function above. What should they be?",
-        "Hide a key before the softmax shares out the weight: which score has "
-        "exponential 0?",
+        "Look at what the function above prints: which key got the largest weight, "
+        "and which score did it have when softmax saw it?",
+        "A hidden key needs a score whose exponential is exactly 0. Multiplying "
+        "cannot make one.",
         "`np.where(condition, a, b)` takes `a` where the condition holds and `b` "
-        "elsewhere. Apply it to the scores, with `-np.inf`, then take softmax.",
+        "elsewhere. Use it on the scores, with `-np.inf`, in place of the product.",
     ),
-    because="A score of $-\\infty$ has exponential 0, so the allowed keys share the "
-    "whole weight and a hidden score cannot be felt, however large.",
+    because="A score of $-\\infty$ has exponential 0, so the real keys share the "
+    "whole weight and a padding score cannot be felt, however large.",
     alternatives=(
-        lambda scores, mask: softmax(np.where(mask, scores, -1e9)),
-        lambda scores, mask: softmax(scores + np.where(np.asarray(mask), 0.0, -np.inf)),
+        lambda scores, lengths: softmax(np.where(_real(scores, lengths), scores, -1e9)),
+        lambda scores, lengths: softmax(
+            scores + np.where(_real(scores, lengths), 0.0, -np.inf)
+        ),
+        _item_by_item,
     ),
 )
 
@@ -419,8 +465,8 @@ fixed_attention_exercise = Exercise(
         "Divide by the root of `queries.shape[1]`; subtract each row's maximum "
         "before `exp`; sum along `axis=1`.",
     ),
-    because="None of the three raises an error, and with square inputs even the "
-    "shapes fit. Row sums and a comparison with a reference find them.",
+    because="None of the three raises an error or changes a shape. Row sums, large "
+    "scores and a comparison with a reference find them.",
     alternatives=(
         attention,
         lambda queries, keys, values: [
@@ -519,8 +565,8 @@ streaming_attention_exercise = Exercise(
         (
             np.array([1.0]),
             [
-                (np.array([[0.0], [1.0]]), np.array([[10.0], [20.0]])),
-                (np.array([[2.0]]), np.array([[30.0]])),
+                (np.array([[0.0]]), np.array([[10.0, 0.0]])),
+                (np.array([[2.0]]), np.array([[30.0, 4.0]])),
             ],
         ),
         (
@@ -534,9 +580,9 @@ streaming_attention_exercise = Exercise(
         (
             np.array([1000.0]),
             [
-                (np.array([[1.0]]), np.array([[1.0]])),
-                (np.array([[1.001], [0.5]]), np.array([[2.0], [3.0]])),
-                (np.array([[-3.0]]), np.array([[4.0]])),
+                (np.array([[1.0]]), np.array([[1.0, 0.0]])),
+                (np.array([[1.001]]), np.array([[2.0, 3.0]])),
+                (np.array([[-3.0]]), np.array([[4.0, 5.0]])),
             ],
         ),
     ),
@@ -600,7 +646,7 @@ EXERCISES = (
     divisor,
     log_softmax_exercise,
     softmax_backward_exercise,
-    masked_weights_exercise,
+    padded_weights_exercise,
     fixed_attention_exercise,
     streaming_attention_exercise,
 )

@@ -16,80 +16,112 @@ def _numbers(*shape):
 # --- 02.1 -------------------------------------------------------------------------
 
 
-def layer_norm(x, gain, bias, eps=1e-5):
-    mean = x.mean(dim=-1, keepdim=True)
-    variance = x.var(dim=-1, keepdim=True, correction=0)
-    return (x - mean) / (variance + eps).sqrt() * gain + bias
+def pixel_norm(images, gain, bias, eps=1e-5):
+    mean = images.mean(dim=1, keepdim=True)  # (B, C, H, W) -> (B, 1, H, W)
+    variance = images.var(dim=1, keepdim=True, correction=0)
+    normed = (images - mean) / (variance + eps).sqrt()
+    return normed * gain[:, None, None] + bias[:, None, None]  # (C, 1, 1)
 
 
-def _norm_over_batch(x, gain, bias, eps=1e-5):
-    mean, variance = x.mean(dim=0), x.var(dim=0, correction=0)
-    return (x - mean) / (variance + eps).sqrt() * gain + bias
+def _normed(images, axes, eps, correction=0):
+    mean = images.mean(dim=axes, keepdim=True)
+    variance = images.var(dim=axes, keepdim=True, correction=correction)
+    return (images - mean) / (variance + eps).sqrt()
 
 
-def _norm_over_all(x, gain, bias, eps=1e-5):
-    mean, variance = x.mean(), x.var(correction=0)
-    return (x - mean) / (variance + eps).sqrt() * gain + bias
+def _scaled(normed, gain, bias):
+    return normed * gain[:, None, None] + bias[:, None, None]
 
 
-def _norm_unbiased(x, gain, bias, eps=1e-5):
-    mean, variance = x.mean(-1, keepdim=True), x.var(-1, keepdim=True)
-    return (x - mean) / (variance + eps).sqrt() * gain + bias
+def _norm_along_rows(images, gain, bias, eps=1e-5):
+    return _scaled(_normed(images, -1, eps), gain, bias)
 
 
-def _norm_without_root(x, gain, bias, eps=1e-5):
-    mean, variance = x.mean(-1, keepdim=True), x.var(-1, keepdim=True, correction=0)
-    return (x - mean) / (variance + eps) * gain + bias
+def _norm_of_whole_image(images, gain, bias, eps=1e-5):
+    return _scaled(_normed(images, (1, 2, 3), eps), gain, bias)
 
 
-def _norm_eps_outside(x, gain, bias, eps=1e-5):
-    mean, variance = x.mean(-1, keepdim=True), x.var(-1, keepdim=True, correction=0)
-    return (x - mean) / (variance.sqrt() + eps) * gain + bias
+def _norm_of_channel(images, gain, bias, eps=1e-5):
+    return _scaled(_normed(images, (2, 3), eps), gain, bias)
 
 
-def _norm_without_gain(x, gain, bias, eps=1e-5):
-    mean, variance = x.mean(-1, keepdim=True), x.var(-1, keepdim=True, correction=0)
-    return (x - mean) / (variance + eps).sqrt()
+def _norm_over_batch(images, gain, bias, eps=1e-5):
+    return _scaled(_normed(images, (0, 2, 3), eps), gain, bias)
 
 
-def _norm_root_mean_square(x, gain, bias, eps=1e-5):
-    return x / (x.square().mean(-1, keepdim=True) + eps).sqrt() * gain + bias
+def _norm_unbiased(images, gain, bias, eps=1e-5):
+    return _scaled(_normed(images, 1, eps, correction=1), gain, bias)
 
 
-def _norm_in_numpy(x, gain, bias, eps=1e-5):
-    x, gain, bias = (a.numpy() for a in (x, gain, bias))
-    centered = x - x.mean(-1, keepdims=True)
-    return centered / (x.var(-1, keepdims=True) + eps) ** 0.5 * gain + bias
+def _norm_without_root(images, gain, bias, eps=1e-5):
+    mean = images.mean(dim=1, keepdim=True)
+    variance = images.var(dim=1, keepdim=True, correction=0)
+    return _scaled((images - mean) / (variance + eps), gain, bias)
 
 
-LAYER_NORM = Exercise(
+def _norm_eps_outside(images, gain, bias, eps=1e-5):
+    mean = images.mean(dim=1, keepdim=True)
+    deviation = images.std(dim=1, keepdim=True, correction=0)
+    return _scaled((images - mean) / (deviation + eps), gain, bias)
+
+
+def _norm_without_gain(images, gain, bias, eps=1e-5):
+    return _normed(images, 1, eps)
+
+
+def _gain_along_rows(images, gain, bias, eps=1e-5):
+    return _normed(images, 1, eps) * gain + bias
+
+
+def _norm_root_mean_square(images, gain, bias, eps=1e-5):
+    mean_square = images.square().mean(dim=1, keepdim=True)
+    return _scaled(images / (mean_square + eps).sqrt(), gain, bias)
+
+
+def _norm_in_numpy(images, gain, bias, eps=1e-5):
+    images, gain, bias = (a.numpy() for a in (images, gain, bias))
+    centered = images - images.mean(1, keepdims=True)
+    normed = centered / (images.var(1, keepdims=True) + eps) ** 0.5
+    return normed * gain.reshape(-1, 1, 1) + bias.reshape(-1, 1, 1)
+
+
+PIXEL_NORM = Exercise(
     id="02.1",
-    solution=layer_norm,
+    solution=pixel_norm,
     cases=(
         (
-            torch.tensor([[1.0, 2.0, 6.0], [0.0, 4.0, 8.0]]),
-            torch.tensor([1.0, 2.0, 1.0]),
-            torch.tensor([0.0, 0.0, 1.0]),
+            torch.tensor([[[[1.0, 2.0], [3.0, 5.0]], [[3.0, 8.0], [5.0, 5.1]]]]),
+            torch.tensor([1.0, 2.0]),
+            torch.tensor([0.0, 1.0]),
         ),
-        (torch.tensor([[0.0, 0.001]]), torch.ones(2), torch.zeros(2), 1e-5),
-        (_numbers(2, 3, 4), torch.ones(4), torch.zeros(4), 1e-3),
+        (torch.tensor([0.0, 0.001]).view(1, 2, 1, 1), torch.ones(2), torch.zeros(2)),
+        (_numbers(2, 3, 4, 5), torch.ones(3), torch.zeros(3), 1e-3),
     ),
     mistakes=(
         Mistake(
-            _norm_over_batch,
-            "You take the mean over the first axis, so tokens are mixed: that is the "
-            "idea of batch norm. Layer norm takes mean and variance of each token's "
-            "own numbers, along the last axis.",
+            _norm_along_rows,
+            "You normalize along the last axis, which here is a row of pixels. The "
+            "numbers of one pixel lie along the channel axis.",
         ),
         Mistake(
-            _norm_over_all,
-            "You take one mean and one variance of all numbers together. Each token "
-            "needs its own.",
+            _norm_of_whole_image,
+            "You take one mean of the whole image. Each pixel needs its own, over its "
+            "channels alone.",
+        ),
+        Mistake(
+            _norm_of_channel,
+            "You normalize each channel over its pixels: that is instance norm. Here "
+            "each pixel is normalized over its channels.",
+        ),
+        Mistake(
+            _norm_over_batch,
+            "You normalize each channel over all pixels and images: that is batch "
+            "norm. Layer norm never mixes images, nor pixels.",
         ),
         Mistake(
             _norm_unbiased,
-            "Your variance is divided by D - 1, which is what `var` does by default in "
-            "torch. Layer norm divides by D.",
+            "Your variance is divided by C - 1, which is what `var` does by default in "
+            "torch. Layer norm divides by C.",
         ),
         Mistake(
             _norm_without_root,
@@ -98,11 +130,16 @@ LAYER_NORM = Exercise(
         Mistake(
             _norm_eps_outside,
             "You add `eps` to the standard deviation. Layer norm adds it to the "
-            "variance, under the root: for tokens with little spread that matters.",
+            "variance, under the root: where there is little spread, that matters.",
         ),
         Mistake(
             _norm_without_gain,
             "The normalizing is right, but `gain` and `bias` are not used.",
+        ),
+        Mistake(
+            _gain_along_rows,
+            "`gain` of shape (C,) is lined up with the last axis, the rows of pixels. "
+            "It runs only if W happens to equal C, and then it is wrong.",
         ),
         Mistake(
             _norm_root_mean_square,
@@ -111,17 +148,18 @@ LAYER_NORM = Exercise(
         ),
     ),
     hints=(
-        "Which numbers share a mean: those of one token, or those of one column?",
-        "`keepdim=True` keeps an axis of length 1, so that `x - mean` broadcasts.",
-        "Four steps: mean, variance with division by D, `(x - mean)` over the root of "
-        "`variance + eps`, then `* gain + bias`.",
+        "A pixel is a token, and its C channels are the token's numbers. Which axis "
+        "holds them?",
+        "`keepdim=True` keeps an axis of length 1, so that `images - mean` broadcasts.",
+        "Broadcasting lines up shapes from the right: `gain` needs the shape "
+        "`(C, 1, 1)` to meet the channel axis.",
     ),
-    because="Each token is normalized alone, so the batch it comes in does not matter.",
+    because="It is layer norm with pixels as tokens, and only the axis has moved.",
     alternatives=(
         _norm_in_numpy,
-        lambda x, gain, bias, eps=1e-5: nn.functional.layer_norm(
-            x, gain.shape, gain, bias, eps
-        ),
+        lambda images, gain, bias, eps=1e-5: nn.functional.layer_norm(
+            images.permute(0, 2, 3, 1), gain.shape, gain, bias, eps
+        ).permute(0, 3, 1, 2),
     ),
 )
 
@@ -614,81 +652,6 @@ PARALLEL_BLOCK = Exercise(
 
 # --- 02.6 -------------------------------------------------------------------------
 
-
-def block_parameters(dim, mlp_dim):
-    norms = 2 * 2 * dim  # gain and bias, twice
-    attention = 4 * (dim * dim + dim)  # queries, keys, values, output
-    mlp = (dim * mlp_dim + mlp_dim) + (mlp_dim * dim + dim)
-    return norms + attention + mlp
-
-
-def _count_without_biases(dim, mlp_dim):
-    return 4 * dim + 4 * dim * dim + 2 * dim * mlp_dim
-
-
-def _count_without_norms(dim, mlp_dim):
-    return block_parameters(dim, mlp_dim) - 4 * dim
-
-
-def _count_without_output(dim, mlp_dim):
-    return block_parameters(dim, mlp_dim) - dim * dim - dim
-
-
-def _count_one_linear(dim, mlp_dim):
-    return block_parameters(dim, mlp_dim) - mlp_dim * dim - dim
-
-
-def _count_weights_only(dim, mlp_dim):
-    return 4 * dim * dim + 2 * dim * mlp_dim
-
-
-def _count_by_building(dim, mlp_dim):
-    return sum(p.numel() for p in EncoderBlock(dim, 1, mlp_dim).parameters())
-
-
-BLOCK_PARAMETERS = Exercise(
-    id="02.6",
-    solution=block_parameters,
-    cases=((2, 3), (8, 32), (64, 128)),
-    tolerance=0.0,
-    mistakes=(
-        Mistake(
-            _count_without_biases,
-            "The linear layers have biases too: one number for each output.",
-        ),
-        Mistake(
-            _count_without_norms,
-            "The two layer norms are missing. Each learns a gain and a bias.",
-        ),
-        Mistake(
-            _count_without_output,
-            "Attention has four linear layers, not three: `out` combines the heads.",
-        ),
-        Mistake(
-            _count_one_linear,
-            "The MLP has two linear layers: `expand` and `shrink`.",
-        ),
-        Mistake(
-            _count_weights_only,
-            "You count the matrices only. Biases and the two norms learn as well.",
-        ),
-    ),
-    hints=(
-        "List what has weights: two norms, attention, MLP. Dropout has none.",
-        "A linear layer from a to b numbers has a * b weights and b biases.",
-        "Attention: `qkv` from dim to 3 * dim and `out` from dim to dim. MLP: dim to "
-        "mlp_dim and back. Norms: 2 * dim each.",
-    ),
-    because="The number of heads is not in the formula: it only cuts the same matrices.",
-    alternatives=(
-        _count_by_building,
-        lambda dim, mlp_dim: 4 * dim * dim + 2 * dim * mlp_dim + 9 * dim + mlp_dim,
-    ),
-)
-
-
-# --- 02.7 -------------------------------------------------------------------------
-
 START, END = 26, 27
 
 
@@ -749,7 +712,7 @@ def _pairs_by_lists(words):
 
 
 TRAINING_PAIRS = Exercise(
-    id="02.7",
+    id="02.6",
     solution=training_pairs,
     cases=(
         (torch.tensor([[3, 14, 6]]),),
@@ -799,17 +762,16 @@ TRAINING_PAIRS = Exercise(
         "must be the letter *before* target t.",
         "Inputs: start mark, then the word. Targets: the word, then the end mark.",
     ),
-    because="Now the letter to be named is never among those that the mask lets through.",
+    because="Now the mask never lets through the letter that must be named.",
     alternatives=(_pairs_by_roll, _pairs_by_lists),
 )
 
 
 EXERCISES = (
-    LAYER_NORM,
+    PIXEL_NORM,
     SPLIT_HEADS,
     DECODER_MASK,
     CROSS_ATTENTION,
     PARALLEL_BLOCK,
-    BLOCK_PARAMETERS,
     TRAINING_PAIRS,
 )

@@ -1,5 +1,7 @@
 """Exercises of notebook 03: patches, projection, class token and positions."""
 
+from functools import partial
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -203,6 +205,10 @@ def _positions_not_added(patches, class_token, positions):
     return torch.cat([class_token.expand(len(patches), -1, -1), patches], dim=1)
 
 
+def _class_token_not_expanded(patches, class_token, positions):
+    return torch.cat([class_token, patches], dim=1) + positions
+
+
 def _add_then_join(patches, class_token, positions):
     first = (class_token + positions[:, :1]).repeat(len(patches), 1, 1)
     return torch.hstack([first, patches + positions[:, 1:]])
@@ -320,10 +326,10 @@ def _resize_turned(positions, old, new):
     return torch.cat([positions[:, :1], patches], dim=1)
 
 
-def _resize_aligned(positions, old, new):
+def _resize_otherwise(positions, old, new, **options):
     D = positions.shape[-1]
     grid = positions[:, 1:].transpose(1, 2).reshape(1, D, old, old)
-    grid = F.interpolate(grid, (new, new), mode="bilinear", align_corners=True)
+    grid = F.interpolate(grid, (new, new), **options)
     patches = grid.flatten(2).transpose(1, 2)
     return torch.cat([positions[:, :1], patches], dim=1)
 
@@ -438,7 +444,7 @@ EXERCISES = (
             ),
         ),
         hints=(
-            "Look at the first tile of the picture. From which rows and columns of the "
+            "Look at tile 7 of the picture. From which rows and columns of the "
             "digit do its pixels come?",
             "Split the height into (H/P, P) and the width into (W/P, P) in one "
             "reshape. That gives six axes.",
@@ -555,6 +561,11 @@ EXERCISES = (
                 _positions_not_added,
                 "The class token is in front, but no positions have been added.",
             ),
+            Mistake(
+                _class_token_not_expanded,
+                "Right for one image. A batch of B images needs the class token B "
+                "times before the two can be joined.",
+            ),
         ),
         hints=(
             "For which token is row 0 of `positions`? Which token gets it here?",
@@ -650,7 +661,17 @@ EXERCISES = (
                 "exchanged.",
             ),
             Mistake(
-                _resize_aligned,
+                _resize_otherwise,
+                "Without `mode=`, `F.interpolate` copies the nearest patch. The task "
+                "asks for bilinear interpolation, a mean of the patches around.",
+            ),
+            Mistake(
+                partial(_resize_otherwise, mode="bicubic"),
+                "Your interpolation is bicubic, as in many libraries. It is smoother, "
+                "but the task asks for bilinear.",
+            ),
+            Mistake(
+                partial(_resize_otherwise, mode="bilinear", align_corners=True),
                 "With `align_corners=True` the outermost patches keep their exact "
                 "values. The task asks for `False`, which treats patches as areas.",
             ),

@@ -102,10 +102,10 @@ class PatchEmbedding(nn.Module):
     def __init__(self, image_size: int, patch_size: int, in_channels: int, dim: int):
         super().__init__()
         if image_size % patch_size:
-            below = image_size // patch_size * patch_size
+            below = max(image_size // patch_size, 1) * patch_size
             raise ValueError(
                 f"image size {image_size} is not a multiple of patch size {patch_size};"
-                f" use {below or patch_size} or {below + patch_size}"
+                f" use {below} or {below + patch_size}"
             )
         self.image_size = image_size
         self.num_patches = (image_size // patch_size) ** 2

@@ -1,0 +1,262 @@
+"""Measure the course's model against others, and print a table of ratios.
+
+    python benchmarks/bench.py [--quick]
+
+Everything runs on one thread and is timed in seconds of the processor, so that other
+programs disturb little. Contenders take turns, and medians decide. With COURSE_HUB set,
+the recipes are compared on MNIST, otherwise on the bundled digits. The numbers also go
+to build/bench.json.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch.nn import functional as F
+from transformers import ViTConfig, ViTForImageClassification
+
+from course_utils import data, profiles, training
+from course_utils.vit.torch import ViT
+
+ROOT = Path(__file__).resolve().parent.parent
+SIZES = {"image_size": 28, "in_channels": 1, "num_classes": 10}
+WIDTH = {"dim": 64, "depth": 6, "mlp_dim": 128}
+MODELS = {
+    "patch 7, 8 heads": {"patch_size": 7, "heads": 8},
+    "patch 14, 4 heads": {"patch_size": 14, "heads": 4},
+}
+BATCH = 100
+TUTORIAL = {
+    "lr": 0.01,
+    "batch_size": 100,
+    "weight_decay": 0.0,
+    "optimizer": training.sgd,
+    "schedule": training.constant,
+}
+OURS = {
+    "lr": 3e-3,
+    "batch_size": 50,
+    "label_smoothing": 0.1,
+    "augment": training.small_affine,
+}
+
+
+def hugging_face(attention: str, *, patch_size: int, heads: int):
+    """Build Hugging Face's ViT with our sizes."""
+    config = ViTConfig(
+        image_size=SIZES["image_size"],
+        patch_size=patch_size,
+        num_channels=SIZES["in_channels"],
+        num_labels=SIZES["num_classes"],
+        hidden_size=WIDTH["dim"],
+        num_hidden_layers=WIDTH["depth"],
+        num_attention_heads=heads,
+        intermediate_size=WIDTH["mlp_dim"],
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+        attn_implementation=attention,
+    )
+    return ViTForImageClassification(config)
+
+
+def train_step(model: torch.nn.Module) -> Callable[[], None]:
+    """Return a function that takes one whole step on a random batch."""
+    model.train()
+    images, labels = torch.randn(BATCH, 1, 28, 28), torch.randint(10, (BATCH,))
+    optimizer = training.adamw(model.parameters(), 1e-3, 0.01)
+
+    def step() -> None:
+        logits = model(images)
+        loss = F.cross_entropy(getattr(logits, "logits", logits), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    return step
+
+
+def in_turns(contenders: dict[str, Callable], rounds: int, repeat: int) -> dict:
+    """Time functions in turns; median seconds of the processor for one call."""
+    for function in contenders.values():
+        for _ in range(max(repeat // 2, 1)):
+            function()
+    taken = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, function in contenders.items():
+            start = time.process_time()
+            for _ in range(repeat):
+                function()
+            taken[name].append((time.process_time() - start) / repeat)
+    return {name: statistics.median(times) for name, times in taken.items()}
+
+
+def step_flops(patch_size: int) -> int:
+    """Multiplications and additions of one training step, matrix products only.
+
+    A backward pass costs two products for each of the forward pass.
+    """
+    N = (SIZES["image_size"] // patch_size) ** 2
+    T, D, M = N + 1, WIDTH["dim"], WIDTH["mlp_dim"]
+    block = T * D * 3 * D + 2 * T * T * D + T * D * D + 2 * T * D * M
+    forward = N * patch_size**2 * D + WIDTH["depth"] * block + D * 10
+    return 2 * 3 * BATCH * forward
+
+
+def compare_steps(rounds: int) -> dict:
+    """Time a training step of our model and of Hugging Face's, and our FLOP/s."""
+    a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
+    found = {}
+    for name, sizes in MODELS.items():
+        torch.manual_seed(0)
+        contenders = {
+            "ours": train_step(ViT(**SIZES, **WIDTH, **sizes)),
+            "Hugging Face, eager": train_step(hugging_face("eager", **sizes)),
+            "Hugging Face, sdpa": train_step(hugging_face("sdpa", **sizes)),
+            "product": lambda: a @ b,
+        }
+        seconds = in_turns(contenders, rounds, repeat=8)
+        best = min(seconds["Hugging Face, eager"], seconds["Hugging Face, sdpa"])
+        peak = 2 * 1024**3 / seconds.pop("product")
+        achieved = step_flops(sizes["patch_size"]) / seconds["ours"]
+        found[name] = {
+            "seconds": seconds,
+            "speed against eager": seconds["Hugging Face, eager"] / seconds["ours"],
+            "speed against sdpa": seconds["Hugging Face, sdpa"] / seconds["ours"],
+            "speed against the best": best / seconds["ours"],
+            "GFLOP/s": achieved / 1e9,
+            "GFLOP/s of the matrix product": peak / 1e9,
+            "share of the matrix product": achieved / peak,
+        }
+    return found
+
+
+def compare_recipes(seeds: int) -> dict:
+    """Train both recipes for about the same seconds and count test errors."""
+    splits = data.load("mnist")
+    train, validation, test = (training.to_tensors(splits[name]) for name in splits)
+    full = profiles.current_profile() == "full"
+    plans = {
+        "2021 tutorial": ("patch 7, 8 heads", 3 if full else 10, TUTORIAL),
+        "ours": ("patch 14, 4 heads", 6 if full else 20, OURS),
+    }
+    found = {name: {"errors": [], "seconds": []} for name in plans}
+    for seed in range(seeds):
+        for name, (model_name, epochs, recipe) in plans.items():
+            torch.manual_seed(seed)
+            model = ViT(**SIZES, **WIDTH, **MODELS[model_name])
+            history = training.fit(
+                model, train, validation, epochs=epochs, seed=seed, **recipe
+            )
+            right = training.evaluate(model, test).accuracy
+            found[name]["errors"].append(round((1 - right) * len(test[1])))
+            found[name]["seconds"].append(history.seconds[-1])
+    errors = {name: sum(result["errors"]) for name, result in found.items()}
+    seconds = {name: sum(result["seconds"]) for name, result in found.items()}
+    return found | {
+        "data": f"{'MNIST' if full else 'bundled digits'}, {len(train[0]):,} to learn "
+        f"from, {len(test[0]):,} to test",
+        "tested": len(test[0]),
+        "ratio of errors": errors["2021 tutorial"] / max(errors["ours"], 1),
+        "ratio of seconds": seconds["ours"] / seconds["2021 tutorial"],
+    }
+
+
+def compare_imports(rounds: int) -> dict:
+    """Seconds of the processor for a fresh Python that imports one package."""
+    taken = {"numpy": [], "course_utils": []}
+    for _ in range(rounds):
+        for name, times in taken.items():
+            code = f"import {name}, time; print(time.process_time())"
+            done = subprocess.run(
+                [sys.executable, "-c", code],
+                cwd=ROOT,
+                check=True,
+                capture_output=True,
+                text=True,
+            )
+            times.append(float(done.stdout))
+    seconds = {name: statistics.median(times) for name, times in taken.items()}
+    return {"seconds": seconds, "ratio": seconds["course_utils"] / seconds["numpy"]}
+
+
+def table(results: dict) -> Table:
+    """Lay the ratios out, each with what it was made of."""
+    shown = Table(title=f"Ratios on one thread, torch {torch.__version__}")
+    shown.add_column("what")
+    shown.add_column("ratio", justify="right", style="bold")
+    shown.add_column("from")
+    for name, found in results["training step"].items():
+        milliseconds = {k: 1000 * s for k, s in found["seconds"].items()}
+        ours = f"ours {milliseconds['ours']:.1f} ms"
+        for kind in ("eager", "sdpa"):
+            other = f"theirs {milliseconds[f'Hugging Face, {kind}']:.1f} ms"
+            shown.add_row(
+                f"training step, {name}: speed against Hugging Face's, {kind}",
+                f"{found[f'speed against {kind}']:.2f}",
+                f"{ours}, {other} (batch {BATCH})",
+            )
+        shown.add_row(
+            f"training step, {name}: FLOP/s against this machine's matrix product",
+            f"{found['share of the matrix product']:.2f}",
+            f"{found['GFLOP/s']:.0f} of {found['GFLOP/s of the matrix product']:.0f}"
+            " GFLOP/s",
+        )
+    recipes = results["recipes"]
+    shown.add_row(
+        "test errors at equal seconds: 2021 tutorial against ours",
+        f"{recipes['ratio of errors']:.2f}",
+        f"{recipes['2021 tutorial']['errors']} against {recipes['ours']['errors']}; "
+        + recipes["data"],
+    )
+    shown.add_row(
+        "  seconds of training: ours against 2021 tutorial",
+        f"{recipes['ratio of seconds']:.2f}",
+        " against ".join(
+            f"{statistics.mean(recipes[name]['seconds']):.1f} s"
+            for name in ("ours", "2021 tutorial")
+        ),
+    )
+    imports = results["import"]
+    shown.add_row(
+        "import course_utils against import numpy",
+        f"{imports['ratio']:.2f}",
+        " against ".join(
+            f"{imports['seconds'][name]:.2f} s" for name in ("course_utils", "numpy")
+        ),
+    )
+    return shown
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions")
+    quick = parser.parse_args().quick
+    torch.set_num_threads(1)
+    if os.environ.get("COURSE_HUB"):
+        os.environ.setdefault("COURSE_PROFILE", "full")
+    console = Console()
+    console.print("bench: training steps ...")
+    results = {"training step": compare_steps(rounds=5 if quick else 25)}
+    console.print("bench: recipes ...")
+    results["recipes"] = compare_recipes(seeds=1 if quick else 3)
+    console.print("bench: imports ...")
+    results["import"] = compare_imports(rounds=3 if quick else 9)
+    results["torch"] = torch.__version__
+    file = ROOT / "build" / "bench.json"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    console.print(table(results))
+    console.print(f"also in {file.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,577 @@
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import nbformat
+import psutil
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from typer.testing import CliRunner
+
+import course_utils
+from course_utils import cli, data, doctor, profiles, runner
+
+POSIX = pytest.mark.skipif(os.name == "nt", reason="signals as on POSIX systems")
+
+
+def vit_course(*arguments):
+    return CliRunner().invoke(cli.app, [*arguments])
+
+
+def flat(text):
+    """Drop frames and line breaks, so that a wrapped sentence can be found."""
+    return " ".join(re.sub(r"[│┃]", " ", text).split())
+
+
+def write_notebook(folder, name, *cells):
+    """Write a notebook; a cell that starts with # is Markdown."""
+    folder.mkdir(parents=True, exist_ok=True)
+    cells = [
+        new_markdown_cell(c) if c.startswith("#") else new_code_cell(c) for c in cells
+    ]
+    path = folder / f"{name}.ipynb"
+    nbformat.write(new_notebook(cells=cells), path)
+    return path
+
+
+def stale(path):
+    """Store results that the code does not give, as an old run would have."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [nbformat.v4.new_output("stream", text="from long ago")]
+            cell.execution_count = 9
+    notebook.metadata["widgets"] = {}
+    nbformat.write(notebook, path)
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch):
+    for name in ("COURSE_PROFILE", "COURSE_HUB", "FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setattr(profiles, "_chosen", None)
+
+
+# Names of notebooks
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("00_start", "01_math", "04_vit_mnist", "04_vit_other"):
+        write_notebook(tmp_path / "notebooks", name, "1")
+    return tmp_path / "notebooks"
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        ([], ["00_start", "01_math", "04_vit_mnist", "04_vit_other"]),
+        (["01"], ["01_math"]),
+        (["04_vit_m"], ["04_vit_mnist"]),
+        (["04_vit_mnist.ipynb", "00_start"], ["04_vit_mnist", "00_start"]),
+        (["01", "01_math"], ["01_math"]),
+    ],
+)
+def test_names_of_notebooks(folder, names, found):
+    assert runner.find(names, folder) == [folder / f"{name}.ipynb" for name in found]
+
+
+def test_a_path_names_a_notebook_anywhere(folder, tmp_path):
+    other = write_notebook(tmp_path / "mine", "try", "1")
+    assert runner.find([str(other)], folder) == [other]
+
+
+@pytest.mark.parametrize(("name", "kind"), [("7", "is no"), ("04", "fits several")])
+def test_names_that_do_not_decide_are_refused(folder, name, kind):
+    with pytest.raises(ValueError, match=f"'{name}' {kind}.*04_vit_mnist, 04_vit_oth"):
+        runner.find([name], folder)
+
+
+def test_folder_without_notebooks_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="no notebooks in"):
+        runner.find([], tmp_path)
+
+
+# One run over notebooks that end in different ways
+
+GOOD = (
+    "# Good",
+    "import os, sys\nprint(sys.executable, os.getcwd(), os.environ['COURSE_PROFILE'])",
+    "from pathlib import Path\nPath(os.environ['COURSE_PROGRESS']).write_text('{}')",
+    "for i in range(4):\n    print(f'\\rstep {i}', end='')\nprint('\\nend')",
+    "import base64\nfrom IPython.display import Image\n"
+    "Image(base64.b64decode('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4"
+    "nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=='))",
+    "x = bytearray(300_000_000)\ndel x",
+    "print(os.environ['COURSE_HUB'], 'inline' in os.environ['MPLBACKEND'])",
+)
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory):
+    """Run five notebooks once, for the tests that look at what came of them."""
+    base = tmp_path_factory.mktemp("mixed")
+    notebooks, build = base / "notebooks", base / "build"
+    write_notebook(notebooks, "1_good", *GOOD)
+    write_notebook(
+        notebooks, "2_fails", "y = 1", "def f():\n    return 1 / 0\n\nf()", "z = 2"
+    )
+    stale(notebooks / "2_fails.ipynb")
+    write_notebook(notebooks, "3_hangs", "import time\ntime.sleep(100)")
+    write_notebook(notebooks, "4_dies", "import os\nos._exit(7)", "1")
+    (notebooks / "5_broken.ipynb").write_text("{")
+    leaves = "import subprocess, sys, time\nprint(subprocess.Popen([sys.executable, "
+    leaves += "'-c', 'import time; time.sleep(100)']).pid)\ntime.sleep(0.5)"
+    write_notebook(notebooks, "6_leaves", leaves)
+    foreign = base / "jupyter" / "kernels" / "python3"
+    foreign.mkdir(parents=True)
+    spec = {"argv": ["false"], "display_name": "Other", "language": "python"}
+    (foreign / "kernel.json").write_text(json.dumps(spec))
+    updates = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_PATH", str(base / "jupyter"))
+        patch.setenv("COURSE_PROGRESS", str(base / "learner.json"))
+        patch.setenv("COURSE_HUB", "some/folder")
+        patch.setenv("MPLBACKEND", "agg")
+        outcomes, interrupted = runner.run(
+            runner.find([], notebooks),
+            profile="full",
+            timeout=2,
+            build=build,
+            show=lambda outcome, source: updates.append((outcome.name, source)),
+        )
+    return SimpleNamespace(
+        base=base,
+        build=build,
+        outcomes={outcome.name: outcome for outcome in outcomes},
+        interrupted=interrupted,
+        updates=updates,
+        left=psutil.Process().children(recursive=True),
+    )
+
+
+def executed(mixed, name):
+    return nbformat.read(mixed.build / f"{name}.ipynb", as_version=4)
+
+
+def printed(cell):
+    return "".join(output.get("text", "") for output in cell.outputs)
+
+
+def test_a_failing_notebook_does_not_stop_the_rest(mixed):
+    assert not mixed.interrupted
+    assert {name: outcome.result for name, outcome in mixed.outcomes.items()} == {
+        "1_good": "passed",
+        "2_fails": "failed",
+        "3_hangs": "failed",
+        "4_dies": "failed",
+        "5_broken": "failed",
+        "6_leaves": "passed",
+    }
+
+
+def test_cells_are_counted(mixed):
+    counts = {name: (o.done, o.cells) for name, o in mixed.outcomes.items()}
+    assert counts["1_good"] == (6, 6)
+    assert counts["2_fails"] == (1, 3)
+    assert counts["4_dies"] == (0, 2)
+
+
+def test_kernel_is_this_python_in_the_notebook_s_folder(mixed):
+    # Although a kernelspec named python3 on the Jupyter path belongs to another one.
+    cell = executed(mixed, "1_good").cells[1]
+    folder = mixed.base / "notebooks"
+    assert printed(cell).split() == [sys.executable, str(folder), "full"]
+
+
+def test_caller_s_settings_reach_the_kernel_in_a_form_that_works_there(mixed):
+    # A relative COURSE_HUB is the caller's; figures go to the notebook, not to agg.
+    cell = executed(mixed, "1_good").cells[6]
+    assert printed(cell) == f"{Path.cwd() / 'some' / 'folder'} True\n"
+
+
+def test_learner_s_progress_file_is_left_alone(mixed):
+    assert not (mixed.base / "learner.json").exists()
+
+
+def test_progress_output_is_stored_as_a_terminal_shows_it(mixed):
+    assert printed(executed(mixed, "1_good").cells[3]) == "step 3\nend\n"
+
+
+def test_pieces_of_a_stream_are_joined_but_not_across_others():
+    def piece(text, name="stdout"):
+        return nbformat.v4.new_output("stream", text=text, name=name)
+
+    figure = nbformat.v4.new_output("display_data")
+    pieces = [piece("a\rb"), piece("c\r"), piece("d\n"), figure, piece("e\r\nf")]
+    pieces += [piece("g", "stderr")]
+    settled = runner._settle(pieces)
+    assert [output.get("text") for output in settled] == ["d\n", None, "e\r\nf", "g"]
+
+
+def test_failure_shows_the_cell_the_line_and_the_message(mixed):
+    failure = mixed.outcomes["2_fails"].failure
+    assert failure.cell == 2
+    assert failure.source.splitlines()[failure.line - 1] == "f()"
+    assert failure.reason == "ZeroDivisionError: division by zero"
+
+
+def test_cell_over_its_time_is_stopped(mixed):
+    outcome = mixed.outcomes["3_hangs"]
+    assert outcome.failure.reason == "the cell ran longer than 2 s"
+    assert outcome.seconds < 15
+
+
+def test_dead_kernel_is_noticed_at_once(mixed):
+    outcome = mixed.outcomes["4_dies"]
+    assert outcome.failure.reason == "the kernel died (exit code 7)"
+    assert outcome.failure.source == "import os\nos._exit(7)"
+    assert outcome.seconds < 10
+
+
+def test_file_that_is_no_notebook_is_a_failure(mixed):
+    assert "JSON" in mixed.outcomes["5_broken"].failure.reason
+
+
+def test_peak_memory_includes_what_was_given_back(mixed):
+    assert mixed.outcomes["1_good"].peak_bytes > 300e6
+    assert 10e6 < mixed.outcomes["2_fails"].peak_bytes < 300e6
+
+
+def test_processes_that_a_notebook_leaves_are_ended(mixed):
+    process = int(printed(executed(mixed, "6_leaves").cells[0]))
+    assert not alive(process)
+    assert not [p for p in mixed.left if "ipykernel_launcher" in " ".join(p.cmdline())]
+
+
+def test_executed_copies_hold_no_old_results(mixed):
+    notebook = executed(mixed, "2_fails")
+    first, second, third = notebook.cells
+    assert (first.outputs, first.execution_count) == ([], 1)
+    assert second.outputs[-1].ename == "ZeroDivisionError"
+    assert (third.outputs, third.execution_count) == ([], None)
+    assert "widgets" not in notebook.metadata
+
+
+def test_each_copy_comes_with_a_page_and_no_temporary_file_stays(mixed):
+    names = ("1_good", "2_fails", "3_hangs", "4_dies", "6_leaves")
+    expected = {f"{n}{ending}" for n in names for ending in (".ipynb", ".html")}
+    assert {path.name for path in mixed.build.iterdir()} == expected
+    page = (mixed.build / "1_good.html").read_text(encoding="utf-8")
+    assert 'src="data:image/png;base64' in page and "step 3" in page
+
+
+def test_show_hears_of_each_notebook_and_of_its_end(mixed):
+    ends = [name for name, source in mixed.updates if source is None]
+    assert ends == list(mixed.outcomes)
+    assert ("3_hangs", "import time\ntime.sleep(100)") in mixed.updates
+
+
+def test_links_out_of_the_folder_hold_from_the_copies_too(tmp_path):
+    text = "# Links\n\n[![a](../docs/a.svg)](https://b.org/../c) [d](e.ipynb)"
+    path = write_notebook(tmp_path / "notebooks", "links", text)
+    runner._write(runner._read(path), path, tmp_path / "build" / "full")
+    copy = nbformat.read(tmp_path / "build" / "full" / "links.ipynb", as_version=4)
+    assert copy.cells[0].source == text.replace("(../docs", "(../../docs")
+    page = (tmp_path / "build" / "full" / "links.html").read_text(encoding="utf-8")
+    assert 'src="../../docs/a.svg"' in page
+
+
+def test_pictures_beside_a_notebook_go_into_its_page(tmp_path):
+    icon = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"></svg>'
+    (tmp_path / "icon.svg").write_bytes(icon)
+    text = "# Pictures\n\n![here](icon.svg) ![nowhere](gone.svg)"
+    path = write_notebook(tmp_path, "pictures", text)
+    runner._write(runner._read(path), path, tmp_path / "build")
+    page = (tmp_path / "build" / "pictures.html").read_text(encoding="utf-8")
+    assert "data:image/svg+xml" in page and 'src="gone.svg"' in page
+
+
+# What the command line shows of it
+
+
+def test_log_without_terminal_has_a_line_per_notebook_and_a_table(tmp_path, capsys):
+    paths = [
+        write_notebook(tmp_path, "1_good", "1"),
+        write_notebook(tmp_path, "2_fails", "x = 1\nraise ValueError('[oh] no')"),
+    ]
+    assert cli.execute(paths, "reduced", 60, tmp_path / "build") == 1
+    log = capsys.readouterr().out
+    assert "\x1b" not in log and "\r" not in log
+    assert re.search(r"^passed  1_good: 1 of 1 cells, \d+ s, \d+ MB$", log, re.M)
+    assert re.search(r"^failed  2_fails: 0 of 1 cells", log, re.M)
+    assert "2_fails, code cell 1 of 1" in log
+    assert "❱ 2 raise ValueError('[oh] no')" in log and "ValueError: [oh] no" in log
+    assert re.search(r"│ 1_good\s+│ +1/1 │ +[\d.]+ │ +\d+ MB │ passed", log)
+    assert "1 of 2 passed" in log and str(tmp_path / "build" / "reduced") in log
+
+
+def test_exit_code_is_zero_when_all_pass(tmp_path):
+    path = write_notebook(tmp_path, "good", "1")
+    assert cli.execute([path], "full", 60, tmp_path / "build") == 0
+    assert (tmp_path / "build" / "full" / "good.html").is_file()
+
+
+def test_run_passes_on_what_was_asked_for(monkeypatch):
+    asked = []
+    monkeypatch.setattr(cli, "execute", lambda *a: asked.append(a) or 0)
+    monkeypatch.setattr(runner, "find", lambda names, folder: [names, folder])
+    assert vit_course("run", "01", "04", "--timeout", "9").exit_code == 0
+    assert asked[-1] == ([["01", "04"], profiles.ROOT / "notebooks"], "reduced", 9)
+    assert vit_course("run", "--profile", "full").exit_code == 0
+    assert asked[-1][1:] == ("full", cli.TIMEOUTS["full"])
+    monkeypatch.setenv("COURSE_PROFILE", "full")
+    vit_course("run")
+    assert asked[-1][1] == "full"
+
+
+def test_run_refuses_what_it_does_not_know(monkeypatch, folder):
+    monkeypatch.setattr(cli, "ROOT", folder.parent)
+    result = vit_course("run", "07")
+    assert result.exit_code == 2
+    assert "'07' is no notebook; choose from: 00_start" in flat(result.output)
+    result = vit_course("run", "--profile", "big")
+    assert result.exit_code == 2 and "reduced or full" in flat(result.output)
+
+
+def alive(number):
+    try:
+        return psutil.Process(number).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@POSIX
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_run_leaves_no_process_and_shows_what_was_done(tmp_path, number):
+    notebooks, started = tmp_path / "notebooks", tmp_path / "started"
+    write_notebook(notebooks, "1_good", "1")
+    slow = f"""
+        import os, pathlib, subprocess, time
+        child = subprocess.Popen(["sleep", "100"], start_new_session=True)
+        pathlib.Path({str(tmp_path / "part")!r}).write_text(
+            f"{{os.getpid()}} {{child.pid}}")
+        os.replace({str(tmp_path / "part")!r}, {str(started)!r})
+        time.sleep(100)
+    """
+    write_notebook(notebooks, "2_slow", textwrap.dedent(slow).strip())
+    write_notebook(notebooks, "3_never", "1")
+    code = f"""
+        import signal, sys
+        from pathlib import Path
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        from course_utils import cli, runner
+        folder = Path({str(notebooks)!r})
+        paths = runner.find([], folder)
+        sys.exit(cli.execute(paths, "reduced", 99, folder.parent / "build"))
+    """
+    run = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=profiles.ROOT,
+    )
+    deadline = time.monotonic() + 60
+    while not started.exists():
+        assert run.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    processes = [int(word) for word in started.read_text().split()]
+    assert all(map(alive, processes))
+    time.sleep(0.5)  # the runner looks for children a few times a second
+    run.send_signal(number)
+    log, _ = run.communicate(timeout=20)
+    assert run.returncode == 130
+    assert not any(map(alive, processes))
+    for name, result in [
+        ("1_good", "passed"),
+        ("2_slow", "interrupted"),
+        ("3_never", "not run"),
+    ]:
+        assert re.search(rf"│ {name} .*│ {result} ", log)
+    assert "no kernel is left running" in log
+    assert sorted(p.name for p in (tmp_path / "build" / "reduced").iterdir()) == [
+        "1_good.html",
+        "1_good.ipynb",
+    ]
+
+
+def test_terminal_shows_bars_and_the_running_cell(tmp_path):
+    from rich.console import Console
+
+    paths = [write_notebook(tmp_path, name, "1", "2") for name in ("1_a", "2_b")]
+    console = Console(force_terminal=True, width=100, file=io.StringIO())
+    board = cli._Board(console, paths)
+    going = runner.Outcome("1_a", "running", done=1, cells=2, seconds=3.2)
+    board.show(going, "model.fit()\nmore")
+    ended = runner.Outcome("2_b", "failed", done=0, cells=2, seconds=1.0)
+    board.show(ended, None)
+    with console.capture() as capture:
+        console.print(board.bars)
+    first, second, whole = re.sub(r"\x1b\[[\d;]*m", "", capture.get()).splitlines()
+    assert "1_a" in first and "1/2 3 s model.fit()" in first
+    assert "✗ 2_b" in second and "0/2" in second and "failed" in second
+    assert "all notebooks" in whole and "1/2" in whole
+
+
+# doctor
+
+
+@pytest.fixture
+def healthy(monkeypatch):
+    """Leave out what takes seconds (torch) or differs between machines."""
+    monkeypatch.setattr(doctor, "_device", lambda: doctor.Check("device", "ok", "CPU"))
+    monkeypatch.setattr(doctor, "_memory", lambda: doctor.Check("memory", "ok", "9 GB"))
+    monkeypatch.setattr(doctor, "_disk", lambda: doctor.Check("disk", "ok", "9 GB"))
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+def row(result, name):
+    return next(
+        line.split("│")[1:-1]
+        for line in result.output.splitlines()
+        if f"│ {name} " in line
+    )
+
+
+def test_doctor_finds_a_good_set_up_good(healthy):
+    result = vit_course("doctor")
+    assert result.exit_code == 0, result.output
+    assert "Everything the course needs is there." in result.output
+    for name in ("Python", "numpy", "torch", "pytest", "bundled data"):
+        assert row(result, name)[-1].strip() == "ok"
+
+
+def test_unreachable_hub_is_told_and_is_no_failure(healthy):
+    result = vit_course("doctor")
+    assert row(result, "Hugging Face Hub")[-1].strip() == "info"
+    assert "no connection" in flat(result.output)
+
+
+@pytest.mark.parametrize(
+    ("package", "version", "code", "status"),
+    [
+        ("numpy", "1.26.4", 1, "fail"),
+        ("torch", None, 1, "fail"),
+        ("ruff", "0.1.0", 0, "info"),
+        ("tensorflow", None, 0, "info"),
+        ("transformers", "5.99.0.dev0", 0, "ok"),
+    ],
+)
+def test_doctor_judges_versions(monkeypatch, healthy, package, version, code, status):
+    real = doctor.importlib.metadata.version
+
+    def report(name):
+        if name != package:
+            return real(name)
+        if version is None:
+            raise doctor.importlib.metadata.PackageNotFoundError(name)
+        return version
+
+    monkeypatch.setattr(doctor.importlib.metadata, "version", report)
+    result = vit_course("doctor")
+    assert result.exit_code == code
+    cells = row(result, package)
+    assert cells[-1].strip() == status
+    assert (version or "not installed") in cells[2]
+    remedy = (
+        f"To mend it: run `make setup` in the course's folder, or `{sys.executable}"
+    )
+    assert (remedy in flat(result.output)) == (status == "fail")
+
+
+def test_doctor_judges_python(monkeypatch, healthy):
+    monkeypatch.setattr(doctor.sys, "version_info", (3, 10, 1))
+    result = vit_course("doctor")
+    assert result.exit_code == 1
+    assert "Python: 3.10.1 To mend it: install Python >=3.11" in flat(result.output)
+
+
+def test_doctor_names_damaged_data_and_the_remedy(monkeypatch, healthy, tmp_path):
+    monkeypatch.setattr(data, "ROOT", tmp_path)
+    result = vit_course("doctor")
+    assert result.exit_code == 1
+    assert "SHA256SUMS is missing" in flat(result.output)
+    assert "is missing To mend it: Restore it with `git checkout" in flat(result.output)
+
+
+def test_doctor_looks_into_course_hub(monkeypatch, healthy, tmp_path):
+    monkeypatch.setenv("COURSE_HUB", str(tmp_path))
+    assert row(vit_course("doctor"), "COURSE_HUB")[-1].strip() == "info"
+    monkeypatch.setenv("COURSE_HUB", str(tmp_path / "nowhere"))
+    result = vit_course("doctor")
+    assert result.exit_code == 1
+    assert "is not a folder" in flat(result.output)
+
+
+@pytest.mark.parametrize(("name", "free"), [("_memory", 1e9), ("_disk", 1e8)])
+def test_doctor_asks_for_room(monkeypatch, name, free):
+    room = SimpleNamespace(available=free, free=free)
+    monkeypatch.setattr(doctor.psutil, "virtual_memory", lambda: room)
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: room)
+    check = getattr(doctor, name)()
+    assert check.status == "fail" and check.remedy
+
+
+def test_ranges_are_read_the_same_with_and_without_installation(monkeypatch):
+    def wanted():
+        python, requirements = doctor._declared()
+        return python, {
+            extra: sorted(
+                (r.name, str(r.specifier))
+                for r in requirements
+                if doctor._belongs_to(r, extra)
+            )
+            for extra in doctor.GROUPS
+        }
+
+    try:
+        installed = wanted()
+    except FileNotFoundError:
+        pytest.fail("neither installed nor in a clone")
+
+    def missing(name):
+        raise doctor.importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(doctor.importlib.metadata, "metadata", missing)
+    assert wanted() == installed
+    assert all(installed[1].values())
+
+
+# The rest
+
+
+def test_without_a_command_there_is_help():
+    result = vit_course()
+    assert result.exit_code == 0
+    assert all(word in result.output for word in ("doctor", "run", "progress"))
+
+
+def test_version_is_printed():
+    assert vit_course("--version").output == f"vit-course {course_utils.__version__}\n"
+
+
+def test_module_is_the_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "course_utils", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=profiles.ROOT,
+    )
+    assert "vit-course" in done.stdout
+
+
+def test_progress_shows_the_learner_s_record():
+    result = vit_course("progress")
+    assert result.exit_code == 0
+    assert "01_attention_math" in result.output and "Next: " in result.output
