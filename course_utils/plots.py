@@ -290,8 +290,8 @@ def draw_encoder_decoder():
     ax.text(right, 0.15, "^ d r o w", ha="center", va="center", fontsize=13)
     _box(ax, left, 0.8, "self-attention", color=blue, width=wide)
     _box(ax, left, 1.75, "MLP", color=red, width=wide)
-    _box(ax, right, 0.8, "self-attention,\nno look ahead", color=blue, width=wide,
-         height=0.66)
+    ahead = "self-attention,\nno look ahead"
+    _box(ax, right, 0.8, ahead, color=blue, width=wide, height=0.66)
     _box(ax, right, 1.85, "cross-attention", color=purple, width=wide, height=0.6)
     _box(ax, right, 2.8, "MLP", color=red, width=wide)
     _box(ax, right, 3.6, "logits", color=COLORS["gray"], width=wide)
@@ -304,6 +304,71 @@ def draw_encoder_decoder():
         _path(ax, (right, start), (right, end))
     _path(ax, (right, 3.85), (right, 4.12))
     ax.text(right + 0.1, 1.34, "queries", ha="left", va="center", fontsize=12)
+    return figure
+
+
+def gradients_by_depth(sizes):
+    """Draw gradient norms by block in the deepest stack, and of the last block.
+
+    Parameters
+    ----------
+    sizes : dict
+        (design, depth) -> array of shape (seeds, depth), first block first. The same
+        depths for each design; the first design is compared with 1/sqrt(depth).
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    designs = list(dict.fromkeys(name for name, _ in sizes))
+    depths = sorted({depth for _, depth in sizes})
+    deepest = depths[-1]
+    figure, axes = plt.subplots(1, 2, figsize=(7, 3.4), sharey=True)
+    for name, marker in zip(designs, "os", strict=True):
+        last = np.stack([sizes[name, depth][:, -1] for depth in depths], axis=1)
+        panels = (range(1, deepest + 1), sizes[name, deepest]), (depths, last)
+        for ax, (places, found) in zip(axes, panels, strict=True):
+            ax.plot(places, found.mean(0), marker=marker, markersize=4, label=name)
+            ax.fill_between(places, found.min(0), found.max(0), alpha=0.2)
+    end = sizes[designs[0], deepest][:, -1].mean()
+    line = [(depth, end * (deepest / depth) ** 0.5) for depth in depths[2:]]
+    axes[1].plot(*zip(*line, strict=True), "k:", label="1/√depth")
+    axes[0].set(title=f"All blocks of {deepest}", xlabel="block", yscale="log")
+    axes[0].set_yticks([50, 100, 200], ["50", "100", "200"])
+    axes[0].set_ylabel("gradient norm")
+    axes[1].set(title="The last block", xlabel="number of blocks", xscale="log")
+    axes[1].set_xticks(depths, depths)
+    axes[1].legend(loc="lower left")
+    for ax in axes:
+        ax.minorticks_off()
+    return figure
+
+
+def loss_curves(curves, *, title, guessing):
+    """Draw losses against steps, one line for each seed.
+
+    Parameters
+    ----------
+    curves : dict
+        Name -> list of runs, each a list of losses; at most five names.
+    title : str
+    guessing : float
+        Loss of a guess, drawn as a level.
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    figure, ax = plt.subplots()
+    styles = zip(curves.items(), plt.rcParams["axes.prop_cycle"], strict=False)
+    for (name, runs), style in styles:
+        for number, losses in enumerate(runs):
+            ax.plot(losses, label=name if number == 0 else None, lw=1.5, **style)
+    ax.axhline(guessing, color=COLORS["gray"], linewidth=1)
+    steps = max(len(losses) for runs in curves.values() for losses in runs)
+    ax.text(steps, guessing + 0.03, "guessing", ha="right", va="bottom")
+    ax.set(title=title, xlabel="step", ylabel="loss", ylim=(0, 1.3 * guessing))
+    ax.legend(loc="lower left")
     return figure
 
 

@@ -63,6 +63,10 @@ class _Job:
 
     path: Path
     outcome: Outcome
+    profile: str
+    timeout: int  # seconds per cell
+    build: Path  # where the copies go
+    scratch: Path  # what is not kept
     manager: AsyncKernelManager | None = None
     notebook: nbformat.NotebookNode | None = None
     number: int = 0  # of the running cell, among the code cells
@@ -173,24 +177,22 @@ def run(
     try:
         with tempfile.TemporaryDirectory(prefix="vit-course-") as scratch:
             for path, outcome in zip(paths, outcomes, strict=True):
-                job = _Job(path, outcome)
-                _run_one(job, profile, timeout, build, Path(scratch), show)
+                job = _Job(path, outcome, profile, timeout, build, Path(scratch))
+                _run_one(job, show)
                 show(outcome, None)
     except KeyboardInterrupt:
         return outcomes, True
     return outcomes, False
 
 
-def _run_one(job, profile, timeout, build, scratch, show):
-    start = time.monotonic()
-    worker = threading.Thread(
-        target=_execute, args=(job, profile, timeout, build, scratch), daemon=True
-    )
-    job.outcome.result = "running"
+def _run_one(job, show):
     # nbclient installs its own signal handlers unless it runs beside the main thread;
     # here the main thread keeps them and watches the memory meanwhile.
-    worker.start()
+    worker = threading.Thread(target=_execute, args=(job,), daemon=True)
+    start = time.monotonic()
+    job.outcome.result = "running"
     try:
+        worker.start()
         while worker.is_alive():
             worker.join(_POLL)
             job.outcome.seconds = time.monotonic() - start
@@ -209,20 +211,20 @@ def _run_one(job, profile, timeout, build, scratch, show):
         _kill_family(job)
 
 
-def _execute(job, profile, timeout, build, scratch):
+def _execute(job):
     """Run one notebook and write its copies; every problem ends in the outcome."""
     outcome, failure = job.outcome, None
-    errors = scratch / f"{outcome.name}.stderr"
+    errors = job.scratch / f"{outcome.name}.stderr"
     try:
         job.notebook = _read(job.path)
         outcome.cells = sum(map(_is_code, job.notebook.cells))
         with errors.open("wb") as stderr, _event_loop() as loop:
-            loop.run(_converse(job, timeout, _environment(profile, scratch), stderr))
+            loop.run(_converse(job, stderr))
     except CellExecutionError as error:
         outcome.done -= 1  # the failed cell was counted too
         failure = _cell_failure(job, _message(error), _failed_line(error))
     except CellTimeoutError:
-        failure = _cell_failure(job, f"the cell ran longer than {timeout} s")
+        failure = _cell_failure(job, f"the cell ran longer than {job.timeout} s")
     except DeadKernelError:
         why = f"the kernel died{_exit_status(job)}{_last_words(errors)}"
         failure = _cell_failure(job, why)
@@ -232,9 +234,9 @@ def _execute(job, profile, timeout, build, scratch):
         return
     try:
         if job.notebook is not None:
-            _write(job.notebook, job.path, build)
+            _write(job.notebook, job.path, job.build)
     except Exception as error:
-        failure = failure or Failure(f"The copy in {build} was not written: {error}")
+        failure = failure or Failure(f"no copy was written to {job.build}: {error}")
     outcome.failure = failure
     outcome.result = "failed" if failure else "passed"
 
@@ -244,12 +246,12 @@ def _event_loop():
     return asyncio.Runner(loop_factory=asyncio.SelectorEventLoop)
 
 
-async def _converse(job, timeout, environment, stderr):
+async def _converse(job, stderr):
     job.manager = AsyncKernelManager(kernel_spec_manager=_ThisPython())
     client = NotebookClient(
         job.notebook,
         km=job.manager,
-        timeout=timeout,
+        timeout=job.timeout,
         startup_timeout=120,
         record_timing=False,
         resources={"metadata": {"path": str(job.path.parent)}},
@@ -257,7 +259,10 @@ async def _converse(job, timeout, environment, stderr):
         on_cell_executed=lambda **_: _count(job),
     )
     await client.async_execute(
-        cleanup_kc=True, env=environment, stdout=subprocess.DEVNULL, stderr=stderr
+        cleanup_kc=True,
+        env=_environment(job),
+        stdout=subprocess.DEVNULL,
+        stderr=stderr,
     )
 
 
@@ -275,11 +280,11 @@ def _is_code(cell):
     return cell.cell_type == "code" and bool(cell.source.strip())
 
 
-def _environment(profile, scratch):
+def _environment(job):
     environment = {
         **os.environ,
-        "COURSE_PROFILE": profile,
-        "COURSE_PROGRESS": str(scratch / "progress.json"),
+        "COURSE_PROFILE": job.profile,
+        "COURSE_PROGRESS": str(job.scratch / "progress.json"),
     }
     if environment.get("COURSE_HUB"):  # relative to here, not to the notebook
         hub = Path(environment["COURSE_HUB"]).expanduser().absolute()

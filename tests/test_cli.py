@@ -1,3 +1,4 @@
+import base64
 import io
 import json
 import os
@@ -270,6 +271,15 @@ def test_each_copy_comes_with_a_page_and_no_temporary_file_stays(mixed):
     assert 'src="data:image/png;base64' in page and "step 3" in page
 
 
+def test_copies_that_cannot_be_written_are_a_failure(tmp_path):
+    path = write_notebook(tmp_path, "good", "1")
+    (tmp_path / "build").write_text("a file, not a folder")
+    settings = {"profile": "reduced", "timeout": 60, "build": tmp_path / "build"}
+    (outcome,), _ = runner.run([path], **settings)
+    assert outcome.result == "failed" and outcome.done == 1
+    assert f"no copy was written to {tmp_path / 'build'}" in outcome.failure.reason
+
+
 def test_show_hears_of_each_notebook_and_of_its_end(mixed):
     ends = [name for name, source in mixed.updates if source is None]
     assert ends == list(mixed.outcomes)
@@ -293,7 +303,8 @@ def test_pictures_beside_a_notebook_go_into_its_page(tmp_path):
     path = write_notebook(tmp_path, "pictures", text)
     runner._write(runner._read(path), path, tmp_path / "build")
     page = (tmp_path / "build" / "pictures.html").read_text(encoding="utf-8")
-    assert "data:image/svg+xml" in page and 'src="gone.svg"' in page
+    embedded = f"data:image/svg+xml;base64,{base64.b64encode(icon).decode()}"
+    assert embedded in page and 'src="gone.svg"' in page
 
 
 # What the command line shows of it

@@ -198,7 +198,8 @@ def test_hooks_run_the_versions_of_the_lock():
     ids=["ruff check", "ruff format", "codespell", "notebooks in stored form"],
 )
 def test_style(command):
-    assert tool(*command) == (0, "") or tool(*command)[0] == 0, tool(*command)[1]
+    code, words = tool(*command)
+    assert code == 0, words
 
 
 def test_ruff_reads_notebooks_and_refuses_a_comparison_without_effect(tmp_path):

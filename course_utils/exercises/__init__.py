@@ -1,4 +1,4 @@
-"""Exercises: ``check`` an answer, get a ``hint``, see a ``solution`` and ``progress``."""
+"""Exercises: ``check`` an answer, get a ``hint``, see its ``solution``, ``progress``."""
 
 import inspect
 import textwrap
