@@ -66,17 +66,20 @@ class Scores(NamedTuple):
 # --- Data -------------------------------------------------------------------------
 
 
-def to_tensors(split) -> tuple[Images, Labels]:
+def to_tensors(split, mean: float = 0.5, std: float = 0.5) -> tuple[Images, Labels]:
     """Decode a whole split into two tensors.
 
     Parameters
     ----------
     split : datasets.Dataset
         With the columns ``image`` (PIL, all of one size) and ``label``.
+    mean, std : float
+        Subtracted from the pixels, on the scale from 0 to 1, and divided by. The
+        defaults give -1 for black and 1 for white, as Hugging Face's ViTs want it.
 
     Returns
     -------
-    images : Tensor, shape (B, C, H, W), float32 from -1 (black) to 1 (white)
+    images : Tensor, shape (B, C, H, W), float32
     labels : Tensor, shape (B,), int64
 
     Raises
@@ -93,8 +96,9 @@ def to_tensors(split) -> tuple[Images, Labels]:
     pixels = torch.from_numpy(np.stack(arrays))
     if pixels.ndim == 3:
         pixels = pixels.unsqueeze(-1)  # (B, H, W) -> (B, H, W, 1)
-    images = pixels.permute(0, 3, 1, 2).float() / 127.5 - 1  # -> (B, C, H, W)
-    return images.contiguous(), torch.tensor(list(split["label"]))
+    images = pixels.permute(0, 3, 1, 2).float() / 255  # -> (B, C, H, W)
+    images = (images.contiguous() - mean) / std
+    return images, torch.tensor(list(split["label"]))
 
 
 def small_affine(

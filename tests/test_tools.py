@@ -237,11 +237,11 @@ def set_up(folder, python):
         ('[ "$1" = -c ] && exit 1; echo Python 3.8.18', "there is Python 3.8.18"),
         ("exit 127", "there is no python3"),
         (
-            f'case "$2" in *ensurepip*) exit 1 ;; esac; exec {sys.executable} "$@"',
+            f'case "$2" in *ensurepip*) exit 1 ;; esac; exec "{sys.executable}" "$@"',
             "sudo apt install python3-venv",
         ),
         (
-            f'[ "$2" = venv ] && mkdir .venv && exit 1; exec {sys.executable} "$@"',
+            f'[ "$2" = venv ] && mkdir .venv && exit 1; exec "{sys.executable}" "$@"',
             "creating .venv",
         ),
     ],

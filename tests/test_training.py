@@ -230,6 +230,8 @@ def test_to_tensors_scales_gray_and_color_images():
     assert images[0].unique().tolist() == [-1.0]
     assert images[1].unique().tolist() == [1.0]
     assert labels.tolist() == [4, 5] and labels.dtype == torch.int64
+    shifted, _ = to_tensors(gray, mean=0.2, std=0.4)
+    torch.testing.assert_close(shifted[:, 0, 0, 0], torch.tensor([-0.5, 2.0]))
     color = Split(image=[Image.new("RGB", (3, 2), (255, 0, 0))], label=[0])
     assert to_tensors(color)[0][0, :, 0, 0].tolist() == [1.0, -1.0, -1.0]
 

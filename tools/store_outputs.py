@@ -22,12 +22,14 @@ def main() -> int:
         return 1
     paths = sorted((ROOT / "notebooks").glob("*.ipynb"))
     results = {path: read(ROOT / "build" / "reduced" / path.name) for path in paths}
-    for path, result in results.items():
-        if sources(read(path)) != sources(result):
+    stored = {path: read(path) for path in paths}
+    for path in paths:
+        if code(stored[path]) != code(results[path]):
             print(f"notebooks: {path.name} was edited meanwhile, so nothing was stored")
             return 1
-    for path, result in results.items():
-        path.write_text(to_json(result), encoding="utf-8", newline="\n")
+    for path in paths:
+        take_outputs(stored[path], results[path])
+        path.write_text(to_json(stored[path]), encoding="utf-8", newline="\n")
         print(f"notebooks: stored the outputs of {path.relative_to(ROOT)}")
     return 0
 
@@ -36,8 +38,20 @@ def read(path: Path) -> dict:
     return normalize(json.loads(path.read_text(encoding="utf-8")))
 
 
-def sources(notebook: dict) -> list[list[str]]:
-    return [cell["source"] for cell in notebook["cells"]]
+def code(notebook: dict) -> list[tuple[str, list[str]]]:
+    """Return kind of all cells, and source of the code cells."""
+    return [
+        (cell["cell_type"], cell["source"] if cell["cell_type"] == "code" else [])
+        for cell in notebook["cells"]
+    ]
+
+
+def take_outputs(notebook: dict, executed: dict) -> None:
+    """Put the outputs of the executed copy into the notebook; leave its text alone."""
+    for cell, result in zip(notebook["cells"], executed["cells"], strict=True):
+        if cell["cell_type"] == "code":
+            cell["outputs"] = result["outputs"]
+            cell["execution_count"] = result["execution_count"]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Exercises: ``check`` an answer, get a ``hint``, see its ``solution``, ``progress``."""
+"""Exercises: ``check`` an answer, get a ``hint``, a ``solution``, your ``progress``."""
 
 import inspect
 import textwrap

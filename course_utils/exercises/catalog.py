@@ -56,7 +56,7 @@ def title(exercise_id: str) -> str:
         near = [i for i in titles if i.startswith(lesson)] or list(titles)
         raise ValueError(
             f"there is no exercise {exercise_id!r}; "
-            f'write its number as text, one of {", ".join(near)}'
+            f"write its number as text, one of {', '.join(near)}"
         )
     return titles[exercise_id]
 

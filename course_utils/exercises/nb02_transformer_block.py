@@ -286,6 +286,12 @@ def _mask_with_or(lengths, T):
     return real[:, None, :] | torch.ones(T, T, dtype=torch.bool).tril()
 
 
+def _mask_to_add(lengths, T):
+    return torch.zeros(len(lengths), T, T).masked_fill(
+        ~decoder_mask(lengths, T), -torch.inf
+    )
+
+
 def _mask_by_loops(lengths, T):
     return [
         [[s <= t and s < length for s in range(T)] for t in range(T)]
@@ -338,6 +344,11 @@ DECODER_MASK = Exercise(
             _mask_with_or,
             "You allow a key if it is *either* not ahead *or* no padding. Both must "
             "hold.",
+        ),
+        Mistake(
+            _mask_to_add,
+            "These are numbers to be added to the scores, 0 and -inf, and they are "
+            "right. But wanted is the boolean mask: True where a query may look.",
         ),
     ),
     hints=(
