@@ -196,7 +196,7 @@ def _run_one(job, show):
         while worker.is_alive():
             worker.join(_POLL)
             job.outcome.seconds = time.monotonic() - start
-            job.outcome.peak_bytes = max(job.outcome.peak_bytes, _memory(job))
+            _note_memory(job)
             show(job.outcome, job.source)
     except KeyboardInterrupt:
         job.stop = True
@@ -303,6 +303,7 @@ def _before_cell(job, cell):
 
 def _count(job):
     job.outcome.done += 1
+    _note_memory(job)  # the kernel may be gone before the next look
 
 
 # What went wrong
@@ -351,15 +352,16 @@ def _last_words(path, lines=3):
 # Memory, and the end of kernels
 
 
-def _memory(job):
-    """Return the resident bytes of the kernel and its children, at their highest."""
+def _note_memory(job):
+    """Keep the most that the kernel and its children have held, in resident bytes."""
     total = 0
     for process in _family(job):
         try:
             total += process.memory_info().rss
         except psutil.Error:
             continue
-    return max(total, _high_water_mark(_kernel_id(job)))
+    seen = max(total, _high_water_mark(_kernel_id(job)))
+    job.outcome.peak_bytes = max(job.outcome.peak_bytes, seen)
 
 
 def _high_water_mark(pid):

@@ -1,0 +1,143 @@
+"""Figures: one look, readable text, and numbers that are in the picture."""
+
+import inspect
+import subprocess
+import sys
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.colors import to_rgb
+
+from course_utils import plots
+
+matplotlib.use("agg")
+RNG = np.random.default_rng(0)
+
+
+def on_axes(function, *arguments, **options):
+    figure, ax = plt.subplots()
+    function(ax, *arguments, **options)
+    return figure
+
+
+FIGURES = {
+    "heatmap": lambda: on_axes(plots.heatmap, RNG.random((3, 4)), title="t"),
+    "draw_course_map": plots.draw_course_map,
+    "compass": lambda: plots.compass(
+        np.eye(2), ["a", "b"], np.array([0.4, 0.6]), np.ones(2), title="t"
+    ),
+    "weight_matrices": lambda: plots.weight_matrices(
+        [RNG.random((2, 2))] * 2, ["one", "two"], finding="f", labels=[("ab", "ab")] * 2
+    ),
+    "draw_encoder_block": plots.draw_encoder_block,
+    "draw_encoder_decoder": plots.draw_encoder_decoder,
+    "gradients_by_depth": lambda: plots.gradients_by_depth(
+        {
+            (n, d): RNG.random((2, d)) + 1
+            for n in ("pre-norm", "post-norm")
+            for d in (1, 2)
+        }
+    ),
+    "loss_curves": lambda: plots.loss_curves(
+        {"pre-norm": [[2.0] * 100], "post-norm": [[1.0] * 100]}, title="t", guessing=2.3
+    ),
+    "draw_patches": lambda: on_axes(
+        plots.draw_patches, RNG.random((28, 28)), 7, title="t"
+    ),
+    "draw_patch_sequence": lambda: plots.draw_patch_sequence(
+        RNG.random((16, 7, 7)), title="t"
+    ),
+    "draw_similarity": lambda: on_axes(
+        plots.draw_similarity, RNG.random((4, 4)), (1, 2), title="t"
+    ),
+    "draw_vit": lambda: plots.draw_vit(
+        RNG.random((28, 28)), 14, dim=64, depth=6, classes=10
+    ),
+    "draw_confusion": lambda: on_axes(
+        plots.draw_confusion, RNG.integers(0, 50, (10, 10)), range(10), title="t"
+    ),
+    "draw_pictures": lambda: plots.draw_pictures(
+        RNG.random((8, 28, 28)), list("abcdefgh"), title="t"
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def style():
+    with matplotlib.rc_context():
+        plots.use_style()
+        yield
+    plt.close("all")
+
+
+def luminance(color):
+    """Relative luminance (WCAG 2.2)."""
+    channels = np.array(to_rgb(color))
+    linear = np.where(
+        channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4
+    )
+    return linear @ [0.2126, 0.7152, 0.0722]
+
+
+def contrast(one, other):
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_every_public_figure_is_tried_here():
+    public = {
+        name
+        for name, function in inspect.getmembers(plots, inspect.isfunction)
+        if function.__module__ == plots.__name__ and not name.startswith("_")
+    }
+    assert public - {"use_style"} == set(FIGURES)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_text_is_readable_at_the_width_of_a_page(name, monkeypatch):
+    sizes = {}
+    draw_text = RendererAgg.draw_text
+
+    def record(self, gc, x, y, s, prop, *arguments, **options):
+        sizes[s] = prop.get_size_in_points()
+        draw_text(self, gc, x, y, s, prop, *arguments, **options)
+
+    monkeypatch.setattr(RendererAgg, "draw_text", record)
+    figure = FIGURES[name]()
+    figure.canvas.draw()
+    assert min(sizes.values()) >= 9, sizes
+    shown = figure.get_tightbbox()  # notebooks show everything that is drawn
+    assert shown.width <= 7.5 and shown.height <= 7
+
+
+@pytest.mark.parametrize("cmap", [plots.MAGNITUDE, plots.DIVERGING])
+def test_numbers_in_a_heatmap_stand_out_from_their_cell(cmap):
+    figure, ax = plt.subplots()
+    values = np.linspace(0, 1, 40)
+    image = plots.heatmap(ax, values[None], title="t", cmap=cmap)
+    assert [text.get_text() for text in ax.texts] == [f"{v:.2f}" for v in values]
+    for text, value in zip(ax.texts, values, strict=True):
+        assert contrast(text.get_color(), image.cmap(image.norm(value))) >= 4.0
+
+
+def test_lines_differ_in_more_than_color():
+    cycle = plt.rcParams["axes.prop_cycle"].by_key()
+    assert len({str(style) for style in cycle["linestyle"]}) == len(cycle["color"])
+    assert set(cycle["color"]) <= set(plots.COLORS.values())
+
+
+def test_lines_and_text_of_the_cycle_stand_out_from_white():
+    for color in plt.rcParams["axes.prop_cycle"].by_key()["color"]:
+        assert contrast(color, "white") >= 2.5, color
+    assert contrast(plots.COLORS["gray"], "white") >= 4.5  # gray is used for text
+
+
+def test_import_changes_no_setting():
+    code = (
+        "import matplotlib; before = dict(matplotlib.rcParams);"
+        "import course_utils.plots; assert dict(matplotlib.rcParams) == before"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
