@@ -1,8 +1,10 @@
 """Run all notebooks in profile reduced and store their outputs in notebooks/.
 
-Nothing is stored unless every notebook passes. `make notebooks` calls this.
+The picture of the cell tagged `readme` becomes the README's. Nothing is stored unless
+every notebook passes. `make notebooks` calls this.
 """
 
+import base64
 import json
 import os
 import subprocess
@@ -31,11 +33,25 @@ def main() -> int:
         take_outputs(stored[path], results[path])
         path.write_text(to_json(stored[path]), encoding="utf-8", newline="\n")
         print(f"notebooks: stored the outputs of {path.relative_to(ROOT)}")
+    (ROOT / "docs" / "readme.png").write_bytes(readme_picture(stored.values()))
     return 0
 
 
 def read(path: Path) -> dict:
     return normalize(json.loads(path.read_text(encoding="utf-8")))
+
+
+def readme_picture(notebooks) -> bytes:
+    """Return the one picture that a cell tagged `readme` shows."""
+    (picture,) = (
+        output["data"]["image/png"]
+        for notebook in notebooks
+        for cell in notebook["cells"]
+        if "readme" in cell["metadata"].get("tags", ())
+        for output in cell["outputs"]
+        if "image/png" in output.get("data", {})
+    )
+    return base64.b64decode("".join(picture))
 
 
 def code(notebook: dict) -> list[tuple[str, list[str]]]:
