@@ -207,6 +207,11 @@ def table(results: dict) -> Table:
                 f"{ours}, {other} (batch {BATCH})",
             )
         shown.add_row(
+            f"training step, {name}: the best attention of each",
+            f"{found['speed against the best']:.2f}",
+            "ours has one; theirs is the faster of the two above",
+        )
+        shown.add_row(
             f"training step, {name}: FLOP/s against this machine's matrix product",
             f"{found['share of the matrix product']:.2f}",
             f"{found['GFLOP/s']:.0f} of {found['GFLOP/s of the matrix product']:.0f}"

@@ -1,5 +1,6 @@
 """The form of the notebooks: every promise, kept by the course and able to fail."""
 
+import base64
 import json
 from pathlib import Path
 
@@ -47,6 +48,13 @@ def test_shipped_code_is_the_same_in_notebook_and_package(path):
 
 def test_every_lesson_of_the_catalog_has_its_notebook():
     assert [path.stem for path in PATHS] == list(catalog.LESSONS)
+
+
+def test_picture_of_the_readme_is_the_one_stored_in_its_notebook():
+    (cell,) = [c for p in PATHS for c in read(p).code if "readme" in c.tags]
+    (stored,) = [o["data"]["image/png"] for o in cell.outputs if "data" in o]
+    shown = (ROOT / "docs" / "readme.png").read_bytes()
+    assert base64.b64decode("".join(stored)) == shown
 
 
 def test_bootstrap_is_the_same_text_everywhere():
