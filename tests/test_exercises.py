@@ -195,6 +195,41 @@ def test_runaway_answer_is_stopped():
     assert threading.active_count() == threads
 
 
+class Unshowable:
+    def __repr__(self):
+        raise ValueError("no")
+
+
+class Unsayable(Exception):
+    def __str__(self):
+        raise ValueError("no")
+
+
+def contains_itself(x):
+    items = []
+    items.append(items)
+    return items
+
+
+def raises_unsayable(x):
+    raise Unsayable
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda x: torch.ones(2).to_sparse(),
+        lambda x: torch.ones(2, device="meta"),
+        lambda x: Unshowable(),
+        contains_itself,
+        raises_unsayable,
+    ],
+)
+def test_result_that_cannot_be_read_is_told(answer, capfd):
+    assert "cannot read your result" in judge(DOUBLE, answer).message
+    assert capfd.readouterr().err == ""
+
+
 def test_calling_the_function_is_told_apart():
     message = judge(DOUBLE, np.array([2.0, 4.0])).message
     assert "`double`" in message and "without parentheses" in message
@@ -210,17 +245,48 @@ def test_answer_that_writes_into_its_argument_fails():
 
 def test_stub_that_returns_a_placeholder_is_open():
     assert not judge(DOUBLE, lambda x: ...).attempted
-    assert not judge(DOUBLE, lambda x: None).attempted
+
+
+def test_forgotten_return_is_told():
+    result = judge(DOUBLE, lambda x: None)
+    assert result.attempted and "`return` missing" in result.message
+
+
+def test_error_of_an_answer_written_for_tensors_is_its_own():
+    message = judge(DOUBLE, lambda x: x.unsqueeze(0).view(7)).message
+    assert "RuntimeError" in message and "AttributeError" not in message
+
+
+def test_tensors_reach_an_answer_inside_lists():
+    total = Exercise(
+        "99.4",
+        solution=lambda pairs: sum(a.sum() for a, _ in pairs),
+        mistakes=(),
+        hints=(),
+        because="",
+        cases=(([(np.ones(2), np.ones(3)), (np.ones(1), np.ones(1))],),),
+    )
+    assert judge(total, lambda pairs: torch.cat([a for a, _ in pairs]).sum()).passed
+
+
+def test_entries_of_a_dict_that_differ_are_named():
+    parts = Exercise(
+        "99.5", lambda x: {"mean": x, "spread": 2 * x}, (), (), "", cases=DOUBLE.cases
+    )
+    message = judge(parts, lambda x: {"mean": x, "spread": x}).message
+    assert "Not as it should be: spread." in message and "mean: [1., 2.]" in message
 
 
 def test_probe_can_refuse_an_answer_with_a_reason():
     def probe(answer, x):
-        raise NotAnAnswer("Give the class two layers.")
+        if answer is not double:
+            raise NotAnAnswer("Give the class two layers.")
+        return answer(x)
 
     refusing = Exercise(
         "99.3", double, (), ("h",), "b", cases=DOUBLE.cases, probe=probe
     )
-    assert "two layers" in judge(refusing, double).message
+    assert "two layers" in judge(refusing, triple).message
 
 
 def test_value_answers():

@@ -90,6 +90,7 @@ if [ -z "${TORCH_INDEX+set}" ] && [ -z "${PIP_INDEX_URL:-}" ] &&
 fi
 # shellcheck disable=SC2086
 if [ -n "${TORCH_INDEX:-}" ]; then
+    echo "setup: torch from $TORCH_INDEX, or from PyPI if that is out of reach"
     pip install $quiet --no-deps --retries 1 --extra-index-url "$TORCH_INDEX" \
         -c requirements.lock torch
 fi

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from course_utils.exercises.engine import Exercise, Mistake
+from course_utils.exercises.engine import Exercise, Mistake, NotAnAnswer
 from course_utils.vit.numpy import attention, softmax
 
 # --- 01.1 The right divisor -------------------------------------------------------
@@ -95,6 +95,21 @@ def _log_softmax_over_all(scores):
     return shifted - np.log(np.exp(shifted).sum())
 
 
+def _underflow_patched(scores):
+    weights = softmax(scores)
+    shifted = scores - scores.max(axis=-1, keepdims=True)
+    return np.where(weights == 0, shifted, np.log(weights))
+
+
+def _axis_lost(keep_in_max, keep_in_sum):
+    def answer(scores):
+        shifted = scores - scores.max(axis=-1, keepdims=keep_in_max)
+        total = np.exp(shifted).sum(axis=-1, keepdims=keep_in_sum)
+        return shifted - np.log(total)
+
+    return answer
+
+
 def _ratio_of_logs(scores):
     total = np.log(np.exp(scores).sum(axis=-1, keepdims=True))
     return scores / total
@@ -108,6 +123,7 @@ log_softmax_exercise = Exercise(
         (np.array([[0.0, 1000.0]]),),
         (np.array([[[0.0, 1.0, 2.0]], [[5.0, -np.inf, 5.0]]]),),
         (np.array([[-2000.0, -2001.0], [3.0, 4.0]]),),
+        (np.array([[1000.0, 1000.0, 0.0]]),),
     ),
     mistakes=(
         Mistake(
@@ -139,6 +155,24 @@ log_softmax_exercise = Exercise(
             _ratio_of_logs,
             "The logarithm of a quotient is a *difference* of logarithms, not their "
             "quotient.",
+        ),
+        Mistake(
+            _underflow_patched,
+            "Where the weight underflows, you leave out the logarithm of the sum. It "
+            "is 0 only if one score stands alone at the top. No case needs care of its "
+            "own.",
+        ),
+        Mistake(
+            _axis_lost(False, False),
+            "Without `keepdims=True` the row results are lined up with the columns.",
+        ),
+        Mistake(
+            _axis_lost(False, True),
+            "Without `keepdims=True` the row maxima are lined up with the columns.",
+        ),
+        Mistake(
+            _axis_lost(True, False),
+            "Without `keepdims=True` the row sums are lined up with the columns.",
         ),
     ),
     hints=(
@@ -221,6 +255,12 @@ softmax_backward_exercise = Exercise(
             "Nearly: each entry of the Jacobian carries a factor $w_i$, which is "
             "missing outside.",
         ),
+        Mistake(
+            lambda weights, upstream: (
+                weights * (upstream - (weights * upstream).sum(axis=-1))
+            ),
+            "Without `keepdims=True` the row results are lined up with the columns.",
+        ),
     ),
     hints=(
         "Write one entry of $J g$ as a sum over $j$, with "
@@ -289,6 +329,15 @@ def _infinite_weights(scores, lengths):
     return np.where(_real(scores, lengths), softmax(scores), -np.inf)
 
 
+def _hidden_by_100(scores, lengths):
+    return softmax(np.where(_real(scores, lengths), scores, -100.0))
+
+
+def _masked_unshifted(scores, lengths):
+    exponentials = np.exp(np.where(_real(scores, lengths), scores, -np.inf))
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+
 def _item_by_item(scores, lengths):
     weights = np.zeros_like(scores)
     for item, (rows, length) in enumerate(zip(scores, lengths, strict=True)):
@@ -307,6 +356,10 @@ padded_weights_exercise = Exercise(
             np.array([3, 1]),
         ),
         (np.arange(18.0).reshape(2, 3, 3) % 5, np.array([2, 3])),
+        (
+            np.array([[[-500.0, -501.0, 3.0]], [[2000.0, 1999.0, 0.0]]]),
+            np.array([2, 2]),
+        ),
     ),
     mistakes=(
         Mistake(
@@ -344,6 +397,16 @@ padded_weights_exercise = Exercise(
         Mistake(
             _infinite_weights,
             "$-\\infty$ belongs into the scores. A weight lies between 0 and 1.",
+        ),
+        Mistake(
+            _hidden_by_100,
+            "-100 is not low enough: where the real scores lie below it, padding gets "
+            "the weight. $-\\infty$ lies below every score.",
+        ),
+        Mistake(
+            _masked_unshifted,
+            "The mask is right, but `exp` of a large real score is inf, and inf/inf "
+            "is nan. Shift each row by its maximum, as `softmax` does.",
         ),
     ),
     hints=(
@@ -403,12 +466,21 @@ _COUNT = {1: "One slip is left", 2: "Two slips are left", 3: "All three are left
 
 
 def _slips_left():
-    """One mistake for every set of slips that can be left: 3 + 3 + 1."""
+    """One mistake for every set of slips that can be left, two if the axis is wrong.
+
+    Whoever takes the sum along the wrong axis may take the maximum along it, too.
+    """
     for left in itertools.product((0, 1), repeat=3):
         if any(left):
             answer = _with(_DIVIDE[left[0]], _SHIFT[left[1]], _AXIS[left[2]])
             named = " ".join(s for s, here in zip(_SLIPS, left, strict=True) if here)
             yield Mistake(answer, f"{_COUNT[sum(left)]}. {named}")
+        if left[1:] == (0, 1):
+            over_queries = _with(
+                _DIVIDE[left[0]], lambda s: s - s.max(axis=0, keepdims=True), 0
+            )
+            named += " Your maximum runs over the queries as well."
+            yield Mistake(over_queries, f"{_COUNT[sum(left)]}. {named}")
 
 
 fixed_attention_exercise = Exercise(
@@ -418,7 +490,7 @@ fixed_attention_exercise = Exercise(
         (
             np.array([[1.0, 1.0], [2.0, 0.0], [0.0, 1.0]]),
             np.array([[1.0, 0.0], [0.0, 1.0]]),
-            np.array([[10.0], [20.0]]),
+            np.array([[10.0, 0.0, 1.0], [20.0, 5.0, 0.0]]),
         ),
         (np.array([[1000.0]]), np.array([[1.0], [2.0]]), np.array([[3.0], [4.0]])),
         (
@@ -431,6 +503,7 @@ fixed_attention_exercise = Exercise(
             np.cos(np.arange(12.0)).reshape(3, 4),
             np.sin(np.arange(6.0)).reshape(3, 2),
         ),
+        (np.array([[1e4]]), np.array([[1.0], [2.0]]), np.array([[3.0], [4.0]])),
     ),
     mistakes=(
         *_slips_left(),
@@ -448,6 +521,25 @@ fixed_attention_exercise = Exercise(
             _with(_DIVIDE[0], lambda s: s - s.max(), 1),
             "You subtract the largest score of the whole matrix. A row far below it "
             "becomes 0/0. Each row has its own maximum.",
+        ),
+        Mistake(
+            _with(_DIVIDE[0], lambda s: s - s.mean(axis=1, keepdims=True), 1),
+            "You subtract each row's mean. The largest score may still lie far above "
+            "it, and then `exp` overflows. Subtract what makes the largest one 0.",
+        ),
+        Mistake(
+            lambda queries, keys, values: (
+                softmax(queries @ keys.T / np.sqrt(values.shape[1])) @ values
+            ),
+            "You divide by the root of the width of the *values*. They have no part "
+            "in the scores: what counts is the width of queries and keys.",
+        ),
+        Mistake(
+            lambda queries, keys, values: (
+                softmax(queries @ keys.T / np.sqrt(len(keys))) @ values
+            ),
+            "You divide by the root of the *number* of keys. What counts is their "
+            "width $d$.",
         ),
         Mistake(
             lambda queries, keys, values: (
@@ -493,9 +585,30 @@ def streaming_attention(query, blocks):
     return mixed / total
 
 
+class _PassingBy:
+    """An iterator that says what is wrong to whoever begins a second round."""
+
+    def __init__(self, blocks):
+        self.blocks, self.over = iter(blocks), False
+
+    def __iter__(self):
+        if self.over:
+            raise NotAnAnswer(
+                "You go through the blocks twice. They pass by once: on the second "
+                "round an iterator is empty."
+            )
+        return self
+
+    def __next__(self):
+        for block in self.blocks:
+            return block
+        self.over = True
+        raise StopIteration
+
+
 def _read_once(answer, query, blocks):
     """Let the blocks pass by once."""
-    return answer(query, iter(blocks))
+    return answer(query, _PassingBy(blocks))
 
 
 def _mean_of_blocks(query, blocks):
@@ -510,9 +623,9 @@ def _sum_of_blocks(query, blocks):
     )
 
 
-def _streaming(rescale_total=True, rescale_mixed=True, divide=np.sqrt):
+def _streaming(rescale_total=True, rescale_mixed=True, divide=np.sqrt, start=-np.inf):
     def answer(query, blocks):
-        largest, total, mixed = -np.inf, 0.0, 0.0
+        largest, total, mixed = start, 0.0, 0.0
         for keys, values in blocks:
             scores = keys @ query / divide(len(query))
             new_largest = max(largest, scores.max())
@@ -530,6 +643,27 @@ def _unshifted_stream(query, blocks):
     total, mixed = 0.0, 0.0
     for keys, values in blocks:
         exponentials = np.exp(keys @ query / np.sqrt(len(query)))
+        total = total + exponentials.sum()
+        mixed = mixed + exponentials @ values
+    return mixed / total
+
+
+def _max_of_first_block(query, blocks):
+    largest, total, mixed = None, 0.0, 0.0
+    for keys, values in blocks:
+        scores = keys @ query / np.sqrt(len(query))
+        largest = scores.max() if largest is None else largest
+        exponentials = np.exp(scores - largest)
+        total = total + exponentials.sum()
+        mixed = mixed + exponentials @ values
+    return mixed / total
+
+
+def _max_of_each_block(query, blocks):
+    total, mixed = 0.0, 0.0
+    for keys, values in blocks:
+        scores = keys @ query / np.sqrt(len(query))
+        exponentials = np.exp(scores - scores.max())
         total = total + exponentials.sum()
         mixed = mixed + exponentials @ values
     return mixed / total
@@ -565,7 +699,7 @@ streaming_attention_exercise = Exercise(
         (
             np.array([1.0]),
             [
-                (np.array([[0.0]]), np.array([[10.0, 0.0]])),
+                (np.array([[0.0], [1.0]]), np.array([[10.0, 0.0], [20.0, 0.0]])),
                 (np.array([[2.0]]), np.array([[30.0, 4.0]])),
             ],
         ),
@@ -583,6 +717,20 @@ streaming_attention_exercise = Exercise(
                 (np.array([[1.0]]), np.array([[1.0, 0.0]])),
                 (np.array([[1.001]]), np.array([[2.0, 3.0]])),
                 (np.array([[-3.0]]), np.array([[4.0, 5.0]])),
+            ],
+        ),
+        (
+            np.array([1000.0]),
+            [
+                (np.array([[-1.0]]), np.array([[1.0, 0.0]])),
+                (np.array([[1.0]]), np.array([[2.0, 3.0]])),
+            ],
+        ),
+        (
+            np.array([1000.0]),
+            [
+                (np.array([[-1.0]]), np.array([[1.0, 0.0]])),
+                (np.array([[-1.001]]), np.array([[2.0, 3.0]])),
             ],
         ),
     ),
@@ -620,6 +768,22 @@ streaming_attention_exercise = Exercise(
             _unshifted_stream,
             "Right for small scores; for large ones `exp` overflows. Keep a running "
             "maximum and take exponentials against it.",
+        ),
+        Mistake(
+            _max_of_first_block,
+            "You keep the maximum of the first block; a later score may be far "
+            "larger, and `exp` overflows.",
+        ),
+        Mistake(
+            _streaming(start=0.0),
+            "Start the maximum at −∞, not at 0: if all scores are very negative, "
+            "every exponential is 0, and 0/0 is nan.",
+        ),
+        Mistake(
+            _max_of_each_block,
+            "Each block's exponentials are taken against its own maximum, so the sums "
+            "do not fit together. Take all against one running maximum, and rescale "
+            "the old sums when it grows.",
         ),
         Mistake(
             _last_block,

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from course_utils.exercises.engine import Exercise, Mistake, NotAnAnswer
+from course_utils.exercises.engine import Exercise, Mistake, NotAnAnswer, plain, same
 from course_utils.vit.torch import MLP, EncoderBlock, MultiHeadAttention
 
 
@@ -78,6 +78,11 @@ def _norm_root_mean_square(images, gain, bias, eps=1e-5):
     return _scaled(images / (mean_square + eps).sqrt(), gain, bias)
 
 
+def _norm_keepdim_forgotten(images, gain, bias, eps=1e-5):
+    centered = images - images.mean(1)
+    return _scaled(centered / (images.var(1, correction=0) + eps).sqrt(), gain, bias)
+
+
 def _norm_in_numpy(images, gain, bias, eps=1e-5):
     images, gain, bias = (a.numpy() for a in (images, gain, bias))
     centered = images - images.mean(1, keepdims=True)
@@ -145,6 +150,12 @@ PIXEL_NORM = Exercise(
             _norm_root_mean_square,
             "You do not subtract the mean. Without it, this is RMSNorm, a later "
             "relative of layer norm.",
+        ),
+        Mistake(
+            _norm_keepdim_forgotten,
+            "Without `keepdim=True` the channel axis is gone, and broadcasting lines "
+            "the means up with the wrong axis. With one image it happens to work; with "
+            "two it does not.",
         ),
     ),
     hints=(
@@ -299,9 +310,20 @@ def _mask_by_loops(lengths, T):
     ]
 
 
+def _boolean_mask(answer, lengths, T):
+    mask = plain(answer(lengths, T))
+    if same(mask, decoder_mask(lengths, T), 0.0) and mask.dtype != bool:
+        raise NotAnAnswer(
+            "Right places, but these are numbers. `~mask` and `masked_fill` want a "
+            "boolean mask: compare, or use `.bool()`."
+        )
+    return mask
+
+
 DECODER_MASK = Exercise(
     id="02.3",
     solution=decoder_mask,
+    probe=_boolean_mask,
     cases=(
         (torch.tensor([2, 3]), 3),
         (torch.tensor([1]), 3),
@@ -363,7 +385,7 @@ DECODER_MASK = Exercise(
         _mask_by_loops,
         lambda lengths, T: (
             (torch.arange(T) < lengths[:, None])[:, None, :]
-            * torch.ones(T, T, dtype=torch.int).tril()
+            * torch.ones(T, T, dtype=torch.bool).tril()
         ),
     ),
 )
@@ -401,6 +423,11 @@ def _cross_scaled_by_width(x, memory, wq, wk, wv):
     return (q @ k.T / x.shape[-1] ** 0.5).softmax(-1) @ v
 
 
+def _cross_scaled_by_number(x, memory, wq, wk, wv):
+    q, k, v = x @ wq, memory @ wk, memory @ wv
+    return (q @ k.T / len(memory) ** 0.5).softmax(-1) @ v
+
+
 def _cross_over_queries(x, memory, wq, wk, wv):
     q, k, v = x @ wq, memory @ wk, memory @ wv
     return (q @ k.T / q.shape[-1] ** 0.5).softmax(dim=0) @ v
@@ -430,13 +457,13 @@ CROSS_ATTENTION = Exercise(
     cases=(
         (
             torch.tensor([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0]]),
-            torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]),
+            torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0]]),
             torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]),
             torch.tensor([[2.0, 0.0], [0.0, 2.0], [1.0, 1.0]]),
             torch.tensor([[10.0, 0.0], [20.0, 0.0], [30.0, 1.0]]),
         ),
         (
-            _numbers(4, 3),
+            _numbers(5, 3),
             _numbers(6, 3),
             _numbers(3, 2),
             _numbers(2, 3).T,
@@ -466,6 +493,11 @@ CROSS_ATTENTION = Exercise(
             _cross_scaled_by_width,
             "You divide by the root of `D`, the width of the tokens. What counts is "
             "`d`, the width of queries and keys.",
+        ),
+        Mistake(
+            _cross_scaled_by_number,
+            "You divide by the root of `S`, the number of keys. What counts is `d`, "
+            "the width of queries and keys.",
         ),
         Mistake(
             _cross_over_queries,
@@ -572,15 +604,19 @@ class _InPlaceStyle(ParallelBlock):
 
 
 class _OnTopOfEncoderBlock(EncoderBlock):
-    """Leaves norm_2 unused, and returns the tokens alone."""
+    """Leaves norm_2 unused."""
 
     def forward(self, x):
         y = self.norm_1(x)
-        return sum((x, self.mlp(y), self.attention(y)[0]))
+        attended, weights = self.attention(y)
+        return sum((x, self.mlp(y), attended)), weights
 
 
 def _run_block(answer, x, heads, mlp_dim):
-    """Build the block, give it the reference's weights, run it."""
+    """Build the block, give it the reference's weights, run it, compare both results.
+
+    What comes back are the tokens alone, so that the example shown stays small.
+    """
     if not (isinstance(answer, type) and issubclass(answer, nn.Module)):
         raise NotAnAnswer("The check wants the class `ParallelBlock`, an `nn.Module`.")
     reference = ParallelBlock(x.shape[-1], heads, mlp_dim)
@@ -599,7 +635,18 @@ def _run_block(answer, x, heads, mlp_dim):
                 "it. Keep the names of the stub: `norm_1`, `attention`, `mlp`."
             )
         result = block.eval()(x)
-    return result[0] if isinstance(result, tuple) else result
+        wanted = reference.eval()(x)
+    if not (isinstance(result, tuple) and len(result) == 2):
+        raise NotAnAnswer(
+            "Return two things, as `EncoderBlock` does: the new tokens and the weights."
+        )
+    right = [same(*pair, tolerance=1e-4) for pair in zip(result, wanted, strict=True)]
+    if right == [True, False]:
+        raise NotAnAnswer(
+            "Your tokens are right, but the second thing you return is not the "
+            "weights. They are the second thing that `self.attention(...)` returns."
+        )
+    return result[0]
 
 
 PARALLEL_BLOCK = Exercise(
@@ -722,9 +769,21 @@ def _pairs_by_lists(words):
     return [[START, *row] for row in rows], [[*row, END] for row in rows]
 
 
+def _whole_numbers(answer, words):
+    pairs = answer(words)
+    right = same(pairs, training_pairs(words), 0.0)
+    if right and plain(pairs).dtype.kind == "f":
+        raise NotAnAnswer(
+            "Right letters, but as floats. `nn.Embedding` looks rows up by whole "
+            "numbers: keep the dtype of `words`."
+        )
+    return pairs
+
+
 TRAINING_PAIRS = Exercise(
     id="02.6",
     solution=training_pairs,
+    probe=_whole_numbers,
     cases=(
         (torch.tensor([[3, 14, 6]]),),
         (torch.tensor([[0, 1], [2, 3], [25, 24]]),),
