@@ -13,7 +13,7 @@ help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
 
 setup: ## make .venv, or bring it up to date (PYTHON=..., TORCH_INDEX=...)
-	@sh tools/setup.sh
+	@sh tools/setup.sh $(if $(filter setup,$(MAKECMDGOALS)),--say)
 
 course: setup ## run all notebooks on bundled data (ARGS="04 --profile full" for others)
 	@echo "course: running the notebooks; executed copies and HTML go to build/"
@@ -43,9 +43,10 @@ badges: setup ## write the address of the repository everywhere (REPO=owner/name
 lock: setup ## resolve requirements.lock anew, with the newest versions that fit
 	@echo "lock: resolving for Python 3.11 to 3.13 on Linux, macOS and Windows"
 	@$(PY) -m pip install --quiet uv
-	@sed -n '/^#/p' requirements.lock > build-lock.tmp
-	@$(PY) -m uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --fork-strategy fewest --upgrade --no-header --no-annotate --quiet >> build-lock.tmp || { rm -f build-lock.tmp; exit 1; }
-	@mv build-lock.tmp requirements.lock
+	@mkdir -p build
+	@sed -n '/^#/p' requirements.lock > build/lock.tmp
+	@$(PY) -m uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --fork-strategy fewest --upgrade --no-header --no-annotate --quiet >> build/lock.tmp || { rm -f build/lock.tmp; exit 1; }
+	@mv build/lock.tmp requirements.lock
 
 clean: ## delete build/ and caches; .venv and your progress stay
 	@echo "clean: deleting build/ and caches; .venv and your progress stay"

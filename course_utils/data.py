@@ -1,5 +1,6 @@
 """The course's data sets, with the same columns and splits from every source."""
 
+import contextlib
 import hashlib
 import http
 import os
@@ -18,7 +19,7 @@ from course_utils.profiles import ROOT, current_profile
 VALIDATION_SHARE = 0.1
 _SPLIT_SEED = 0
 _PATIENCE = 8  # seconds without a sign of life before the Hub counts as unreachable
-_TRIAL = 12  # seconds after which a download is judged by its speed
+_TRIAL = 20  # seconds, from the first question on, until the speed is judged
 _LONGEST = 1800  # seconds that the rest of a download may take at that speed
 
 
@@ -152,9 +153,12 @@ def _course_hub_files(data_set):
         return None
     hub = Path(value).expanduser()
     if not hub.is_dir():
+        tried = "" if hub.is_absolute() else f" (tried {hub.absolute()})"
         raise DataError(
-            f"COURSE_HUB={hub} is not a folder. Point it at a folder that holds "
-            f"{data_set.repo}/, or unset it to use the Hub."
+            f"COURSE_HUB={hub} is not a folder{tried}. Point it at a folder that "
+            f"holds {data_set.repo}/ (a relative path counts from the notebook's "
+            "folder or, for a command, from the current one), or unset it to use "
+            "the Hub."
         )
     paths = {s: hub / data_set.repo / name for s, name in data_set.files.items()}
     missing = [path for path in paths.values() if not path.is_file()]
@@ -203,7 +207,10 @@ def _download_missing(data_set, folder):
     missing = [name for name in data_set.files.values() if not (folder / name).exists()]
     if not missing:
         return
-    infos = [_ask_for_size(data_set, name, _PATIENCE) for name in missing]
+    # One deadline for the sizes, the connection and the trial, so that a user without
+    # a usable network hears of it within _TRIAL + _PATIENCE seconds.
+    deadline = time.monotonic() + _TRIAL
+    infos = [_ask_for_size(data_set, name, _left(deadline)) for name in missing]
     size = sum(info.size or 0 for info in infos) / 1e6
     print(
         f"Downloading {data_set.repo} ({size:.1f} MB) from {_endpoint()} to {folder}",
@@ -211,12 +218,18 @@ def _download_missing(data_set, folder):
     )
     for name, info in zip(missing, infos, strict=True):
         try:
-            _download(data_set, name, info, folder / name)
+            _download(data_set, name, info, folder / name, deadline)
         except OSError as error:  # a network error is no OSError in httpx
             raise DataError(
                 f"{folder / name} cannot be written ({error.strerror or error}). "
                 "Free some space, or set HF_HOME to a folder with room."
             ) from None
+        deadline = time.monotonic() + _TRIAL  # of the next file
+
+
+def _left(deadline):
+    """Return for how many seconds to wait for an answer."""
+    return min(_PATIENCE, max(0.0, deadline - time.monotonic()))
 
 
 def _ask_for_size(data_set, name, patience):
@@ -228,26 +241,36 @@ def _ask_for_size(data_set, name, patience):
     url = huggingface_hub.hf_hub_url(
         data_set.repo, name, repo_type="dataset", endpoint=_endpoint()
     )
+    return _answer(
+        data_set,
+        lambda: huggingface_hub.get_hf_file_metadata(url, timeout=patience),
+        patience,
+    )
+
+
+def _answer(data_set, ask, patience):
+    """Return what ``ask()`` returns, or raise DataError in time."""
     answer = []
 
-    def ask():
+    def work():
         try:
-            answer.append(huggingface_hub.get_hf_file_metadata(url, timeout=patience))
+            answer.append(ask())
         except Exception as error:  # reported below, in the thread that waits
             answer.append(error)
 
-    # In a thread, because looking up a host name cannot be given a time limit.
-    thread = threading.Thread(target=ask, daemon=True)
+    # In a thread, because looking up a host name cannot be given a time limit, and
+    # because each redirection and each step of a connection would get its own.
+    thread = threading.Thread(target=work, daemon=True)
     thread.start()
     thread.join(patience)
     if not answer:
-        raise _unreachable(data_set, f"no answer within {patience:g} s")
+        raise _unreachable(data_set, f"no answer within {patience:.2g} s")
     if isinstance(answer[0], Exception):
         raise _unreachable(data_set, _reason(answer[0]))
     return answer[0]
 
 
-def _download(data_set, name, info, path):
+def _download(data_set, name, info, path, deadline):
     """Fetch one file under a temporary name, check it, then give it its own name."""
     import huggingface_hub
     from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
@@ -259,13 +282,17 @@ def _download(data_set, name, info, path):
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".part-") as scratch:
         part = Path(scratch) / path.name
-        stream = get_session().stream(
-            "GET", url, headers=headers, timeout=_PATIENCE, follow_redirects=True
+        session = get_session()
+        request = session.build_request("GET", url, headers=headers, timeout=_PATIENCE)
+        response = _answer(
+            data_set,
+            lambda: session.send(request, stream=True, follow_redirects=True),
+            _left(deadline),
         )
         try:
-            with stream as response, part.open("wb") as file:
+            with contextlib.closing(response), part.open("wb") as file:
                 hf_raise_for_status(response)
-                digest = _receive(response, file, info.size, data_set, name)
+                digest = _receive(response, file, info.size, data_set, name, deadline)
         except (DataError, OSError):
             raise
         except Exception as error:
@@ -275,7 +302,7 @@ def _download(data_set, name, info, path):
         os.replace(part, path)
 
 
-def _receive(response, file, size, data_set, name):
+def _receive(response, file, size, data_set, name, deadline):
     """Write the body to ``file`` and return its sha256; give up if it crawls."""
     from tqdm import tqdm
 
@@ -292,9 +319,9 @@ def _receive(response, file, size, data_set, name):
             file.write(chunk)
             digest.update(chunk)
             bar.update(len(chunk))
-            seconds = time.monotonic() - start
-            if not judged and size and seconds > _TRIAL:
-                judged = True
+            now = time.monotonic()
+            if not judged and size and now > deadline:
+                judged, seconds = True, now - start
                 if (size - bar.n) * seconds / bar.n > _LONGEST:
                     raise _unreachable(
                         data_set, f"{bar.n / 1e3:.0f} kB in {seconds:.0f} s is too slow"

@@ -480,20 +480,29 @@ def draw_vit(image, patch_size, *, dim, depth, classes):
 
     Parameters
     ----------
-    image : array, shape (H, W)
-        Gray; at most four patches are drawn.
+    image : array, shape (2P, 2P)
+        Gray; 2 x 2 patches.
     patch_size : int
-        Patch side in pixels.
+        Patch side P in pixels.
     dim, depth, classes : int
         Model width, number of blocks and number of classes, for the labels.
 
     Returns
     -------
     matplotlib Figure
+
+    Raises
+    ------
+    ValueError
+        If the image is not exactly 2 x 2 patches.
     """
     image, P = np.asarray(image), patch_size
-    rows, columns = image.shape[0] // P, image.shape[1] // P
-    patches = image.reshape(rows, P, columns, P).swapaxes(1, 2).reshape(-1, P, P)[:4]
+    if image.shape != (2 * P, 2 * P):
+        raise ValueError(
+            f"the drawing has room for 2 x 2 patches: with patch_size={P} give an "
+            f"image of shape {(2 * P, 2 * P)}, not {image.shape}"
+        )
+    patches = image.reshape(2, P, 2, P).swapaxes(1, 2).reshape(4, P, P)
     gray, blue, red = COLORS["gray"], COLORS["blue"], COLORS["vermilion"]
     green, purple = COLORS["green"], COLORS["purple"]
     figure, ax = _canvas(5.6, 6.7, (0, 5.6), (6.7, 0))

@@ -57,7 +57,7 @@ def setup(seed: int = 0, profile: str = _DEFAULT) -> Run:
         If the profile is neither of the two.
     """
     global _chosen
-    _chosen = _resolve(profile, 'the argument of setup(profile="...")')
+    _chosen = _resolve(profile)
     _seed_everything(seed)
     run = Run(profile=_chosen, device=_device(), seed=seed)
     print(" | ".join([f"profile {run.profile}", f"device {run.device}", *_versions()]))
@@ -72,16 +72,16 @@ def current_profile() -> str:
     ValueError
         If ``COURSE_PROFILE`` is set to something else.
     """
-    return _resolve(_chosen or _DEFAULT, "the argument of setup")
+    return _resolve(_chosen or _DEFAULT)
 
 
-def _resolve(argument: str, where: str) -> str:
-    value = os.environ.get("COURSE_PROFILE", "").strip()
-    if value:
-        where = "the environment variable COURSE_PROFILE"
-    else:
-        value = argument
+def _resolve(argument: str) -> str:
+    variable = os.environ.get("COURSE_PROFILE", "").strip()
+    value = variable or argument
     if value not in PROFILES:
+        where = 'the argument of setup(profile="...")'
+        if variable:
+            where = "the environment variable COURSE_PROFILE"
         raise ValueError(
             f'unknown profile {value!r}, from {where}; use "reduced" (small, bundled '
             'data) or "full" (the real data sets)'

@@ -58,7 +58,9 @@ class Outcome:
 class _Job:
     """A notebook in execution, shared by the thread that runs and the one that looks.
 
-    The running thread writes, the looking thread reads; ``stop`` goes the other way.
+    The running thread writes, the looking thread reads, with these exceptions: the
+    looking one sets ``stop``, the seconds, and the result of an interrupted run; both
+    note the memory and the family, so go over a copy of the latter.
     """
 
     path: Path
@@ -175,7 +177,10 @@ def run(
     """
     outcomes = [Outcome(path.stem) for path in paths]
     try:
-        with tempfile.TemporaryDirectory(prefix="vit-course-") as scratch:
+        # On Windows, a kernel just killed may still hold its file open.
+        with tempfile.TemporaryDirectory(
+            prefix="vit-course-", ignore_cleanup_errors=True
+        ) as scratch:
             for path, outcome in zip(paths, outcomes, strict=True):
                 job = _Job(path, outcome, profile, timeout, build, Path(scratch))
                 _run_one(job, show)
@@ -334,7 +339,10 @@ def _exit_status(job):
         return ""
     if code >= 0:
         return f" (exit code {code})"
-    name = signal.Signals(-code).name
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:  # a real-time signal has no name
+        name = f"signal {-code}"
     out_of_memory = "; often the machine ran out of memory" if name == "SIGKILL" else ""
     return f" ({name}{out_of_memory})"
 
@@ -393,7 +401,7 @@ def _family(job):
 def _kill_family(job):
     """End the kernel and everything that it started, wherever it is now."""
     _family(job)
-    for process in job.family.values():
+    for process in list(job.family.values()):
         try:
             process.kill()  # psutil makes sure that the number is not another's now
         except psutil.Error:

@@ -558,11 +558,19 @@ def _progress_bar(total: int, done: int, hidden: bool):
 
 @contextlib.contextmanager
 def _own_randomness(seed: int, device: torch.device):
-    """Seed all random numbers inside, and give the caller's state back after."""
+    """Seed all random numbers inside, and give the caller's state back after.
+
+    Leaves accelerators other than ``device`` alone; torch.manual_seed would not.
+    """
     outside = _random_state(device)
     random.seed(seed)
     np.random.seed(seed)
-    torch.manual_seed(seed)
+    torch.default_generator.manual_seed(int(seed))
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
     try:
         yield
     finally:
@@ -578,9 +586,10 @@ def _random_state(device: torch.device) -> dict:
         "numpy": numpy_state,
         "torch": torch.get_rng_state().tolist(),
     }
-    if device.type in ("cuda", "mps"):
-        backend = getattr(torch, device.type)
-        state["device"] = backend.get_rng_state().tolist()
+    if device.type == "cuda":
+        state["device"] = torch.cuda.get_rng_state(device).tolist()
+    elif device.type == "mps":
+        state["device"] = torch.mps.get_rng_state().tolist()
     return state
 
 
@@ -590,5 +599,8 @@ def _set_random_state(state: dict, device: torch.device) -> None:
     np.random.set_state(state["numpy"])
     torch.set_rng_state(torch.tensor(state["torch"], dtype=torch.uint8))
     if "device" in state:
-        backend = getattr(torch, device.type)
-        backend.set_rng_state(torch.tensor(state["device"], dtype=torch.uint8))
+        numbers = torch.tensor(state["device"], dtype=torch.uint8)
+        if device.type == "cuda":
+            torch.cuda.set_rng_state(numbers, device)
+        else:
+            torch.mps.set_rng_state(numbers)

@@ -1,5 +1,6 @@
 """The run over the notebooks fails where it should, and soon."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -37,6 +38,7 @@ def verdicts(tmp_path_factory):
         "where": notebook(
             ("import os, sys; print(sys.executable)", f"{sys.executable}\n"),
             ("print(os.path.exists(os.environ['COURSE_PROGRESS']))", "False\n"),
+            ("print({'COURSE_HUB', 'COURSE_ROWS'} & set(os.environ))", "set()\n"),
         ),
     }
     for name, content in made.items():
@@ -47,6 +49,7 @@ def verdicts(tmp_path_factory):
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-rA", "--color=no", *options, str(folder)],
         cwd=folder,
+        env=os.environ | {"COURSE_HUB": "nowhere", "COURSE_ROWS": "7"},
         capture_output=True,
         text=True,
     )
@@ -64,6 +67,7 @@ def verdicts(tmp_path_factory):
         ("FAILED", "dying.ipynb::Cell 0"),
         ("PASSED", "where.ipynb::Cell 0"),
         ("PASSED", "where.ipynb::Cell 1"),
+        ("PASSED", "where.ipynb::Cell 2"),
     ],
 )
 def test_cell_gets_its_verdict(verdicts, result, cell):

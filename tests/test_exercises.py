@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import os
 import threading
 import time
 
@@ -367,6 +368,23 @@ def test_progress_that_cannot_be_written_lasts_for_the_session(tmp_path, monkeyp
         check("01.1", catalog.find("01.1").solution)
     with pytest.warns(UserWarning, match="cannot be read"):
         assert progress().done["01_attention_math"] == ["01.1"]
+
+
+def test_write_protected_progress_file_is_left_as_it_is(own_progress_file, monkeypatch):
+    own_progress_file.write_text('{"exercises": {}}')
+    monkeypatch.setattr("os.access", lambda path, mode: mode != os.W_OK)
+    with pytest.warns(UserWarning, match="cannot be written.*Permission denied"):
+        check("01.1", catalog.find("01.1").solution)
+    assert own_progress_file.read_text() == '{"exercises": {}}'
+    assert progress().done["01_attention_math"] == ["01.1"]
+
+
+def test_home_in_the_path_of_the_progress_file_is_expanded(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setenv("COURSE_PROGRESS", "~/mine.json")
+    check("01.1", catalog.find("01.1").solution)
+    assert (tmp_path / "mine.json").is_file()
 
 
 def test_interrupted_write_keeps_the_old_progress(own_progress_file, monkeypatch):

@@ -141,3 +141,9 @@ def test_import_changes_no_setting():
         "import course_utils.plots; assert dict(matplotlib.rcParams) == before"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(("shape", "patch"), [((28, 28), 7), ((29, 29), 14)])
+def test_draw_vit_refuses_what_is_not_two_by_two_patches(shape, patch):
+    with pytest.raises(ValueError, match=rf"2 x 2 patches.*not \({shape[0]}, "):
+        plots.draw_vit(np.zeros(shape), patch, dim=64, depth=6, classes=10)

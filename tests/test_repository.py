@@ -233,6 +233,7 @@ def imported(source):
     """Return the modules that a piece of code imports, wherever in it."""
     names = set()
     for node in ast.walk(ast.parse(source)):
+        assert not getattr(node, "level", 0), "relative imports hide what they import"
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module == "course_utils":
@@ -260,9 +261,16 @@ def test_imports_point_one_way(path):
         if name.startswith("course_utils.")
     }
     modules = {module for row in LAYERS for module in row}
+    assert here in modules, f"{here} has no row in LAYERS"
     for other in (others & modules) - {here}:
         assert layer(other) >= layer(here), f"{here} imports {other}"
         assert here != "vit", f"vit imports {other}"
+
+
+@pytest.mark.parametrize("source", ["from . import plots", "from .vit import numpy"])
+def test_relative_import_is_refused(source):
+    with pytest.raises(AssertionError, match="relative"):
+        imported(source)
 
 
 @pytest.mark.parametrize("module", ["course_utils", "course_utils.exercises"])

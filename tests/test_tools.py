@@ -209,7 +209,7 @@ def test_impossible_address_is_refused(bad, tmp_path, capsys):
 # --- set-up -----------------------------------------------------------------------
 
 
-def set_up(folder, python):
+def set_up(folder, python, *arguments, **environment):
     """Run tools/setup.sh where `python` is all the Python there is."""
     (folder / "tools").mkdir()
     for name in ("tools/setup.sh", "pyproject.toml", "requirements.lock"):
@@ -222,15 +222,21 @@ def set_up(folder, python):
     fake.write_text(f"#!/bin/sh\n{python}\n")
     fake.chmod(0o755)
     return subprocess.run(
-        ["sh", "tools/setup.sh"],
+        ["sh", "tools/setup.sh", *arguments],
         cwd=folder,
-        env={"PATH": str(commands)},
+        env={"PATH": str(commands), **environment},
         capture_output=True,
         text=True,
     )
 
 
-@pytest.mark.skipif(os.name == "nt", reason="needs symbolic links and a Unix PATH")
+needs_unix = pytest.mark.skipif(
+    os.name == "nt", reason="needs symbolic links and a Unix PATH"
+)
+REAL = f'exec "{sys.executable}" "$@"'
+
+
+@needs_unix
 @pytest.mark.parametrize(
     ("python", "remedy"),
     [
@@ -255,3 +261,134 @@ def test_setup_says_in_one_line_what_is_missing_and_leaves_nothing(
     (line,) = [w for w in (run.stderr + run.stdout).splitlines() if "setup:" in w]
     assert remedy in line
     assert not (tmp_path / ".venv").exists()
+
+
+def make_venv(folder, python, stamp):
+    """Make a .venv that has nothing but a Python and a stamp."""
+    fake = folder / ".venv" / "bin" / "python"
+    fake.parent.mkdir(parents=True)
+    fake.write_text(f"#!/bin/sh\n{python}\n")
+    fake.chmod(0o755)
+    (folder / ".venv" / ".ready").write_text(f"{stamp}\n")
+
+
+def ready_stamp(folder):
+    """Return the stamp of a .venv that is up to date."""
+    texts = [(ROOT / n).read_bytes() for n in ("pyproject.toml", "requirements.lock")]
+    checksum = subprocess.run(["cksum"], input=b"".join(texts), capture_output=True)
+    return f"{folder} {checksum.stdout.decode().strip()}"
+
+
+@needs_unix
+def test_failed_update_keeps_the_environment_and_is_tried_again(tmp_path):
+    no_pip = f'[ "$2" = pip ] && exit 1; {REAL}'
+    make_venv(tmp_path, no_pip, f"{tmp_path} of old")
+    run = set_up(tmp_path, REAL, TORCH_INDEX="")
+    assert run.returncode != 0
+    assert "bringing .venv up to date" in run.stdout
+    assert (tmp_path / ".venv" / "bin" / "python").exists()
+    again = ["sh", "tools/setup.sh"]
+    environment = {"PATH": str(tmp_path / "bin"), "TORCH_INDEX": ""}
+    run = subprocess.run(
+        again, cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert run.returncode != 0
+    assert "bringing .venv up to date" in run.stdout
+
+
+@needs_unix
+@pytest.mark.parametrize("python", ["", sys.executable])
+def test_ready_environment_is_left_alone(python, tmp_path):
+    make_venv(tmp_path, REAL, ready_stamp(tmp_path))
+    run = set_up(tmp_path, REAL, "--say", PYTHON=python)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout == "setup: .venv is up to date\n"
+
+
+@needs_unix
+@pytest.mark.parametrize("ready", [True, False])
+def test_named_python_that_is_missing_is_no_reason_to_take_another(ready, tmp_path):
+    if ready:
+        make_venv(tmp_path, REAL, ready_stamp(tmp_path))
+    run = set_up(tmp_path, REAL, PYTHON="/nonexistent")
+    assert run.returncode != 0
+    assert "there is no /nonexistent" in run.stderr
+    assert (tmp_path / ".venv").exists() == ready
+
+
+@needs_unix
+def test_environment_of_another_python_than_the_named_one_is_made_anew(tmp_path):
+    other = f'case "$2" in *base_prefix*) echo other 3 11 ;; *) {REAL} ;; esac'
+    make_venv(tmp_path, other, ready_stamp(tmp_path))
+    no_venv = f'[ "$2" = venv ] && exit 1; {REAL}'
+    run = set_up(tmp_path, no_venv, PYTHON="python3")
+    assert run.returncode != 0
+    assert "creating .venv with" in run.stdout
+    assert not (tmp_path / ".venv").exists()
+
+
+# --- stored outputs ---------------------------------------------------------------
+
+
+@pytest.fixture
+def store_outputs(monkeypatch, tmp_path):
+    """Return the tool, with a course of its own that has just been run."""
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    tool = load("store_outputs")
+    monkeypatch.setattr(tool, "ROOT", tmp_path)
+    for folder in ("notebooks", "build/reduced", "docs"):
+        (tmp_path / folder).mkdir(parents=True)
+    tool.environment = {}
+
+    def run(command, cwd, env):
+        tool.environment.update(env)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(tool.subprocess, "run", run)
+    return tool
+
+
+def store(tool, *tags, pictures=1):
+    """Store a notebook with a cell for each of the tags; return (exit code, path)."""
+    path = tool.ROOT / "notebooks" / "00_a.ipynb"
+    data = {"image/png": "AAAA"}
+    output = {"output_type": "display_data", "metadata": {}, "data": data}
+    for target, shown in (
+        (path, []),
+        (tool.ROOT / "build" / "reduced" / path.name, [output] * pictures),
+    ):
+        cells = [
+            code(outputs=shown, count=1 if shown else None, metadata={"tags": [tag]})
+            for tag in tags
+        ]
+        target.write_text(normalizer.to_json(normalized(*cells)), encoding="utf-8")
+    return tool.main(), path
+
+
+def test_outputs_and_picture_are_stored(store_outputs, monkeypatch):
+    monkeypatch.setenv("COURSE_ROWS", "7")
+    monkeypatch.setenv("COURSE_HUB", "nowhere")
+    status, path = store(store_outputs, "other", "readme")
+    assert status == 0
+    assert "AAAA" in path.read_text(encoding="utf-8")
+    assert (store_outputs.ROOT / "docs" / "readme.png").read_bytes() == bytes(3)
+    assert store_outputs.environment["COURSE_PROFILE"] == "reduced"
+    assert not {"COURSE_ROWS", "COURSE_HUB"} & store_outputs.environment.keys()
+
+
+@pytest.mark.parametrize(
+    ("tags", "pictures", "words"),
+    [
+        (["other"], 1, "one cell must be tagged readme, and 0 are"),
+        (["readme", "readme"], 1, "one cell must be tagged readme, and 2 are"),
+        (["readme"], 2, "must show one picture, and shows 2"),
+    ],
+)
+def test_nothing_is_stored_without_one_picture_for_the_readme(
+    tags, pictures, words, store_outputs, capsys
+):
+    status, path = store(store_outputs, *tags, pictures=pictures)
+    assert status == 1
+    assert words in capsys.readouterr().out
+    assert "AAAA" not in path.read_text(encoding="utf-8")
+    assert not (store_outputs.ROOT / "docs" / "readme.png").exists()

@@ -116,6 +116,24 @@ def test_random_state_of_the_caller_is_left_alone(train, validation):
     np.testing.assert_array_equal(np.random.rand(2), wanted[1])
 
 
+def test_training_on_the_cpu_leaves_accelerators_alone(monkeypatch):
+    seeded = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda seed: seeded.append(seed))
+    monkeypatch.setattr(torch.mps, "manual_seed", lambda seed: seeded.append(seed))
+    with training._own_randomness(5, torch.device("cpu")):
+        pass
+    assert not seeded
+    torch.manual_seed(5)
+    assert seeded  # so the test would have noticed
+
+
+def test_own_randomness_is_that_of_manual_seed():
+    torch.manual_seed(5)
+    wanted = torch.rand(3)
+    with training._own_randomness(5, torch.device("cpu")):
+        assert torch.equal(torch.rand(3), wanted)
+
+
 def small_model_without_seeding():
     state = torch.get_rng_state()
     model = small_model()

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Creates .venv with what requirements.lock names, brings an outdated one up to date,
-# and does nothing, quickly, where it is ready. `make setup` calls it; so does every
-# other target. Variables: PYTHON (which Python to build on), TORCH_INDEX (a package
-# index to look for torch in, besides PyPI; empty for none), and pip's own.
+# and does nothing, quickly, where it is ready (with --say, it says so). `make setup`
+# calls it; so does every other target. Variables: PYTHON (the one Python to build on;
+# a .venv of another one is made anew), TORCH_INDEX (a package index to look for torch
+# in, besides PyPI; empty for none), and pip's own.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -22,21 +23,36 @@ fits() { # PYTHON LOWEST HIGHEST: is this a Python between the two?
     "$1" -c "import sys; sys.exit(not $2 <= sys.version_info[:2] <= $3)" 2>/dev/null
 }
 
+identity() { # PYTHON: what it and the virtual environments made with it have in common
+    "$1" -c "import os, sys
+print(os.path.normcase(os.path.realpath(sys.base_prefix)), *sys.version_info[:2])" \
+        2>/dev/null
+}
+
+is_wanted_python() { # is .venv of the Python that PYTHON names, if it names one?
+    [ -z "${PYTHON:-}" ] || [ "$(identity "$PYTHON")" = "$(identity "$(venv_python)")" ]
+}
+
 find_python() {
-    for python in ${PYTHON:+"$PYTHON"} python3 python3.13 python3.12 python3.11 python; do
+    if [ -n "${PYTHON:-}" ]; then
+        set -- "$PYTHON"
+    else
+        set -- python3 python3.13 python3.12 python3.11 python
+    fi
+    for python in "$@"; do
         if fits "$python" '(3, 11)' '(3, 13)'; then
             echo "$python"
             return
         fi
     done
     # Newer than the lock knows: worth a try.
-    for python in ${PYTHON:+"$PYTHON"} python3; do
+    for python in "$@"; do
         if fits "$python" '(3, 14)' '(3, 99)'; then
             echo "$python"
             return
         fi
     done
-    python=${PYTHON:-python3}
+    python=$1
     found=$("$python" --version 2>/dev/null) || found="no $python"
     echo "setup: the course needs Python 3.11, 3.12 or 3.13, and there is $found." \
         "Install one (https://www.python.org/downloads) or name it:" \
@@ -44,11 +60,13 @@ find_python() {
     return 1
 }
 
-clean_up() {
-    [ -f "$stamp" ] || [ "${started:-no}" = no ] || rm -rf .venv
+clean_up() { # a .venv that this run began and did not finish is of no use
+    [ -f "$stamp" ] || [ "${creating:-no}" = no ] || rm -rf .venv
 }
 
-if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && "$(venv_python)" -c '' 2>/dev/null; then
+if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] &&
+    "$(venv_python)" -c '' 2>/dev/null && is_wanted_python; then
+    if [ "${1:-}" = --say ]; then echo "setup: .venv is up to date"; fi
     exit 0
 fi
 
@@ -58,14 +76,15 @@ trap 'exit 143' TERM HUP
 
 case "$(cat "$stamp" 2>/dev/null)" in
 "$(pwd) "*) # same place: only the packages have changed
-    if fits "$(venv_python)" '(3, 11)' '(3, 99)'; then update=yes; else update=no; fi ;;
+    update=no
+    if fits "$(venv_python)" '(3, 11)' '(3, 99)' && is_wanted_python; then update=yes; fi ;;
 *) update=no ;;
 esac
 
 if [ "$update" = yes ]; then
     echo "setup: bringing .venv up to date with requirements.lock"
-    started=yes
-    rm -f "$stamp"
+    # Should this fail, .venv stays as it is, and the next run tries again.
+    echo "$(pwd) outdated" >"$stamp"
 else
     python=$(find_python)
     if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
@@ -74,7 +93,7 @@ else
         exit 1
     fi
     echo "setup: creating .venv with $("$python" --version) (a few minutes, once)"
-    started=yes
+    creating=yes
     rm -rf .venv
     "$python" -m venv .venv
 fi

@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 def main() -> int:
     run = [sys.executable, "-m", "course_utils", "run", "--profile", "reduced"]
     environment = os.environ | {"COURSE_PROFILE": "reduced"}
+    for name in ("COURSE_HUB", "COURSE_ROWS"):  # the caller's data are not the course's
+        environment.pop(name, None)
     if subprocess.run(run, cwd=ROOT, env=environment).returncode:
         print("notebooks: not all passed, so nothing was stored")
         return 1
@@ -29,11 +31,16 @@ def main() -> int:
         if code(stored[path]) != code(results[path]):
             print(f"notebooks: {path.name} was edited meanwhile, so nothing was stored")
             return 1
-    for path in paths:
         take_outputs(stored[path], results[path])
+    try:
+        picture = readme_picture(stored.values())
+    except ValueError as error:
+        print(f"notebooks: {error}, so nothing was stored")
+        return 1
+    for path in paths:
         path.write_text(to_json(stored[path]), encoding="utf-8", newline="\n")
         print(f"notebooks: stored the outputs of {path.relative_to(ROOT)}")
-    (ROOT / "docs" / "readme.png").write_bytes(readme_picture(stored.values()))
+    (ROOT / "docs" / "readme.png").write_bytes(picture)
     return 0
 
 
@@ -43,15 +50,24 @@ def read(path: Path) -> dict:
 
 def readme_picture(notebooks) -> bytes:
     """Return the one picture that a cell tagged `readme` shows."""
-    (picture,) = (
-        output["data"]["image/png"]
+    tagged = [
+        cell
         for notebook in notebooks
         for cell in notebook["cells"]
         if "readme" in cell["metadata"].get("tags", ())
-        for output in cell["outputs"]
+    ]
+    if len(tagged) != 1:
+        raise ValueError(f"one cell must be tagged readme, and {len(tagged)} are")
+    pictures = [
+        output["data"]["image/png"]
+        for output in tagged[0].get("outputs", ())
         if "image/png" in output.get("data", {})
-    )
-    return base64.b64decode("".join(picture))
+    ]
+    if len(pictures) != 1:
+        raise ValueError(
+            f"the cell tagged readme must show one picture, and shows {len(pictures)}"
+        )
+    return base64.b64decode("".join(pictures[0]))
 
 
 def code(notebook: dict) -> list[tuple[str, list[str]]]:

@@ -42,7 +42,7 @@ COUNT = Exercise(
     id="04.1",
     solution=count_parameters,
     cases=(
-        (4, 2, 1, 2, 4, 1, 8),
+        (6, 2, 3, 5, 8, 3, 11),
         (28, 14, 1, 10, 64, 6, 128),
         (224, 16, 3, 1000, 768, 12, 3072),
     ),
@@ -53,8 +53,8 @@ COUNT = Exercise(
         ),
         Mistake(
             _counted(positions=0),
-            "You are `dim` numbers short: the class token is a learned vector, and "
-            "also a token with a position of its own. Count both.",
+            "You are `dim` numbers short. Usual causes: the class token is a learned "
+            "vector *and* has a position of its own; the patch projection has a bias.",
         ),
         Mistake(
             _counted(norms=0, last_norm=0),
@@ -175,7 +175,7 @@ def _probe_patches(answer, patch_size, in_channels, dim):
     parameters = list(layer.parameters())
     learns = bool(parameters) and first.requires_grad
     left, right = images.clone(), images.clone()
-    left[..., :patch_size, :patch_size] = 0  # only the first patch
+    left[..., :patch_size, patch_size : 2 * patch_size] = 0  # only the second patch
     with torch.no_grad():
         changed = (layer(left) - layer(right)).abs() > 1e-6
     if changed.ndim == 3 and changed.shape[1] == 6:
@@ -188,7 +188,7 @@ def _probe_patches(answer, patch_size, in_channels, dim):
         "same answer twice": float(torch.equal(first, second)),
         "forward draws nothing at random": float(quiet),
         "a gradient arrives": float(learns),
-        "tokens changed by patch 0": changed,
+        "tokens changed by patch 1": changed,
     }
 
 
@@ -293,8 +293,16 @@ def _probe_step(answer, images, labels):
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
     images, labels = torch.as_tensor(images), torch.as_tensor(labels)
     losses = [answer(model, optimizer, images, labels) for _ in range(4)]
-    if any(loss is ... or loss is None for loss in losses):
+    if any(loss is ... for loss in losses):
         return ...
+    if any(loss is None for loss in losses):
+        raise NotAnAnswer(
+            "Your function returns nothing; end it with `return loss.item()`."
+        )
+    if any(isinstance(loss, torch.Tensor) for loss in losses):
+        raise NotAnAnswer(
+            "Return a float, `loss.item()`: a tensor keeps the whole graph in memory."
+        )
     return {
         "losses of four steps": np.array([float(loss) for loss in losses]),
         "weights after them": model.weight.detach().numpy(),
@@ -413,6 +421,12 @@ def _unscaled(step, total, warmup, peak):
     return learning_rate(step, total, warmup, 1.0)
 
 
+def _not_halved(step, total, warmup, peak):
+    if step < warmup:
+        return peak * step / warmup
+    return peak * (1 + math.cos(math.pi * (step - warmup) / (total - warmup)))
+
+
 def _in_numpy(step, total, warmup, peak):
     return np.interp(step, [0, warmup], [0, peak]) * (
         1.0
@@ -424,7 +438,10 @@ def _in_numpy(step, total, warmup, peak):
 SCHEDULE = Exercise(
     id="04.4",
     solution=learning_rate,
-    cases=tuple((step, 100, 20, 0.5) for step in (60, 10, 0, 20, 21, 40, 80, 99, 100)),
+    cases=(
+        *((step, 100, 20, 0.3) for step in (40, 10, 0, 20, 60, 21, 99, 100)),
+        (30, 50, 10, 0.003),
+    ),
     mistakes=(
         Mistake(_no_warmup, "There is no warm-up: the rate starts at its peak."),
         Mistake(
@@ -449,6 +466,7 @@ SCHEDULE = Exercise(
         ),
         Mistake(_straight_down, "Your rate falls in a straight line, not a cosine."),
         Mistake(_unscaled, "The shape is right; multiply it by `peak`."),
+        Mistake(_not_halved, "1 + cos runs from 2 to 0: halve it."),
     ),
     hints=(
         "Two branches: before `warmup`, a straight line; after it, a cosine.",
@@ -519,22 +537,22 @@ def _logits_that_say(answers, classes=3):
     return scores
 
 
+def _batches(*pairs):
+    return [(torch.tensor(_logits_that_say(a)), torch.tensor(y)) for a, y in pairs]
+
+
 ACCURACY = Exercise(
     id="04.5",
     solution=accuracy,
     cases=(
+        (_batches(([0, 1, 2, 1, 0], [0, 1, 2, 0, 1]), ([1, 2], [1, 0])),),
+        (_batches(([0, 1, 2], [0, 1, 2]), ([1], [0])),),
         (
-            [
-                (_logits_that_say([0, 1, 2]), np.array([0, 1, 2])),
-                (_logits_that_say([1]), np.array([0])),
-            ],
-        ),
-        (
-            [
-                (_logits_that_say([0, 0, 1, 1]), np.array([2, 0, 1, 1])),
-                (_logits_that_say([2, 2, 0, 1]), np.array([2, 0, 1, 1])),
-                (_logits_that_say([1, 0]), np.array([1, 0])),
-            ],
+            _batches(
+                ([0, 0, 1, 1], [2, 0, 1, 1]),
+                ([2, 2, 0, 1], [2, 0, 1, 1]),
+                ([1, 0], [1, 0]),
+            ),
         ),
     ),
     mistakes=(
@@ -566,7 +584,19 @@ ACCURACY = Exercise(
         "`(logits.argmax(1) == labels).sum()` counts the right answers of one batch.",
     ),
     because="Sums first, one division at the end: each image counts the same.",
-    alternatives=(_concatenated, lambda batches: float(accuracy(batches))),
+    alternatives=(
+        _concatenated,
+        lambda batches: float(accuracy(batches)),
+        lambda batches: (
+            (
+                torch.cat([x for x, _ in batches]).argmax(dim=1)
+                == torch.cat([y for _, y in batches])
+            )
+            .float()
+            .mean()
+            .item()
+        ),
+    ),
 )
 
 

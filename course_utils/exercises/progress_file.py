@@ -4,6 +4,7 @@ The file is ``~/.vit-course/progress.json``, or wherever ``COURSE_PROGRESS`` poi
 never leaves the machine.
 """
 
+import errno
 import json
 import os
 import tempfile
@@ -55,7 +56,9 @@ class Progress:
 def path() -> Path:
     """Where the progress file is."""
     chosen = os.environ.get("COURSE_PROGRESS")
-    return Path(chosen) if chosen else Path.home() / ".vit-course" / "progress.json"
+    if chosen:
+        return Path(os.path.expanduser(chosen))
+    return Path.home() / ".vit-course" / "progress.json"
 
 
 def record(exercise_id: str, passed: bool) -> None:
@@ -101,9 +104,12 @@ def _read() -> dict[str, dict]:
 
 
 def _write(entries: dict[str, dict]) -> None:
-    text = json.dumps({"version": 1, "exercises": entries}, indent=1)
+    text = json.dumps({"exercises": entries}, indent=1)
     temporary = None
     try:
+        if path().exists() and not os.access(path(), os.W_OK):
+            # os.replace asks only whether the folder may be changed
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         path().parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(
             "w", dir=path().parent, suffix=".tmp", delete=False, encoding="utf-8"
