@@ -83,6 +83,27 @@ def _column_by_column(images, patch_size):
     return _merge(_split(images, patch_size), (0, 3, 1, 2, 4, 5))
 
 
+def _patch_axis_first(images, patch_size):
+    B, H, W, C = images.shape
+    P = patch_size
+    grid = np.reshape(images, (B, P, H // P, P, W // P, C))
+    return np.swapaxes(grid, 2, 3).reshape(B, -1, P * P * C)
+
+
+def _every_nth_pixel(images, patch_size):
+    B, H, W, C = images.shape
+    P = patch_size
+    grid = np.reshape(images, (B, P, H // P, P, W // P, C))
+    return _merge(grid, (0, 2, 4, 1, 3, 5))
+
+
+def _sides_exchanged(images, patch_size):
+    B, H, W, C = images.shape
+    P = patch_size
+    grid = np.reshape(images, (B, W // P, P, H // P, P, C))
+    return _merge(grid, (0, 1, 3, 2, 4, 5))
+
+
 def _pixels_transposed(images, patch_size):
     return _merge(_split(images, patch_size), (0, 1, 3, 4, 2, 5))
 
@@ -406,6 +427,7 @@ EXERCISES = (
         solution=fixed_patchify,
         cases=(
             (_numbered(1, 4, 4, 1), 2),
+            (_numbered(1, 4, 6, 1), 2),
             (_numbered(1, 2, 4, 2), 2),
             (_numbered(2, 6, 9, 3), 3),
             (_numbered(2, 4, 12, 1), 2),
@@ -422,6 +444,21 @@ EXERCISES = (
                 _column_by_column,
                 "Each patch is right, but they come column by column. Number them row "
                 "by row.",
+            ),
+            Mistake(
+                _patch_axis_first,
+                "You split each side as (P, H/P). A row's index is patch_row * P + "
+                "row_inside, so the patch comes first: (H/P, P).",
+            ),
+            Mistake(
+                _every_nth_pixel,
+                "The pixels of your patches lie apart, spread over the whole image. "
+                "Split each side as (H/P, P), and put both P before the channels.",
+            ),
+            Mistake(
+                _sides_exchanged,
+                "You exchanged H/P and W/P in the split, which only a square image "
+                "forgives. The rows come first: (H/P, P), then (W/P, P).",
             ),
             Mistake(
                 _pixels_transposed,
@@ -662,8 +699,9 @@ EXERCISES = (
             ),
             Mistake(
                 _resize_otherwise,
-                "Without `mode=`, `F.interpolate` copies the nearest patch. The task "
-                "asks for bilinear interpolation, a mean of the patches around.",
+                "Your interpolation copies the nearest patch, as `F.interpolate` does "
+                "by default. The task asks for bilinear interpolation, a mean of the "
+                "patches around.",
             ),
             Mistake(
                 partial(_resize_otherwise, mode="bicubic"),

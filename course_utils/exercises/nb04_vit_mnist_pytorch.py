@@ -1,6 +1,7 @@
 """Exercises of notebook 04: parameters, training steps, schedules, accuracy."""
 
 import math
+from contextlib import suppress
 
 import numpy as np
 import torch
@@ -54,7 +55,8 @@ COUNT = Exercise(
         Mistake(
             _counted(positions=0),
             "You are `dim` numbers short. Usual causes: the class token is a learned "
-            "vector *and* has a position of its own; the patch projection has a bias.",
+            "vector *and* has a position of its own; and the patch projection has a "
+            "bias.",
         ),
         Mistake(
             _counted(norms=0, last_norm=0),
@@ -62,7 +64,8 @@ COUNT = Exercise(
         ),
         Mistake(
             _counted(last_norm=0),
-            "One layer norm is missing: the one after the last block.",
+            "You are 2 * `dim` numbers short. Usual causes: the layer norm after the "
+            "last block; or the class token together with its position.",
         ),
         Mistake(
             _counted(out=0),
@@ -80,8 +83,9 @@ COUNT = Exercise(
         "In a block: two norms of $2D$ each, four layers from $D$ to $D$ in the "
         "attention, one from $D$ to the MLP's width and one back.",
     ),
-    because="For the sizes of ViT-B/16 it gives 86,567,656, the published number. "
-    "Heads do not appear: they share out the width and add nothing.",
+    because="For the sizes of ViT-B/16 it gives 86,567,656, the number torchvision "
+    "gives for its `vit_b_16`. Heads do not appear: they share out the width and add "
+    "nothing.",
     alternatives=(
         _counted(),
         lambda *sizes: torch.tensor(count_parameters(*sizes)),
@@ -149,6 +153,17 @@ class _Reshaped(FixedPatches):
         return patches.reshape(len(images), -1, patches.shape[1])
 
 
+class _ColumnByColumn(FixedPatches):
+    def forward(self, images):
+        return self.project(images).permute(0, 3, 2, 1).flatten(1, 2)
+
+
+class _Lazy(FixedPatches):
+    def __init__(self, patch_size, in_channels, dim):
+        super().__init__(patch_size, in_channels, dim)
+        self.project = nn.LazyConv2d(dim, patch_size, stride=patch_size)
+
+
 class _Linear(nn.Module):
     def __init__(self, patch_size, in_channels, dim):
         super().__init__()
@@ -169,6 +184,8 @@ def _probe_patches(answer, patch_size, in_channels, dim):
     torch.manual_seed(0)
     layer = answer(patch_size, in_channels, dim)
     images = torch.randn(2, in_channels, 2 * patch_size, 3 * patch_size)
+    if any(map(nn.parameter.is_lazy, layer.parameters())):
+        layer(images)  # such weights are made, at random, by the first call
     state = torch.get_rng_state()
     first, second = layer(images), layer(images)
     quiet = torch.equal(torch.get_rng_state(), state)
@@ -231,6 +248,10 @@ FORGETFUL = Exercise(
             "Right shape, mixed contents: `reshape` cuts across channels. Flatten the "
             "two sides of the grid, then exchange axes.",
         ),
+        Mistake(
+            _ColumnByColumn,
+            "Your tokens come column by column. Number the patches row by row.",
+        ),
     ),
     hints=(
         "When does `__init__` run, and when does `forward`?",
@@ -241,7 +262,7 @@ FORGETFUL = Exercise(
     ),
     because="A layer assigned in `__init__` is registered: `parameters()` finds it, "
     "the optimizer moves it, and two calls agree.",
-    alternatives=(_Linear,),
+    alternatives=(_Linear, _Lazy),
 )
 
 
@@ -301,7 +322,8 @@ def _probe_step(answer, images, labels):
         )
     if any(isinstance(loss, torch.Tensor) for loss in losses):
         raise NotAnAnswer(
-            "Return a float, `loss.item()`: a tensor keeps the whole graph in memory."
+            "Return a float, `loss.item()`: a tensor, unless detached, keeps the whole "
+            "graph in memory."
         )
     return {
         "losses of four steps": np.array([float(loss) for loss in losses]),
@@ -541,9 +563,25 @@ def _batches(*pairs):
     return [(torch.tensor(_logits_that_say(a)), torch.tensor(y)) for a, y in pairs]
 
 
+def _probe_accuracy(answer, batches):
+    """Give the answer tensors, or arrays if it is written in NumPy."""
+    try:
+        return answer(batches)
+    except (TypeError, AttributeError):
+        with suppress(TypeError, AttributeError):
+            return answer([(x.numpy(), y.numpy()) for x, y in batches])
+        raise
+
+
+def _in_numpy_only(batches):
+    right = sum(np.sum(x.argmax(axis=1) == y) for x, y in batches)
+    return right / sum(y.size for _, y in batches)
+
+
 ACCURACY = Exercise(
     id="04.5",
     solution=accuracy,
+    probe=_probe_accuracy,
     cases=(
         (_batches(([0, 1, 2, 1, 0], [0, 1, 2, 0, 1]), ([1, 2], [1, 0])),),
         (_batches(([0, 1, 2], [0, 1, 2]), ([1], [0])),),
@@ -586,6 +624,7 @@ ACCURACY = Exercise(
     because="Sums first, one division at the end: each image counts the same.",
     alternatives=(
         _concatenated,
+        _in_numpy_only,
         lambda batches: float(accuracy(batches)),
         lambda batches: (
             (
