@@ -92,7 +92,7 @@ else
             "On Debian and Ubuntu: sudo apt install python3-venv" >&2
         exit 1
     fi
-    echo "setup: creating .venv with $("$python" --version) (a few minutes, once)"
+    echo "setup: creating .venv with $("$python" --version) (a few minutes and 2 GB of disk, once)"
     creating=yes
     rm -rf .venv
     "$python" -m venv .venv
