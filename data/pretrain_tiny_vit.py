@@ -107,7 +107,7 @@ def to_pair(pixels, labels):
 
 
 def augment(images):
-    """Turn, zoom, shift, mirror; change colors; make coarse; hide a rectangle.
+    """Turn, zoom, shift, mirror; change colors; make coarse.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def augment(images):
     -------
     Tensor, shape (B, 3, H, W)
     """
-    return _hide(_recolor(_coarsen(_move(images))))
+    return _recolor(_coarsen(_move(images)))
 
 
 def _draws(count, low, high):
@@ -126,12 +126,12 @@ def _draws(count, low, high):
 
 def _move(images):
     count = len(images)
-    angle = _draws(count, -math.pi / 9, math.pi / 9)
-    scale = torch.exp(_draws(count, math.log(0.6), math.log(1.25)))  # below 1: zoom in
+    angle = _draws(count, -math.pi / 18, math.pi / 18)
+    scale = torch.exp(_draws(count, math.log(0.8), math.log(1.15)))  # below 1: zoom in
     side = torch.where(torch.rand(count) < 0.5, -1.0, 1.0)
     stretch = torch.exp(_draws(count, -0.2, 0.2))
     cos, sin = angle.cos() * scale, angle.sin() * scale
-    shift = _draws(2 * count, -0.2, 0.2).view(2, count)
+    shift = _draws(2 * count, -0.1, 0.1).view(2, count)
     rows = [
         torch.stack([cos * side * stretch, -sin, shift[0]], 1),
         torch.stack([sin * side * stretch, cos, shift[1]], 1),
@@ -143,12 +143,12 @@ def _move(images):
 def _recolor(images):
     """Mix the channels a little, change contrast and brightness; some to grey."""
     count = len(images)
-    mixing = torch.eye(3) + 0.12 * torch.randn(count, 3, 3)
-    grey = (torch.rand(count) < 0.15)[:, None, None]
+    mixing = torch.eye(3) + 0.06 * torch.randn(count, 3, 3)
+    grey = (torch.rand(count) < 0.1)[:, None, None]
     mixing = torch.where(grey, torch.full((3, 3), 1 / 3), mixing)
-    mixing = mixing * _draws(count, 0.6, 1.4)[:, None, None]
+    mixing = mixing * _draws(count, 0.8, 1.2)[:, None, None]
     flat = torch.bmm(mixing, images.flatten(2))  # (B, 3, 3) @ (B, 3, H * W)
-    flat = flat + _draws(count, -0.3, 0.3)[:, None, None]
+    flat = flat + _draws(count, -0.1, 0.1)[:, None, None]
     return flat.view_as(images).clamp(-1, 1)
 
 
@@ -159,19 +159,6 @@ def _coarsen(images):
     coarse = F.interpolate(small, size=images.shape[-1], mode="bilinear")
     chosen = (torch.rand(len(images)) < 0.35)[:, None, None, None]
     return torch.where(chosen, coarse, images)
-
-
-def _hide(images):
-    """Put a rectangle of one color onto a third of the pictures."""
-    count, side = len(images), images.shape[-1]
-    center = torch.rand(2, count, 1) * side
-    half = _draws(2 * count, 2, 9).view(2, count, 1)
-    place = torch.arange(side)
-    rows = (place - center[0]).abs() < half[0]  # (B, H)
-    columns = (place - center[1]).abs() < half[1]  # (B, W)
-    hidden = (rows[:, :, None] & columns[:, None, :])[:, None]  # (B, 1, H, W)
-    hidden &= (torch.rand(count) < 0.35)[:, None, None, None]
-    return torch.where(hidden, 2 * torch.rand(count, 3, 1, 1) - 1, images)
 
 
 # Training
@@ -271,7 +258,7 @@ def main():
     """Read the command line, train, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pictures", type=int, default=600, help="of each class")
-    parser.add_argument("--epochs", type=int, default=16)
+    parser.add_argument("--epochs", type=int, default=24)
     parser.add_argument("--jobs", type=int, default=2, help="processes that draw")
     options = parser.parse_args()
     torch.set_num_threads(1)
