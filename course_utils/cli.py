@@ -1,4 +1,4 @@
-"""The command line ``vit-course``: doctor, run, progress."""
+"""The command line ``vit-course``: doctor, download, run, progress."""
 
 import signal
 import sys
@@ -101,6 +101,84 @@ def doctor() -> None:
 def _say(console, line, style=""):
     """Print plain text whole: no markup, no wrapping in the middle of a path."""
     console.print(Text(line, style), soft_wrap=True)
+
+
+# download
+
+
+@app.command()
+def download(
+    to: Annotated[
+        Path,
+        typer.Option(metavar="DIR", help="The folder to fill.", show_default=False),
+    ],
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="mnist, cifar10, cats_vs_dogs, pets, finetune or anatomy; may be "
+            "given several times. Default: all.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Fetch data sets and checkpoints into a folder, for COURSE_HUB without network."""
+    from course_utils import hub
+
+    console, names = Console(), only or list(hub.REPOSITORIES)
+    unknown = [name for name in names if name not in hub.REPOSITORIES]
+    if unknown:
+        known = ", ".join(hub.REPOSITORIES)
+        _say(console, f"--only {unknown[0]!r}: choose from {known}", "bold red")
+        raise typer.Exit(2)
+    folder = to.expanduser().absolute()
+    try:
+        with _terminate_as_interrupt():
+            _fill(folder, [hub.REPOSITORIES[name] for name in names], console)
+    except hub.DataError as error:
+        _say(Console(stderr=True), str(error), "bold red")
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        _say(console, "Interrupted; the same command goes on from here.", "yellow")
+        raise typer.Exit(130) from None
+    _say(console, f"Complete and checked. To use it, set COURSE_HUB={folder}")
+
+
+def _fill(folder, repositories, console):
+    """Say what is to come, then download what is missing."""
+    from course_utils import hub
+
+    with console.status(f"comparing {folder} with {hub.endpoint()} ..."):
+        jobs = [hub.survey(wanted, folder / wanted.id) for wanted in repositories]
+    console.print(_shopping_list(jobs))
+    free = _megabytes(hub.free_space(folder))
+    _say(console, f"From {hub.endpoint()} to {folder} ({free} free)")
+    hub.check_room(folder, sum(job.left for job in jobs))
+    for job in jobs:
+        hub.fetch(job)
+
+
+def _shopping_list(jobs):
+    table = Table("Repository", "Revision")
+    for heading in ("Files", "Size", "To download"):
+        table.add_column(heading, justify="right")
+    for job in jobs:
+        table.add_row(
+            Text(job.repository.id),
+            Text(job.repository.revision),
+            str(len(job.files)),
+            _megabytes(job.size),
+            _megabytes(job.left),
+        )
+    table.add_section()
+    files = str(sum(len(job.files) for job in jobs))
+    whole, left = sum(job.size for job in jobs), sum(job.left for job in jobs)
+    table.add_row("all", "", files, _megabytes(whole), _megabytes(left))
+    return table
+
+
+def _megabytes(size):
+    return f"{size / 1e6:,.1f} MB"
 
 
 # run

@@ -2,51 +2,74 @@
 
 import contextlib
 import hashlib
-import http
+import io
+import itertools
 import os
 import sys
-import tempfile
-import textwrap
-import threading
-import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
+from course_utils import hub
+from course_utils.hub import DataError, first_line
 from course_utils.profiles import ROOT, current_profile
 
 VALIDATION_SHARE = 0.1
-_SPLIT_SEED = 0
-_PATIENCE = 8  # seconds without a sign of life before the Hub counts as unreachable
-_TRIAL = 20  # seconds, from the first question on, until the speed is judged
-_LONGEST = 1800  # seconds that the rest of a download may take at that speed
-
-
-class DataError(RuntimeError):
-    """The data cannot be loaded; the message says what, why, and what to do next."""
+TEST_SHARE = 0.2  # where the source has no test split
+_SEED = 0
+_BATCH = 256  # rows in memory at a time while a data set is prepared
+_FORMAT = 1  # of the prepared files; another number makes them anew
+_NAMED = 10  # unusable pictures that are named one by one
+_BIG = 50e6  # bytes from which on preparing takes long enough to say so
 
 
 @dataclass(frozen=True)
 class _DataSet:
-    """Where one data set comes from, and what its rows must look like."""
+    """Where one data set comes from, and how its columns become image and label."""
 
     bundled: str  # folder under data/
-    repo: str  # dataset repository on the Hub, and folder under COURSE_HUB
-    files: dict[str, str]  # split -> path inside the repository
-    labels: tuple[str, ...]
+    repository: hub.Repository | None  # None: bundled only
+    columns: tuple[str, str] = ("image", "label")  # on the Hub
+    bundled_columns: tuple[str, str] = ("image", "label")
+    labels: tuple[str, ...] = ()  # where a file does not name them itself
+    mode: str = "RGB"
+    sorted: bool = False  # by class: the course shuffles the rows once
 
 
 DATA_SETS = {
     "mnist": _DataSet(
         bundled="digits",
-        repo="ylecun/mnist",
-        files={
-            "train": "mnist/train-00000-of-00001.parquet",
-            "test": "mnist/test-00000-of-00001.parquet",
-        },
+        repository=hub.REPOSITORIES["mnist"],
         labels=tuple("0123456789"),
-    )
+        mode="L",
+    ),
+    "cifar10": _DataSet(
+        bundled="drawn-cifar10",
+        repository=hub.REPOSITORIES["cifar10"],
+        columns=("img", "label"),
+        bundled_columns=("img", "label"),
+        labels=tuple(
+            "airplane automobile bird cat deer dog frog horse ship truck".split()
+        ),
+    ),
+    "cats_vs_dogs": _DataSet(
+        bundled="drawn-pets",
+        repository=hub.REPOSITORIES["cats_vs_dogs"],
+        columns=("image", "labels"),
+        bundled_columns=("image", "labels"),
+        labels=("cat", "dog"),
+        sorted=True,
+    ),
+    "pets": _DataSet(
+        bundled="drawn-pets",
+        repository=hub.REPOSITORIES["pets"],
+        bundled_columns=("image", "breed"),
+        sorted=True,
+    ),
+    "pretraining": _DataSet(bundled="drawn-world", repository=None),
 }
 
 
@@ -54,20 +77,28 @@ def load(name: str):
     """Load a data set in the current profile.
 
     ``reduced`` reads the files bundled under ``data/``. ``full`` reads the folder
-    named by ``COURSE_HUB`` if the data set is there, and the Hugging Face Hub if not.
-    ``COURSE_ROWS=N`` caps the training rows at N, validation and test rows at N // 2.
+    named by ``COURSE_HUB`` if the data set is there, and the Hugging Face Hub if not;
+    it writes the rows once under ``HF_HOME/vit-course/prepared`` and maps that file
+    into memory. ``COURSE_ROWS=N`` caps the training rows at N, validation and test
+    rows at N // 2.
+
+    Every picture is decoded once. One that is grey, a palette, CMYK, transparent
+    (shown on white) or turned by its metadata becomes an upright RGB picture; one
+    that cannot be decoded is left out, and a line on stderr names it each time.
 
     Parameters
     ----------
     name : str
-        ``"mnist"``.
+        ``"mnist"``, ``"cifar10"``, ``"cats_vs_dogs"``, ``"pets"`` (breeds), or
+        ``"pretraining"`` (a sample of tiny-vit's own task, bundled only).
 
     Returns
     -------
     datasets.DatasetDict
-        Splits ``train``, ``validation`` (a tenth of the source's training rows, the
-        same ones each time, each class in proportion) and ``test``; columns
-        ``image`` (PIL, mode L) and ``label`` (ClassLabel).
+        Splits ``train``, ``validation`` (a tenth of the training rows) and ``test``
+        (a fifth of the rows if the source has no such split): the same rows each
+        time, each class in proportion, never sorted by class. Columns ``image``
+        (PIL, mode RGB; L for mnist) and ``label`` (ClassLabel).
 
     Raises
     ------
@@ -79,21 +110,17 @@ def load(name: str):
     if name not in DATA_SETS:
         raise ValueError(f"unknown data set {name!r}; there is {', '.join(DATA_SETS)}")
     data_set, limit = DATA_SETS[name], _row_limit()
-    if current_profile() == "reduced":
-        paths, remedy = _bundled_files(data_set)
+    if current_profile() == "reduced" or data_set.repository is None:
+        files, remedy = _bundled_files(data_set)
+        columns, table = data_set.bundled_columns, _in_memory
     else:
-        paths, remedy = _full_files(data_set)
-    tables = {split: _read(path, data_set, remedy) for split, path in paths.items()}
-    train, validation = _split_off_validation(tables["train"])
-    half = limit and max(1, limit // 2)
-    return _dataset_dict(
-        {
-            "train": _cap(train, limit),
-            "validation": _cap(validation, half),
-            "test": _cap(tables["test"], half),
-        },
-        data_set,
-    )
+        files, remedy = hub.obtain(data_set.repository)
+        columns, table = data_set.columns, _prepared
+    sources = [
+        _Source(data_set, split, tuple(paths), columns, remedy)
+        for split, paths in files.items()
+    ]
+    return _splits({source.split: table(source) for source in sources}, data_set, limit)
 
 
 def bundled_problem(name: str) -> str | None:
@@ -105,27 +132,13 @@ def bundled_problem(name: str) -> str | None:
     return None
 
 
-def course_hub_holds(name: str) -> bool:
-    """Tell whether the folder ``COURSE_HUB`` has a data set.
-
-    Raises
-    ------
-    DataError
-        If ``COURSE_HUB`` is no folder, or has only a part of the data set.
-    """
-    return _course_hub_files(DATA_SETS[name]) is not None
-
-
-# Where the files are
-
-
 def _bundled_files(data_set):
     folder = ROOT / "data" / data_set.bundled
     remedy = "Restore it with `git checkout data`, or fetch the course again."
     sums = folder / "SHA256SUMS"
     if not sums.is_file():
         raise DataError(f"bundled data: {sums} is missing. {remedy}")
-    paths = {}
+    files = {}
     for line in sums.read_text(encoding="ascii").splitlines():
         digest, name = line.split()
         path = folder / name
@@ -135,320 +148,288 @@ def _bundled_files(data_set):
             raise DataError(
                 f"bundled data: {path} is damaged (its sha256 differs). {remedy}"
             )
-        paths[path.stem] = path
-    return paths, remedy
+        files[path.stem] = [path]
+    return files, remedy
 
 
-def _full_files(data_set):
-    found = _course_hub_files(data_set)
-    if found:
-        return found, "Copy it again, or unset COURSE_HUB to use the Hub."
-    return _hub_files(data_set)
+# From files to rows
 
 
-def _course_hub_files(data_set):
-    """Return the files under COURSE_HUB, or None if the data set is not there."""
-    value = os.environ.get("COURSE_HUB", "").strip()
-    if not value:
-        return None
-    hub = Path(value).expanduser()
-    if not hub.is_dir():
-        tried = "" if hub.is_absolute() else f" (tried {hub.absolute()})"
-        raise DataError(
-            f"COURSE_HUB={hub} is not a folder{tried}. Point it at a folder that "
-            f"holds {data_set.repo}/ (a relative path counts from the notebook's "
-            "folder or, for a command, from the current one), or unset it to use "
-            "the Hub."
-        )
-    paths = {s: hub / data_set.repo / name for s, name in data_set.files.items()}
-    missing = [path for path in paths.values() if not path.is_file()]
-    if len(missing) == len(paths):
-        return None
-    if missing:
-        raise DataError(
-            f"{data_set.repo} in COURSE_HUB is incomplete: {missing[0]} is missing. "
-            "Copy the whole data set there, or remove its folder to use the Hub."
-        )
-    return paths
+@dataclass(frozen=True)
+class _Source:
+    """The parquet files of one split, and what their rows must look like."""
+
+    data_set: _DataSet
+    split: str
+    paths: tuple[Path, ...]
+    columns: tuple[str, str]
+    remedy: str
+
+    def refuse(self, path, why):
+        return DataError(f"{path} {why}. {self.remedy}")
 
 
-# The Hugging Face Hub
+def _in_memory(source):
+    """Return a split's table: image, label, problem (why a picture is left out)."""
+    import pyarrow as pa
+    from datasets.table import InMemoryTable
+
+    return InMemoryTable(pa.concat_tables(_checked(source)))
 
 
-def hub_problem(name: str, patience: float = _PATIENCE) -> str | None:
-    """Say why a data set cannot be fetched from the Hub, or None if it can.
+def _prepared(source):
+    """Return the same from a file that is made once and mapped into memory."""
+    from datasets.table import MemoryMappedTable
+    from huggingface_hub.utils import WeakFileLock
 
-    Takes at most ``patience`` seconds; downloads nothing.
-    """
-    data_set = DATA_SETS[name]
+    files = [(str(path.resolve()), path.stat()) for path in source.paths]
+    states = [(path, state.st_size, state.st_mtime_ns) for path, state in files]
+    facts = repr((_FORMAT, source.data_set, states))
+    key = hashlib.sha256(facts.encode()).hexdigest()[:16]
+    folder = hub.home() / "prepared" / source.data_set.repository.id
+    path = folder / f"{source.split}-{key}.arrow"
     try:
-        _ask_for_size(data_set, data_set.files["test"], patience)
-    except DataError as error:
-        return str(error)
-    return None
+        folder.mkdir(parents=True, exist_ok=True)
+        with WeakFileLock(path.with_suffix(".lock")):  # another notebook may be at it
+            if not path.is_file():
+                _prepare(source, path)
+    except OSError as error:
+        raise hub.unwritable(path, error) from None
+    return MemoryMappedTable.from_file(str(path))
 
 
-def _hub_files(data_set):
-    """Return the files from a cache, after downloading those that are not in it."""
-    from huggingface_hub import constants, try_to_load_from_cache
+def _prepare(source, path):
+    """Write a split's checked rows, a batch at a time; the name comes last."""
+    import pyarrow as pa
 
-    found = {
-        split: try_to_load_from_cache(data_set.repo, name, repo_type="dataset")
-        for split, name in data_set.files.items()
-    }
-    if not all(isinstance(path, str) for path in found.values()):
-        folder = Path(constants.HF_HOME) / "vit-course" / data_set.repo
-        found = {split: folder / name for split, name in data_set.files.items()}
-        _download_missing(data_set, folder)
-    return found, "Delete that file and run this again to download a new copy."
-
-
-def _download_missing(data_set, folder):
-    missing = [name for name in data_set.files.values() if not (folder / name).exists()]
-    if not missing:
-        return
-    # One deadline for the sizes, the connection and the trial, so that a user without
-    # a usable network hears of it within _TRIAL + _PATIENCE seconds.
-    deadline = time.monotonic() + _TRIAL
-    infos = [_ask_for_size(data_set, name, _left(deadline)) for name in missing]
-    size = sum(info.size or 0 for info in infos) / 1e6
-    print(
-        f"Downloading {data_set.repo} ({size:.1f} MB) from {_endpoint()} to {folder}",
-        flush=True,
-    )
-    for name, info in zip(missing, infos, strict=True):
-        try:
-            _download(data_set, name, info, folder / name, deadline)
-        except OSError as error:  # a network error is no OSError in httpx
-            raise DataError(
-                f"{folder / name} cannot be written ({error.strerror or error}). "
-                "Free some space, or set HF_HOME to a folder with room."
-            ) from None
-        deadline = time.monotonic() + _TRIAL  # of the next file
-
-
-def _left(deadline):
-    """Return for how many seconds to wait for an answer."""
-    return min(_PATIENCE, max(0.0, deadline - time.monotonic()))
-
-
-def _ask_for_size(data_set, name, patience):
-    """Return the Hub's metadata (size, etag) of a file, or raise DataError in time."""
-    import huggingface_hub
-
-    if os.environ.get("HF_HUB_OFFLINE", "0").upper() in {"1", "ON", "YES", "TRUE"}:
-        raise _unreachable(data_set, "HF_HUB_OFFLINE is set")
-    url = huggingface_hub.hf_hub_url(
-        data_set.repo, name, repo_type="dataset", endpoint=_endpoint()
-    )
-    return _answer(
-        data_set,
-        lambda: huggingface_hub.get_hf_file_metadata(url, timeout=patience),
-        patience,
-    )
-
-
-def _answer(data_set, ask, patience):
-    """Return what ``ask()`` returns, or raise DataError in time."""
-    answer = []
-
-    def work():
-        try:
-            answer.append(ask())
-        except Exception as error:  # reported below, in the thread that waits
-            answer.append(error)
-
-    # In a thread, because looking up a host name cannot be given a time limit, and
-    # because each redirection and each step of a connection would get its own.
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(patience)
-    if not answer:
-        raise _unreachable(data_set, f"no answer within {patience:.2g} s")
-    if isinstance(answer[0], Exception):
-        raise _unreachable(data_set, _reason(answer[0]))
-    return answer[0]
-
-
-def _download(data_set, name, info, path, deadline):
-    """Fetch one file under a temporary name, check it, then give it its own name."""
-    import huggingface_hub
-    from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
-
-    url = huggingface_hub.hf_hub_url(
-        data_set.repo, name, repo_type="dataset", endpoint=_endpoint()
-    )
-    headers = {**build_hf_headers(), "Accept-Encoding": "identity"}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".part-") as scratch:
-        part = Path(scratch) / path.name
-        session = get_session()
-        request = session.build_request("GET", url, headers=headers, timeout=_PATIENCE)
-        response = _answer(
-            data_set,
-            lambda: session.send(request, stream=True, follow_redirects=True),
-            _left(deadline),
+    size = sum(file.stat().st_size for file in source.paths)
+    if size > _BIG:
+        print(
+            f"Preparing {source.data_set.repository.id}, {source.split} "
+            f"({size / 1e6:.0f} MB), once: every picture is checked, then kept in "
+            f"{path.parent}",
+            flush=True,
         )
-        try:
-            with contextlib.closing(response), part.open("wb") as file:
-                hf_raise_for_status(response)
-                digest = _receive(response, file, info.size, data_set, name, deadline)
-        except (DataError, OSError):
-            raise
-        except Exception as error:
-            raise _unreachable(data_set, _reason(error)) from None
-        if len(info.etag or "") == 64 and digest != info.etag:  # large files: sha256
-            raise _unreachable(data_set, f"{name} arrived damaged (sha256 differs)")
-        os.replace(part, path)
+    hub.check_room(path.parent, size)
+    unfinished, tables = path.with_suffix(".part"), _checked(source)
+    first = next(tables)
+    with pa.OSFile(str(unfinished), "wb") as file:
+        with pa.ipc.new_stream(file, first.schema) as writer:
+            for table in itertools.chain([first], tables):
+                writer.write_table(table)
+    os.replace(unfinished, path)
 
 
-def _receive(response, file, size, data_set, name, deadline):
-    """Write the body to ``file`` and return its sha256; give up if it crawls."""
-    from tqdm import tqdm
+def _checked(source):
+    """Yield a split's rows in small tables, every picture checked.
 
-    digest, start, judged = hashlib.sha256(), time.monotonic(), False
-    with tqdm(
-        desc=Path(name).name,
-        total=size,
-        unit="B",
-        unit_scale=True,
-        mininterval=0.5,
-        file=sys.stdout,
-    ) as bar:
-        for chunk in response.iter_bytes():
-            file.write(chunk)
-            digest.update(chunk)
-            bar.update(len(chunk))
-            now = time.monotonic()
-            if not judged and size and now > deadline:
-                judged, seconds = True, now - start
-                if (size - bar.n) * seconds / bar.n > _LONGEST:
-                    raise _unreachable(
-                        data_set, f"{bar.n / 1e3:.0f} kB in {seconds:.0f} s is too slow"
-                    )
-        if size is not None and bar.n != size:
-            raise _unreachable(
-                data_set, f"{name} was cut off after {bar.n} of {size} bytes"
-            )
-    return digest.hexdigest()
+    Yields
+    ------
+    pyarrow.Table
+        Columns image, label and problem.
+    """
+    import pyarrow as pa
+    from datasets import Features, Value
+
+    row = 0
+    for path in source.paths:
+        for table in _read(path, source):
+            cells, problems = [], []
+            for number, cell in enumerate(table["image"].to_pylist(), row):
+                cell, why = _mended(cell or {}, source.data_set.mode)
+                name = cell.get("path") or path.name
+                cells.append(cell)
+                where = f"{source.split} row {number} ({name})"
+                problems.append(why and f"{where}: {why}")
+            row += len(cells)
+            stated = Features.from_arrow_schema(table.schema)
+            schema = Features({**stated, "problem": Value("string")}).arrow_schema
+            yield pa.table([cells, table["label"], problems], schema=schema)
 
 
-def _endpoint():
-    from huggingface_hub import constants
-
-    return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
-
-
-_PLAIN_WORDS = {
-    "ConnectError": "no connection",
-    "ReadError": "the connection broke off",
-    "RemoteProtocolError": "the connection broke off",
-}
-
-
-def _reason(error):
-    """Say in a few words why a request failed."""
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    if status is None:
-        kind = type(error).__name__
-        if "Timeout" in kind:
-            return "no answer in time"
-        kind = _PLAIN_WORDS.get(kind, kind)
-        text = _first_line(error)
-        return f"{kind} ({text})" if text else kind
-    phrase = http.HTTPStatus(status).phrase if status in set(http.HTTPStatus) else ""
-    hint = "; check your access token" if status in (401, 403) else ""
-    return f"the server answered {status} {phrase}".rstrip() + hint
-
-
-def _unreachable(data_set, why):
-    return DataError(
-        f"{data_set.repo} cannot be fetched from {_endpoint()}: {why}.\n"
-        "Try again later, set COURSE_HUB to a folder that holds it, or use the "
-        "reduced profile (COURSE_PROFILE=reduced)."
-    )
-
-
-# From file to rows
-
-
-def _read(path, data_set, remedy):
-    """Read one parquet file into memory and check that its rows are as promised."""
+def _read(path, source):
+    """Yield a parquet file's rows in small tables with columns image and label."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         with pq.ParquetFile(path) as file:
-            table = file.read()
+            schema = _schema(path, file.schema_arrow, source)
+            if not file.metadata.num_rows:
+                raise source.refuse(path, "has no rows")
+            for batch in file.iter_batches(_BATCH, columns=list(source.columns)):
+                yield _cast(path, batch, schema, source)
     except (pa.ArrowException, OSError) as error:
-        why = _first_line(error) or type(error).__name__
-        raise DataError(f"{path} cannot be read ({why}). {remedy}") from None
-    schema = _features(data_set).arrow_schema
-    missing = [column for column in schema.names if column not in table.column_names]
-    if missing:
-        raise DataError(
-            f"{path} has no column {missing[0]!r} (it has "
-            f"{', '.join(table.column_names)}). {remedy}"
-        )
+        why = first_line(error) or type(error).__name__
+        raise source.refuse(path, f"cannot be read ({why})") from None
+
+
+def _schema(path, schema, source):
+    """Return the schema of image and label, with the class names that a file states."""
+    from datasets import ClassLabel, Features
+    from datasets import Image as ImageFeature
+
+    for column in source.columns:
+        if column not in schema.names:
+            has = ", ".join(schema.names)
+            raise source.refuse(path, f"has no column {column!r} (it has {has})")
+    label = Features.from_arrow_schema(schema)[source.columns[1]]
+    if not isinstance(label, ClassLabel):
+        label = ClassLabel(names=list(source.data_set.labels))
+    return Features({"image": ImageFeature(), "label": label}).arrow_schema
+
+
+def _cast(path, batch, schema, source):
+    import pyarrow as pa
+    from datasets import Features
+
+    table = pa.Table.from_batches([batch]).select(source.columns)
     try:
-        table = table.select(schema.names).cast(schema)
+        table = table.rename_columns(schema.names).cast(schema)
     except (pa.ArrowException, ValueError) as error:
-        raise DataError(
-            f"{path} has columns of another type ({_first_line(error)}). {remedy}"
-        ) from None
-    labels = table["label"].to_numpy()
-    good = len(labels) and labels.min() >= 0 and labels.max() < len(data_set.labels)
-    if not good or table["label"].null_count:  # NaN from a null also fails `good`
-        raise DataError(
-            f"{path} has no rows, or labels outside 0 to {len(data_set.labels) - 1}. "
-            f"{remedy}"
-        )
+        why = first_line(error)
+        raise source.refuse(path, f"has columns of another type ({why})") from None
+    labels = table["label"].to_numpy()  # a null makes it NaN
+    classes = Features.from_arrow_schema(schema)["label"].num_classes
+    if not (labels.min() >= 0 and labels.max() < classes):
+        raise source.refuse(path, f"has labels outside 0 to {classes - 1}")
     return table
 
 
-def _first_line(error):
-    return textwrap.shorten((str(error).splitlines() or [""])[0], 90, placeholder="...")
+# Pictures
 
 
-def _features(data_set):
-    from datasets import ClassLabel, Features, Image
+def _mended(cell, mode):
+    """Make a picture's bytes such that they decode to an upright picture of a mode.
 
-    return Features(
-        {"image": Image(), "label": ClassLabel(names=list(data_set.labels))}
+    Returns
+    -------
+    cell : dict
+        ``bytes`` as they were, if nothing is odd about them; else a PNG; None if the
+        picture cannot be decoded.
+    why : str or None
+        Why it cannot.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # Pillow warns of broken metadata
+            if _is_plain(Image.open(io.BytesIO(cell["bytes"])), mode):
+                return cell, None
+    except Exception:
+        pass  # odd; the second look says if it is broken
+    mended = io.BytesIO()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _upright(Image.open(io.BytesIO(cell["bytes"])), mode).save(mended, "PNG")
+    # A broken file makes Pillow raise OSError, SyntaxError, ValueError, struct.error.
+    except Exception as error:
+        return {**cell, "bytes": None}, first_line(error) or type(error).__name__
+    return {**cell, "bytes": mended.getvalue()}, None
+
+
+def _is_plain(image, mode):
+    """Decode a picture (a JPEG at an eighth of its size); tell if it is as wanted."""
+    image.draft(None, (max(1, image.width // 8), max(1, image.height // 8)))
+    image.load()
+    return (
+        image.mode == mode
+        and not image.has_transparency_data
+        and image.getexif().get(_ORIENTATION, 1) == 1
     )
 
 
-def _split_off_validation(table):
-    """Return (train, validation): a tenth of each class, drawn with a fixed seed."""
-    labels = table["label"].to_numpy()
-    # RandomState, because NumPy promises the same stream in every version.
-    order = np.random.RandomState(_SPLIT_SEED).permutation(len(labels))
-    chosen = np.zeros(len(labels), dtype=bool)
-    for label in np.unique(labels):
-        rows = order[labels[order] == label]
-        chosen[rows[: round(VALIDATION_SHARE * len(rows))]] = True
-    return table.filter(~chosen), table.filter(chosen)
+_ORIENTATION = 0x0112  # the EXIF tag
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
-def _cap(table, limit):
-    """Keep at most ``limit`` rows, drawn with a fixed seed, in their old order."""
-    if limit is None or limit >= len(table):
-        return table
-    order = np.random.RandomState(_SPLIT_SEED).permutation(len(table))
-    return table.take(np.sort(order[:limit]))
+def _upright(image, mode):
+    """Return a picture turned as its metadata say, on white, in a mode."""
+    turn = None
+    with contextlib.suppress(Exception):  # unreadable metadata turn nothing
+        turn = _TURNS.get(image.getexif().get(_ORIENTATION))
+    image.load()
+    if turn is not None:
+        image = image.transpose(turn)
+    if image.mode.startswith("I"):  # 16 bits a pixel
+        values = np.asarray(image, dtype=np.float64) / 257
+        image = Image.fromarray(values.clip(0, 255).round().astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert(mode)
 
 
-def _dataset_dict(tables, data_set):
-    from datasets import Dataset, DatasetDict, DatasetInfo
-    from datasets.table import InMemoryTable
+# From rows to splits
 
-    info = DatasetInfo(features=_features(data_set))
+
+def _splits(tables, data_set, limit):
+    """Divide the rows of the source's splits among train, validation and test."""
+    from datasets import DatasetDict
+
+    rows = {split: _usable(table, data_set) for split, table in tables.items()}
+    labels = {split: table["label"].to_numpy() for split, table in tables.items()}
+    if data_set.sorted:
+        rows = {split: _shuffled(order) for split, order in rows.items()}
+    if "test" not in rows:
+        tables["test"] = tables["train"]
+        rows["train"], rows["test"] = _draw(rows["train"], labels["train"], TEST_SHARE)
+    rows["train"], validation = _draw(rows["train"], labels["train"], VALIDATION_SHARE)
+    half = limit and max(1, limit // 2)
     return DatasetDict(
-        {
-            split: Dataset(InMemoryTable(table), info=info.copy(), split=split)
-            for split, table in tables.items()
-        }
+        train=_pick(tables["train"], rows["train"], limit, "train"),
+        validation=_pick(tables["train"], validation, half, "validation"),
+        test=_pick(tables["test"], rows["test"], half, "test"),
     )
+
+
+def _usable(table, data_set):
+    """Return the numbers of the rows that have a picture, and name the others."""
+    problems = table["problem"].to_pylist()
+    told = [why for why in problems if why]
+    name = data_set.repository.id if data_set.repository else data_set.bundled
+    for why in told[:_NAMED]:
+        print(f"Warning: {name}, {why}. Training goes on without it.", file=sys.stderr)
+    if len(told) > _NAMED:
+        print(f"Warning: {name}, {len(told) - _NAMED} more.", file=sys.stderr)
+    if len(told) == len(problems):
+        raise DataError(f"{name}: not one picture can be decoded, {told[0]}.")
+    return np.flatnonzero([why is None for why in problems])
+
+
+def _shuffled(rows):
+    # RandomState, because NumPy promises the same stream in every version.
+    return np.random.RandomState(_SEED).permutation(rows)
+
+
+def _draw(rows, labels, share):
+    """Return (rest, drawn): a share of each class's rows, drawn with a fixed seed."""
+    labels = labels[rows]
+    order = _shuffled(np.arange(len(rows)))
+    drawn = np.zeros(len(rows), dtype=bool)
+    for label in np.unique(labels):
+        members = order[labels[order] == label]
+        drawn[members[: round(share * len(members))]] = True
+    return rows[~drawn], rows[drawn]
+
+
+def _pick(table, rows, limit, split):
+    """Select rows; at most ``limit``, drawn with a fixed seed, in their old order."""
+    from datasets import Dataset, DatasetInfo, Features
+
+    if limit is not None and limit < len(rows):
+        rows = rows[np.sort(_shuffled(np.arange(len(rows)))[:limit])]
+    info = DatasetInfo(features=Features.from_arrow_schema(table.schema))
+    rows_of_table = Dataset(table, info=info, split=split).remove_columns("problem")
+    return rows_of_table.select(rows)
 
 
 def _row_limit():

@@ -11,7 +11,7 @@ import psutil
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from course_utils import data
+from course_utils import checkpoints, data, hub
 from course_utils.profiles import ROOT
 
 GROUPS = {
@@ -54,6 +54,7 @@ def checks():
     yield _memory()
     yield _disk()
     yield _bundled()
+    yield _checkpoint()
     if os.environ.get("COURSE_HUB", "").strip():
         yield _course_hub()
     yield _hub()
@@ -160,23 +161,35 @@ def _disk():
 
 
 def _bundled():
-    problem = data.bundled_problem("mnist")
+    problems = filter(None, map(data.bundled_problem, data.DATA_SETS))
+    return _intact("bundled data", "intact (sha256)", next(problems, None))
+
+
+def _checkpoint():
+    return _intact("tiny-vit", "readable", checkpoints.bundled_problem())
+
+
+def _intact(name, wanted, problem):
     if problem is None:
-        return Check("bundled data", "ok", "intact (sha256)")
-    found, remedy = _halves(problem.removeprefix("bundled data: "))
-    return Check("bundled data", "fail", found, "intact (sha256)", remedy)
+        return Check(name, "ok", wanted)
+    found, remedy = _halves(problem.removeprefix(f"{name}: "))
+    return Check(name, "fail", found, wanted, remedy)
 
 
 def _course_hub():
-    hub = os.environ["COURSE_HUB"]
+    folder = os.environ["COURSE_HUB"]
     try:
-        found = data.course_hub_holds("mnist")
+        held = [
+            name
+            for name, repository in hub.REPOSITORIES.items()
+            if hub.in_course_hub(repository)
+        ]
     except data.DataError as error:
         problem, remedy = _halves(str(error))
         return Check("COURSE_HUB", "fail", problem, "a folder with data", remedy)
-    if found:
-        return Check("COURSE_HUB", "ok", f"{hub} holds mnist")
-    return Check("COURSE_HUB", "info", f"{hub} has no mnist: the Hub is used")
+    rest = "" if len(held) == len(hub.REPOSITORIES) else "; the rest: from the Hub"
+    found = f"{folder} holds {', '.join(held) or 'nothing of the course'}{rest}"
+    return Check("COURSE_HUB", "ok" if held else "info", found)
 
 
 def _halves(message):
@@ -186,7 +199,7 @@ def _halves(message):
 
 
 def _hub():
-    problem = data.hub_problem("mnist", patience=3)
+    problem = hub.problem(hub.REPOSITORIES["mnist"], patience=3)
     if problem is None:
         return Check("Hugging Face Hub", "ok", "reachable")
     found = problem.splitlines()[0].partition(": ")[2] or problem

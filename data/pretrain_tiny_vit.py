@@ -27,6 +27,7 @@ from datasets import ClassLabel, Features, Image
 from drawn.living import LIVING
 from drawn.scene import paint
 from drawn.things import THINGS
+from PIL import Image as PILImage
 from torch import nn
 from torch.nn import functional as F
 from transformers import ViTImageProcessorPil
@@ -252,6 +253,11 @@ def write_sample(folder=HERE / "drawn-world"):
         os.replace(path.with_suffix(".tmp"), path)
         sums.append(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n")
     (folder / "SHA256SUMS").write_text("".join(sums), encoding="ascii", newline="\n")
+    grid = PILImage.new("RGB", (12 * SIDE, len(NAMES) // 12 * SIDE))
+    for place, name in enumerate(NAMES):
+        corner = (place % 12 * SIDE, place // 12 * SIDE)
+        grid.paste(picture("test", name, SAMPLE["train"][0]), corner)
+    grid.save(folder / "drawn-world.png", optimize=True)
 
 
 def main():

@@ -3,6 +3,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,12 +15,14 @@ from types import SimpleNamespace
 import nbformat
 import psutil
 import pytest
+from hub_stand_in import NOBODY, REPO, isolate, serve_impatient
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from typer.testing import CliRunner
 
 import course_utils
-from course_utils import cli, data, doctor, profiles, runner
+from course_utils import checkpoints, cli, data, doctor, hub, profiles, runner
 
+TINY = profiles.ROOT / "data" / "tiny-vit"
 POSIX = pytest.mark.skipif(os.name == "nt", reason="signals as on POSIX systems")
 
 
@@ -533,9 +536,24 @@ def test_doctor_names_damaged_data_and_the_remedy(monkeypatch, healthy, tmp_path
     assert "is missing To mend it: Restore it with `git checkout" in flat(result.output)
 
 
+def test_doctor_names_a_damaged_checkpoint(monkeypatch, healthy, tmp_path):
+    shutil.copytree(TINY, tmp_path / "tiny-vit")
+    weights = tmp_path / "tiny-vit" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    monkeypatch.setattr(checkpoints, "_TINY", tmp_path / "tiny-vit")
+    result = vit_course("doctor")
+    assert result.exit_code == 1
+    assert row(result, "tiny-vit")[-1].strip() == "fail"
+    assert "model.safetensors cannot be read" in flat(result.output)
+
+
 def test_doctor_looks_into_course_hub(monkeypatch, healthy, tmp_path):
     monkeypatch.setenv("COURSE_HUB", str(tmp_path))
     assert row(vit_course("doctor"), "COURSE_HUB")[-1].strip() == "info"
+    shutil.copytree(TINY, tmp_path / hub.REPOSITORIES["anatomy"].id)
+    result = vit_course("doctor")
+    assert row(result, "COURSE_HUB")[-1].strip() == "ok"
+    assert "holds anatomy; the rest: from the Hub" in flat(result.output)
     monkeypatch.setenv("COURSE_HUB", str(tmp_path / "nowhere"))
     result = vit_course("doctor")
     assert result.exit_code == 1
@@ -577,6 +595,130 @@ def test_ranges_are_read_the_same_with_and_without_installation(monkeypatch):
     text = [r for r in doctor._declared()[1] if r.name == "tensorflow-text"]
     windows = {"extra": "tensorflow", "sys_platform": "win32"}
     assert text and not any(r.marker.evaluate(windows) for r in text)
+
+
+# download
+
+
+@pytest.fixture
+def hub_server(monkeypatch, tmp_path):
+    """Serve the digits as MNIST and tiny-vit as the anatomy checkpoint."""
+    isolate(monkeypatch, tmp_path / "hf")
+    folder, mnist = tmp_path / "served", tmp_path / "served" / REPO / "mnist"
+    mnist.mkdir(parents=True)
+    for split in ("train", "test"):
+        source = profiles.ROOT / "data" / "digits" / f"{split}.parquet"
+        shutil.copyfile(source, mnist / f"{split}-00000-of-00001.parquet")
+    shutil.copytree(TINY, folder / hub.REPOSITORIES["anatomy"].id)
+    with serve_impatient(monkeypatch, folder) as server:
+        yield server
+
+
+def fetch_both(folder):
+    return vit_course(
+        "download", "--to", str(folder), "--only", "mnist", "--only", "anatomy"
+    )
+
+
+def test_download_says_what_is_to_come_and_fills_the_folder(hub_server, tmp_path):
+    result = fetch_both(tmp_path / "to")
+    assert result.exit_code == 0, result.output
+    before, _, after = result.output.partition("train-00000-of-00001.parquet: ")
+    for word in (REPO, "0.5 MB", "google/vit-base-patch16-224", "main", "free)"):
+        assert word in before
+    assert f"From {hub_server.url} to {tmp_path / 'to'}" in before
+    assert f"set COURSE_HUB={tmp_path / 'to'}" in after
+    copies = [path for path in (tmp_path / "to").rglob("*") if path.is_file()]
+    wanted = ["test-00000-of-00001.parquet", "train-00000-of-00001.parquet"]
+    wanted += hub.REPOSITORIES["anatomy"].patterns.values()
+    assert {path.name for path in copies} - {"README.md"} == set(wanted)
+    for path in copies:
+        source = tmp_path / "served" / path.relative_to(tmp_path / "to")
+        assert path.read_bytes() == source.read_bytes()
+
+
+def test_downloaded_folder_serves_course_hub_without_network(
+    monkeypatch, hub_server, tmp_path
+):
+    fetch_both(tmp_path / "to")
+    monkeypatch.setenv("HF_ENDPOINT", NOBODY)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("COURSE_HUB", str(tmp_path / "to"))
+    hub_server.requests.clear()
+    assert len(data.load("mnist")["test"]) == 359
+    folder = checkpoints.locate("anatomy")
+    assert folder == str(tmp_path / "to" / hub.REPOSITORIES["anatomy"].id)
+    with pytest.raises(data.DataError, match="HF_HUB_OFFLINE is set"):
+        checkpoints.locate("finetune")
+    assert not hub_server.requests
+
+
+def test_second_download_fetches_nothing_and_mends_what_is_damaged(
+    hub_server, tmp_path
+):
+    fetch_both(tmp_path / "to")
+    hub_server.sent.clear()
+    result = fetch_both(tmp_path / "to")
+    assert result.exit_code == 0 and "Complete and checked" in result.output
+    assert not hub_server.sent
+    path = next((tmp_path / "to").rglob("test-*.parquet"))
+    content = path.read_bytes()
+    path.write_bytes(bytes(len(content)))
+    assert fetch_both(tmp_path / "to").exit_code == 0
+    assert path.read_bytes() == content
+    assert list(hub_server.sent.values()) == [len(content)]
+
+
+def test_failed_download_is_told_in_two_lines_and_resumed(hub_server, tmp_path):
+    hub_server.faults = {"model.safetensors": "truncated"}
+    result = fetch_both(tmp_path / "to")
+    assert result.exit_code == 1 and "COURSE_HUB=" not in result.output
+    assert len(result.stderr.strip().splitlines()) == 2
+    assert "the connection broke off" in result.stderr
+    hub_server.faults = {}
+    assert fetch_both(tmp_path / "to").exit_code == 0
+    name = f"{hub.REPOSITORIES['anatomy'].id}/model.safetensors"
+    assert hub_server.sent[name] == (TINY / "model.safetensors").stat().st_size
+
+
+def test_download_without_room_is_refused_before_it_starts(
+    monkeypatch, hub_server, tmp_path
+):
+    monkeypatch.setattr(hub, "free_space", lambda folder: 600_000)  # mnist alone fits
+    result = fetch_both(tmp_path / "to")
+    assert result.exit_code == 1 and "are to be written" in result.stderr
+    assert not hub_server.sent and not (tmp_path / "to").exists()
+
+
+def test_download_refuses_names_it_does_not_know(tmp_path):
+    result = vit_course("download", "--to", str(tmp_path), "--only", "imagenet")
+    assert result.exit_code == 2
+    assert "'imagenet': choose from mnist, cifar10" in flat(result.output)
+
+
+@POSIX
+def test_interrupted_download_can_be_resumed(hub_server, tmp_path):
+    hub_server.faults = {"model.safetensors": "stall"}
+    command = [sys.executable, "-m", "course_utils", "download", "--only", "anatomy"]
+    run = subprocess.Popen(
+        [*command, "--to", str(tmp_path / "to")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=profiles.ROOT,
+    )
+    deadline = time.monotonic() + 30
+    while not any(p.stat().st_size for p in (tmp_path / "to").rglob(".model*.part")):
+        assert run.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    run.send_signal(signal.SIGINT)
+    log, _ = run.communicate(timeout=20)
+    assert run.returncode == 130
+    assert "the same command goes on from here" in log and "Traceback" not in log
+    hub_server.faults = {}
+    assert fetch_both(tmp_path / "to").exit_code == 0
+    name = f"{hub.REPOSITORIES['anatomy'].id}/model.safetensors"
+    assert hub_server.sent[name] < 1.5 * (TINY / "model.safetensors").stat().st_size
 
 
 # The rest

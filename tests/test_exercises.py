@@ -1,5 +1,6 @@
 """Exercises: every answer of the catalogs, and whatever else a learner may hand in."""
 
+import dataclasses
 import inspect
 import json
 import os
@@ -160,6 +161,8 @@ def test_unknown_mistake_is_told_by_shape_numbers_or_nan():
     assert "numbers are not" in judge(DOUBLE, lambda x: 2 * x + 0.1).message
     assert "nan" in judge(DOUBLE, lambda x: x * float("nan")).message
     assert "dict" in judge(DOUBLE, lambda x: {}).message
+    spell = dataclasses.replace(DOUBLE, solution=lambda x: "attention")
+    assert "another one" in judge(spell, lambda x: "Attention").message
 
 
 def test_error_in_an_answer_is_shown_with_the_learners_lines_only():

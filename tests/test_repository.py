@@ -75,9 +75,10 @@ DISTRIBUTION = {"PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 LAYERS = (
     {"__init__", "__main__", "cli"},
     {"doctor", "runner"},
-    {"exercises"},
+    {"exercises", "finetune"},
     {"training", "plots"},
-    {"data"},
+    {"data", "checkpoints"},
+    {"hub"},
     {"vit", "profiles"},
 )
 

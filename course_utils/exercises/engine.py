@@ -322,6 +322,8 @@ def _difference(ours: Any, theirs: Any) -> str:
         return f"The result should be {_kind(ours)}, but yours is {_kind(theirs)}."
     if theirs.dtype.kind == "f" and np.isnan(theirs).any():
         return "Your result holds `nan`, not a number: look for 0/0 or inf - inf."
+    if ours.dtype.kind == "U" and theirs.dtype.kind == "U":
+        return "It is a text, as it should be, but another one."
     return "The shape is right, the numbers are not."
 
 

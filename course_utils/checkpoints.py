@@ -1,0 +1,70 @@
+"""The pre-trained models of the course: where their files are."""
+
+import json
+from pathlib import Path
+
+from course_utils import hub
+from course_utils.hub import DataError, first_line
+from course_utils.profiles import ROOT, current_profile
+
+ROLES = ("finetune", "anatomy")  # names in hub.REPOSITORIES
+_TINY = ROOT / "data" / "tiny-vit"
+
+
+def locate(role: str) -> str:
+    """Return a local folder with a checkpoint, for ``from_pretrained``.
+
+    Parameters
+    ----------
+    role : str
+        ``"finetune"`` (a backbone to fine-tune) or ``"anatomy"`` (with its head).
+
+    Returns
+    -------
+    str
+        In profile reduced ``data/tiny-vit``, which has both. In full the folder of
+        ``google/vit-base-patch16-224-in21k`` or ``google/vit-base-patch16-224``:
+        under ``COURSE_HUB``, in the Hub's cache, or downloaded once. It holds
+        config.json, model.safetensors and preprocessor_config.json.
+
+    Raises
+    ------
+    DataError
+        If the checkpoint is missing, damaged, incomplete or out of reach.
+    ValueError
+        If ``role`` or the profile is not understood.
+    """
+    if role not in ROLES:
+        raise ValueError(f"unknown role {role!r}; there is {' and '.join(ROLES)}")
+    folder, remedy = _TINY, "Restore it with `git checkout data`."
+    if current_profile() == "full":
+        files, remedy = hub.obtain(hub.REPOSITORIES[role])
+        folder = files["weights"][0].parent
+    _examine(folder, remedy)
+    return str(folder)
+
+
+def bundled_problem() -> str | None:
+    """Say what is wrong with ``data/tiny-vit``, or None if it can be read."""
+    try:
+        _examine(_TINY, "Restore it with `git checkout data`.")
+    except DataError as error:
+        return str(error)
+    return None
+
+
+def _examine(folder: Path, remedy: str) -> None:
+    """Read the settings and the header of the weights; a cut-off file shows there."""
+    from safetensors import SafetensorError, safe_open
+
+    for name in hub.REPOSITORIES["anatomy"].patterns.values():
+        path = folder / name
+        try:
+            if path.suffix == ".json":
+                json.loads(path.read_text(encoding="utf-8"))
+            else:
+                with safe_open(path, "np") as weights:
+                    weights.keys()
+        except (OSError, ValueError, SafetensorError) as error:
+            why = first_line(error) or type(error).__name__
+            raise DataError(f"{path} cannot be read ({why}). {remedy}") from None

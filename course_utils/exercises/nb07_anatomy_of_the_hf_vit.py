@@ -1,0 +1,886 @@
+"""Exercises of notebook 07: pixels, names, fused weights, a block, FLOPs, loading."""
+
+import itertools
+import math
+import re
+from functools import partial
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from course_utils.exercises.engine import Exercise, Mistake, NotAnAnswer, plain
+
+
+def _random(*shape, scale=1.0, seed=0):
+    """Return a tensor with fixed, different numbers."""
+    return scale * torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+# --- 07.1 Undo the processor ------------------------------------------------------
+
+
+def to_picture(pixels, mean, std):
+    channels_last = np.moveaxis(np.asarray(pixels), 0, -1)  # -> (H, W, C)
+    values = 255 * (channels_last * np.asarray(std) + np.asarray(mean))
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+
+
+def _picture(
+    pixels, mean, std, *, undo="right", factor=255, whole=np.rint, clip=True, move=True
+):
+    x = np.moveaxis(np.asarray(pixels), 0, -1)
+    mean, std = np.asarray(mean), np.asarray(std)
+    x = {
+        "right": x * std + mean,
+        "shift first": (x + mean) * std,
+        "again": (x - mean) / std,
+        "swapped": x * mean + std,
+        "not at all": x,
+    }[undo]
+    values = whole(factor * x)
+    values = np.clip(values, 0, 255) if clip else values
+    picture = values.astype(np.int64).astype(np.uint8)
+    return picture if move else np.moveaxis(picture, -1, 0)
+
+
+def _reshaped_picture(pixels, mean, std):
+    C, H, W = pixels.shape
+    x = pixels * np.reshape(std, (C, 1, 1)) + np.reshape(mean, (C, 1, 1))
+    return np.clip(np.rint(255 * x), 0, 255).astype(np.uint8).reshape(H, W, C)
+
+
+def _axes_reversed(pixels, mean, std):
+    return to_picture(pixels, mean, std).swapaxes(0, 1)
+
+
+def _picture_in_torch(pixels, mean, std):
+    x = pixels * std.view(-1, 1, 1) + mean.view(-1, 1, 1)
+    return x.mul(255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0)
+
+
+def _picture_in_numpy(pixels, mean, std):
+    x = np.transpose(pixels, (1, 2, 0)) * std + mean
+    return (255 * x + 0.5).clip(0, 255).astype("uint8")
+
+
+def _normalized(picture, mean, std):
+    return np.moveaxis((np.array(picture) / 255 - mean) / std, -1, 0)
+
+
+def _probe_picture(answer, pixels, mean, std):
+    picture = answer(pixels, mean, std)
+    if picture is None or picture is ...:
+        return picture
+    picture = plain(picture)
+    if isinstance(picture, np.ndarray) and picture.dtype.kind == "f":
+        raise NotAnAnswer(
+            f"Your picture holds floats ({picture.dtype}). Bytes are whole numbers "
+            "from 0 to 255, of type `uint8`."
+        )
+    return picture
+
+
+_HALF = np.array([0.5, 0.5, 0.5])
+_IMAGENET = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+_BYTES = np.random.default_rng(0).integers(0, 256, (2, 4, 3))
+
+PICTURE = Exercise(
+    id="07.1",
+    solution=to_picture,
+    probe=_probe_picture,
+    cases=(
+        (_normalized([[[0, 100, 255], [7, 8, 9]]], _HALF, _HALF), _HALF, _HALF),
+        (_normalized(_BYTES, *_IMAGENET), *_IMAGENET),
+        (_normalized([[[300, 100, -20], [7, 8, 9]]], _HALF, _HALF), _HALF, _HALF),
+        (
+            _normalized([[[99.6, 9.9, 50.7], [7, 8, 9]]], *_IMAGENET),
+            *_IMAGENET,
+        ),
+        (_normalized(_BYTES[:, :3], *_IMAGENET), *_IMAGENET),
+    ),
+    mistakes=(
+        Mistake(
+            partial(_picture, undo="shift first"),
+            "You undo the steps in the wrong order. The last one done was the division "
+            "by `std`, so it is the first to undo.",
+        ),
+        Mistake(
+            partial(_picture, undo="again"),
+            "You normalize a second time. To undo it, multiply by `std` and add "
+            "`mean`.",
+        ),
+        Mistake(partial(_picture, undo="swapped"), "You exchanged `mean` and `std`."),
+        Mistake(
+            partial(_picture, undo="not at all"),
+            "You rescale to bytes, but the normalization is still in the numbers.",
+        ),
+        Mistake(
+            partial(_picture, factor=1),
+            "Undoing the normalization gives numbers from 0 to 1; bytes run from 0 to "
+            "255.",
+        ),
+        Mistake(
+            partial(_picture, whole=np.trunc),
+            "`uint8` cuts the decimals off: 99.6 becomes 99. Round first.",
+        ),
+        Mistake(
+            partial(_picture, clip=False),
+            "Values outside of 0 to 255 wrap around: 300 became 44. Clip them before "
+            "you convert.",
+        ),
+        Mistake(
+            partial(_picture, move=False),
+            "The numbers are right, but the channels still come first. A picture is "
+            "`(H, W, C)`.",
+        ),
+        Mistake(
+            _reshaped_picture,
+            "A reshape keeps the reading order, so colors and places are mixed. The "
+            "axes must be *moved*: `transpose`, `permute` or `moveaxis`.",
+        ),
+        Mistake(
+            _axes_reversed,
+            "Rows and columns are exchanged: your picture lies on its side. The axes "
+            "(C, H, W) become (H, W, C).",
+        ),
+    ),
+    hints=(
+        "The processor resized, divided by 255, subtracted `mean`, divided by `std`. "
+        "Go through the last three backward.",
+        "`mean` has shape `(C,)` and broadcasts along the last axis: move the channels "
+        "there first.",
+        "Multiply by `std`, add `mean`, times 255; round; clip; then convert.",
+    ),
+    because="Undone backward, with rounding before the conversion, every byte comes "
+    "back exactly.",
+    alternatives=(_picture_in_torch, _picture_in_numpy),
+)
+
+
+# --- 07.2 From the file's name to the module's ------------------------------------
+
+
+def module_name(name):
+    if not name.startswith("vit.encoder.layer."):
+        return name
+    renamed = {
+        "vit.encoder.layer.": "vit.layers.",
+        "attention.attention.query": "attention.q_proj",
+        "attention.attention.key": "attention.k_proj",
+        "attention.attention.value": "attention.v_proj",
+        "attention.output.dense": "attention.o_proj",  # before the shorter one
+        "intermediate.dense": "mlp.fc1",
+        "output.dense": "mlp.fc2",
+    }
+    for old, new in renamed.items():
+        name = name.replace(old, new)
+    return name
+
+
+def _renamed(name, *pairs):
+    for old, new in pairs:
+        name = name.replace(old, new)
+    return name
+
+
+_LAYER = ("encoder.layer.", "layers.")
+_QKV = tuple(
+    (f"attention.attention.{long}.", f"attention.{long[0]}_proj.")
+    for long in ("query", "key", "value")
+)
+_OUT = ("attention.output.dense", "attention.o_proj")
+_MLP = ("intermediate.dense", "mlp.fc1"), ("output.dense", "mlp.fc2")
+
+
+def _by_pattern(name):
+    found = re.fullmatch(r"vit\.encoder\.layer\.(\d+)\.(.+)\.(weight|bias)", name)
+    if found is None:
+        return name
+    number, part, kind = found.groups()
+    part = {
+        "attention.attention.query": "attention.q_proj",
+        "attention.attention.key": "attention.k_proj",
+        "attention.attention.value": "attention.v_proj",
+        "attention.output.dense": "attention.o_proj",
+        "intermediate.dense": "mlp.fc1",
+        "output.dense": "mlp.fc2",
+    }.get(part, part)
+    return f"vit.layers.{number}.{part}.{kind}"
+
+
+def _file_names(number):
+    at = f"vit.encoder.layer.{number}"
+    parts = (
+        *(f"attention.attention.{part}" for part in ("query", "key", "value")),
+        "attention.output.dense",
+        "intermediate.dense",
+        "output.dense",
+        "layernorm_before",
+        "layernorm_after",
+    )
+    return [f"{at}.{part}.weight" for part in parts]
+
+
+_OUTSIDE = (
+    "vit.layernorm.weight",
+    "vit.embeddings.patch_embeddings.projection.bias",
+    "vit.embeddings.position_embeddings",
+    "classifier.bias",
+)
+
+NAMES = Exercise(
+    id="07.2",
+    solution=module_name,
+    cases=tuple((n,) for n in (*_file_names(0), *_file_names(11), *_OUTSIDE)),
+    mistakes=(
+        Mistake(
+            lambda name: _renamed(name, _LAYER, *_QKV, *_MLP, _OUT),
+            "`output.dense` also stands inside `attention.output.dense`, and you "
+            "replaced it there first. Longer names must come before shorter ones.",
+        ),
+        Mistake(
+            lambda name: _renamed(name, ("encoder.", ""), *_QKV, _OUT, *_MLP),
+            "You took `encoder` out, but `layer` is called `layers` in memory.",
+        ),
+        Mistake(
+            lambda name: _renamed(
+                name, ("encoder.", ""), ("layer", "layers"), *_QKV, _OUT, *_MLP
+            ),
+            "Replacing `layer` everywhere also hits `layernorm`. Replace it with its "
+            "dots.",
+        ),
+        Mistake(
+            lambda name: _renamed(
+                name,
+                _LAYER,
+                ("query", "q_proj"),
+                ("key", "k_proj"),
+                ("value", "v_proj"),
+                _OUT,
+                *_MLP,
+            ),
+            "The doubled `attention.attention` became a single one.",
+        ),
+        Mistake(
+            lambda name: _renamed(
+                name,
+                _LAYER,
+                *((old, new.replace("_proj", "")) for old, new in _QKV),
+                _OUT,
+                *_MLP,
+            ),
+            "In memory the three are called `q_proj`, `k_proj` and `v_proj`.",
+        ),
+        Mistake(
+            lambda name: _renamed(name, _LAYER),
+            "The block's number stands right, but the parts inside of a block have new "
+            "names too.",
+        ),
+        Mistake(
+            lambda name: _renamed(name, _LAYER, *_QKV, *_MLP[:1], _OUT),
+            "The second layer of the MLP, `output.dense` outside of the attention, has "
+            "no new name yet.",
+        ),
+        Mistake(
+            lambda name: _renamed(
+                name, ("encoder.layer.0.", "layers.0."), *_QKV, _OUT, *_MLP
+            ),
+            "That works for block 0 only.",
+        ),
+    ),
+    hints=(
+        "A chain of `replace` is enough. In which order?",
+        "Which of the old names is part of another old name?",
+        "Replace `encoder.layer.` with `layers.`; then `attention.attention.query` and "
+        "its like, `attention.output.dense`, `intermediate.dense`, and `output.dense` "
+        "last.",
+    ),
+    because="One old name is part of another, so the longer one goes first. "
+    "`from_pretrained` holds such a list for every model that was ever renamed.",
+    alternatives=(
+        _by_pattern,
+        lambda name: _renamed(name, _LAYER, *_QKV, _OUT, *_MLP),
+    ),
+)
+
+
+# --- 07.3 Rows grouped by head ----------------------------------------------------
+
+
+def regroup(weight, heads):
+    d = len(weight) // (3 * heads)
+    grouped = weight.reshape(heads, 3, d, *weight.shape[1:])
+    return grouped.swapaxes(0, 1).reshape(weight.shape)
+
+
+def _as_it_is(weight, heads):
+    return weight
+
+
+def _other_way(weight, heads):
+    d = len(weight) // (3 * heads)
+    grouped = weight.reshape(3, heads, d, *weight.shape[1:])
+    return grouped.swapaxes(0, 1).reshape(weight.shape)
+
+
+def _row_by_row(weight, heads):
+    rows = weight.reshape(len(weight) // 3, 3, *weight.shape[1:])
+    return rows.swapaxes(0, 1).reshape(weight.shape)
+
+
+def _head_inside(weight, heads):
+    d = len(weight) // (3 * heads)
+    grouped = weight.reshape(heads, 3, d, *weight.shape[1:])
+    return grouped.swapaxes(0, 2).swapaxes(0, 1).reshape(weight.shape)
+
+
+def _backward(weight, heads):
+    d = len(weight) // (3 * heads)
+    grouped = weight.reshape(heads, 3, d, *weight.shape[1:])
+    return grouped[:, [2, 1, 0]].swapaxes(0, 1).reshape(weight.shape)
+
+
+def _matrix_only(weight, heads):
+    D = weight.shape[1]
+    return weight.reshape(heads, 3, D // heads, D).swapaxes(0, 1).reshape(3 * D, D)
+
+
+def _not_merged(weight, heads):
+    d = len(weight) // (3 * heads)
+    return weight.reshape(heads, 3, d, *weight.shape[1:]).swapaxes(0, 1)
+
+
+def _by_index(weight, heads):
+    d = len(weight) // (3 * heads)
+    order = [
+        (3 * head + part) * d + row
+        for part in range(3)
+        for head in range(heads)
+        for row in range(d)
+    ]
+    return weight[order]
+
+
+def _by_chunks(weight, heads):
+    parts = [head.chunk(3) for head in weight.chunk(heads)]
+    return torch.cat([part[i] for i in range(3) for part in parts])
+
+
+def _rows(heads, d, columns=None):
+    """Return a weight (or bias) whose numbers tell part, head and row."""
+    rows = [
+        100 * part + 10 * head + row
+        for head in range(heads)
+        for part in (1, 2, 3)
+        for row in range(d)
+    ]
+    rows = np.array(rows, dtype=float)
+    if columns is None:
+        return rows
+    return rows[:, None] + np.arange(columns) / 10
+
+
+REGROUP = Exercise(
+    id="07.3",
+    solution=regroup,
+    cases=(
+        (_rows(2, 1, 2), 2),
+        (_rows(3, 2, 6), 3),
+        (_rows(2, 3, 6), 2),
+        (_rows(2, 2), 2),
+    ),
+    mistakes=(
+        Mistake(
+            _as_it_is,
+            "That is the weight as it came: grouped by head.",
+        ),
+        Mistake(
+            _other_way,
+            "You split the rows as (3, heads, d), which is *our* order, and brought "
+            "them into the other library's. Theirs splits as (heads, 3, d).",
+        ),
+        Mistake(
+            _row_by_row,
+            "You treat the rows as q, k, v, q, k, v, one by one. They come in groups "
+            "of d = D / heads rows.",
+        ),
+        Mistake(
+            _head_inside,
+            "Queries come first, but inside them rows of different heads alternate. "
+            "Keep the d rows of a head together.",
+        ),
+        Mistake(_backward, "Your values come first; ours begins with the queries."),
+        Mistake(
+            _matrix_only,
+            "Right for the matrix. The bias has no second axis: take the number of "
+            "rows from `len(weight)`.",
+        ),
+        Mistake(
+            _not_merged,
+            "The order is right; reshape back to the shape that came in.",
+        ),
+    ),
+    hints=(
+        "A row's number is made of head, part (query, key or value) and row inside. "
+        "Which of the three counts slowest in their order, which in ours?",
+        "Split the first axis into (heads, 3, d).",
+        "Exchange the first two axes, then reshape to the old shape. Let the remaining "
+        "axes follow with `*weight.shape[1:]`.",
+    ),
+    because="Split, swap, merge, as with patches. Both orders exist in published "
+    "models, and shapes cannot tell them apart: only numbers can.",
+    alternatives=(_by_index, _by_chunks),
+)
+
+
+# --- 07.4 Nearly the same block ---------------------------------------------------
+
+
+def right_block(x, w, heads, eps):
+    def linear(x, name):
+        return F.linear(x, w[f"{name}.weight"], w[f"{name}.bias"])
+
+    def norm(x, name):
+        centered = x - x.mean(-1, keepdim=True)
+        variance = centered.square().mean(-1, keepdim=True)
+        unit = centered / (variance + eps).sqrt()
+        return unit * w[f"{name}.weight"] + w[f"{name}.bias"]
+
+    def split(x):
+        return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+    n = norm(x, "layernorm_before")
+    q, k, v = (split(linear(n, f"attention.{c}_proj")) for c in "qkv")
+    scores = q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5
+    context = (scores.softmax(dim=-1) @ v).transpose(1, 2).flatten(2)
+    x = x + linear(context, "attention.o_proj")
+    hidden = F.gelu(linear(norm(x, "layernorm_after"), "mlp.fc1"))
+    return x + linear(hidden, "mlp.fc2")
+
+
+def _block(
+    x, w, heads, eps, *, correction=0, by_width=False, approximate="none", stream="x"
+):
+    def linear(x, name):
+        return F.linear(x, w[f"{name}.weight"], w[f"{name}.bias"])
+
+    def norm(x, name):
+        variance = x.var(-1, keepdim=True, correction=correction)
+        unit = (x - x.mean(-1, keepdim=True)) / (variance + eps).sqrt()
+        return unit * w[f"{name}.weight"] + w[f"{name}.bias"]
+
+    def split(x):
+        return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+    n = norm(x, "layernorm_before")
+    q, k, v = (split(linear(n, f"attention.{c}_proj")) for c in "qkv")
+    width = x.shape[-1] if by_width else q.shape[-1]
+    scores = q @ k.transpose(-2, -1) / (1 if stream == "no scale" else width**0.5)
+    context = (scores.softmax(dim=-1) @ v).transpose(1, 2).flatten(2)
+    x = (n if stream == "normed" else x) + linear(context, "attention.o_proj")
+    hidden = linear(norm(x, "layernorm_after"), "mlp.fc1")
+    hidden = linear(F.gelu(hidden, approximate=approximate), "mlp.fc2")
+    return hidden if stream == "lost" else x + hidden
+
+
+def _block_of_pytorch(x, w, heads, eps):
+    def layer(x, name):
+        return F.linear(x, w[f"{name}.weight"], w[f"{name}.bias"])
+
+    def norm(x, name):
+        shape = x.shape[-1:]
+        return F.layer_norm(x, shape, w[f"{name}.weight"], w[f"{name}.bias"], eps)
+
+    B, T, D = x.shape
+    n = norm(x, "layernorm_before")
+    q, k, v = (
+        layer(n, f"attention.{c}_proj").view(B, T, heads, D // heads).transpose(1, 2)
+        for c in "qkv"
+    )
+    context = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(B, T, D)
+    x = layer(context, "attention.o_proj") + x
+    return x + layer(F.gelu(layer(norm(x, "layernorm_after"), "mlp.fc1")), "mlp.fc2")
+
+
+_SLIPS = {
+    "the norm": {"correction": 1},
+    "the attention": {"by_width": True},
+    "the MLP": {"approximate": "tanh"},
+}
+_SLIP_MESSAGES = {
+    "the norm": "One slip is left, in the norm: `x.var` divides by $D - 1$ unless it "
+    "is told otherwise, a layer norm by $D$.",
+    "the attention": "One slip is left, in the attention: scores are divided by the "
+    "root of the width of one *head*, not of the model.",
+    "the MLP": "One slip is left, in the MLP: this checkpoint has the exact GELU.",
+}
+
+
+def _remaining_slips():
+    """Return the answers that mend none, one or two of the three slips."""
+    found = []
+    for count in (3, 2, 1):
+        for names in itertools.combinations(_SLIPS, count):
+            slips = {
+                key: value for name in names for key, value in _SLIPS[name].items()
+            }
+            message = {
+                3: "All three slips are still there. Compare each line with the "
+                "block of the lesson.",
+                2: f"Two slips are left: one in {names[0]}, one in {names[-1]}.",
+                1: _SLIP_MESSAGES[names[0]],
+            }[count]
+            found.append(Mistake(partial(_block, **slips), message))
+    return tuple(found)
+
+
+def _block_weights(D, M):
+    shapes = {f"attention.{c}_proj": (D, D) for c in "qkvo"}
+    shapes |= {"mlp.fc1": (M, D), "mlp.fc2": (D, M)}
+    weights = {}
+    for seed, (name, shape) in enumerate(shapes.items()):
+        scale = 1.5 / shape[1] ** 0.5
+        weights[f"{name}.weight"] = _random(*shape, scale=scale, seed=seed)
+        weights[f"{name}.bias"] = _random(shape[0], scale=0.5, seed=10 + seed)
+    for seed, name in enumerate(("layernorm_before", "layernorm_after"), start=20):
+        weights[f"{name}.weight"] = 1 + _random(D, scale=0.2, seed=seed)
+        weights[f"{name}.bias"] = _random(D, scale=0.2, seed=10 + seed)
+    return weights
+
+
+def _probe_block(answer, x, mlp_dim, heads, eps):
+    """Try a block with weights that are too long to be shown."""
+    return answer(x, _block_weights(x.shape[-1], mlp_dim), heads, eps)
+
+
+BLOCK = Exercise(
+    id="07.4",
+    solution=right_block,
+    probe=_probe_block,
+    cases=(
+        (_random(1, 2, 4), 6, 2, 0.01),
+        (_random(2, 5, 12), 16, 3, 1e-12),
+    ),
+    mistakes=(
+        *_remaining_slips(),
+        Mistake(
+            partial(_block, stream="no scale"),
+            "The scores are not divided at all. By which width should they be?",
+        ),
+        Mistake(
+            partial(_block, stream="normed"),
+            "You add the attention to the *normed* tokens. The stream itself passes "
+            "the norm by.",
+        ),
+        Mistake(
+            partial(_block, stream="lost"),
+            "The sum after the MLP has lost the stream.",
+        ),
+    ),
+    hints=(
+        "One slip is in `norm`, one in the scores, one in the MLP. Run each part on "
+        "`stream[0]` and compare with `left[...]`.",
+        "By what does `Tensor.var` divide? And how wide is what the dot product of one "
+        "head runs over?",
+        "`F.layer_norm`, `q.shape[-1]`, and `F.gelu` as it is by default.",
+    ),
+    because="Each slip moves the numbers a little and breaks no shape. Only a "
+    "comparison step by step finds them.",
+    alternatives=(_block_of_pytorch, _block),
+)
+
+
+# --- 07.5 How large may the picture be? -------------------------------------------
+
+
+def largest_side(budget, patch_size, dim, depth, mlp_dim):
+    def cost(grid):
+        T = grid * grid + 1
+        attention = 8 * T * dim**2 + 4 * T**2 * dim
+        return depth * (attention + 4 * T * dim * mlp_dim)
+
+    grid = 0
+    while cost(grid + 1) <= budget:
+        grid += 1
+    return grid * patch_size
+
+
+def _searched(
+    budget,
+    patch_size,
+    dim,
+    depth,
+    mlp_dim,
+    *,
+    extra=1,
+    square=4,
+    linear=8,
+    mlp=4,
+    blocks=None,
+    pixels=True,
+    beyond=0,
+):
+    def cost(grid):
+        T = grid * grid + extra
+        one = linear * T * dim**2 + square * T**2 * dim + mlp * T * dim * mlp_dim
+        return (blocks or depth) * one
+
+    grid = 0
+    while cost(grid + 1) <= budget:
+        grid += 1
+    return (grid + beyond) * (patch_size if pixels else 1)
+
+
+def _patches_as_side(budget, patch_size, dim, depth, mlp_dim):
+    side = largest_side(budget, patch_size, dim, depth, mlp_dim)
+    return side // patch_size * side  # N * P: patches taken for a side
+
+
+def _solved(budget, patch_size, dim, depth, mlp_dim):
+    a, b = 4 * dim * depth, depth * (8 * dim**2 + 4 * dim * mlp_dim)
+    T = math.floor((-b + math.sqrt(b * b + 4 * a * budget)) / (2 * a) + 1e-9)
+    return patch_size * math.isqrt(max(T - 1, 0))
+
+
+def _bisected(budget, patch_size, dim, depth, mlp_dim):
+    def cost(side):
+        T = (side // patch_size) ** 2 + 1
+        return depth * T * dim * (8 * dim + 4 * T + 4 * mlp_dim)
+
+    sides = np.arange(0, 4096) * patch_size
+    return sides[1:][[cost(int(s)) <= budget for s in sides[1:]]].max(initial=0)
+
+
+def _exactly(grid, dim, depth, mlp_dim):
+    """Return the FLOPs of the blocks for a grid of patches."""
+    T = grid * grid + 1
+    return depth * (8 * T * dim**2 + 4 * T**2 * dim + 4 * T * dim * mlp_dim)
+
+
+LARGEST = Exercise(
+    id="07.5",
+    solution=largest_side,
+    cases=(
+        (_exactly(3, 4, 2, 8), 8, 4, 2, 8),
+        (_exactly(4, 4, 2, 8) - 1, 8, 4, 2, 8),
+        (_exactly(6, 128, 6, 256), 8, 128, 6, 256),
+        (_exactly(24, 64, 3, 256), 16, 64, 3, 256),
+        (35_000_000_000, 16, 768, 12, 3072),
+        (10**12, 2, 16, 2, 100),
+        (10**10, 4, 512, 1, 100),
+        (10**10, 4, 128, 1, 4096),
+        (10, 16, 768, 12, 3072),
+    ),
+    mistakes=(
+        Mistake(
+            partial(_searched, extra=0),
+            "You count patches. The blocks see one token more, the class token.",
+        ),
+        Mistake(
+            partial(_searched, square=0),
+            "The products of queries with keys and of weights with values are missing: "
+            "$4T^2D$.",
+        ),
+        Mistake(
+            partial(_searched, square=2),
+            "Only one of the two products with $T^2$ is in: there are scores *and* "
+            "context.",
+        ),
+        Mistake(
+            partial(_searched, linear=6),
+            "Attention has four linear layers; the one after the heads is missing.",
+        ),
+        Mistake(
+            partial(_searched, mlp=2),
+            "The MLP has two layers, one up and one down.",
+        ),
+        Mistake(
+            partial(_searched, square=2, linear=4, mlp=2),
+            "You count multiplications only. Here a multiplication and its addition "
+            "are two FLOPs.",
+        ),
+        Mistake(partial(_searched, blocks=1), "That is the cost of a single block."),
+        Mistake(
+            partial(_searched, pixels=False),
+            "That is the number of patches along a side. Asked are pixels.",
+        ),
+        Mistake(
+            partial(_searched, beyond=1),
+            "That is the first size that costs too much; take the one before.",
+        ),
+        Mistake(
+            _patches_as_side,
+            "The side is the *root* of the number of patches, times the patch size.",
+        ),
+    ),
+    hints=(
+        "Write the cost of the blocks as a function of the grid's side; $T$ is its "
+        "square plus 1.",
+        "Per block: $8TD^2$ for four linear layers, $4T^2D$ for scores and context, "
+        "$4TDM$ for the MLP.",
+        "Let the grid grow while the *next* one is within the budget; multiply by the "
+        "patch size at the end.",
+    ),
+    because="The cost rises with every row of patches, so a search that stops at the "
+    "first one too many is enough; or solve the quadratic equation for $T$.",
+    alternatives=(_solved, _bisected),
+    tolerance=0.0,
+)
+
+
+# --- 07.6 A loader that says nothing ----------------------------------------------
+
+
+def careful_load(model, weights):
+    state = model.state_dict()
+    fitting = {
+        name: tensor
+        for name, tensor in weights.items()
+        if name in state and tensor.shape == state[name].shape
+    }
+    model.load_state_dict(fitting, strict=False)
+    return sorted(state.keys() - fitting.keys())
+
+
+def _fitting(model, weights):
+    state = model.state_dict()
+    return {
+        n: t for n, t in weights.items() if n in state and t.shape == state[n].shape
+    }
+
+
+def _reports_unexpected(model, weights):
+    model.load_state_dict(_fitting(model, weights), strict=False)
+    return sorted(weights.keys() - model.state_dict().keys())
+
+
+def _reports_both(model, weights):
+    left_out = careful_load(model, weights)
+    return sorted({*left_out, *(weights.keys() - model.state_dict().keys())})
+
+
+def _reports_loaded(model, weights):
+    careful_load(model, weights)
+    return sorted(_fitting(model, weights))
+
+
+def _by_name_only(model, weights):
+    careful_load(model, weights)
+    return sorted(model.state_dict().keys() - weights.keys())
+
+
+def _stops_at_shapes(model, weights):
+    return sorted(model.load_state_dict(weights, strict=False).missing_keys)
+
+
+def _strict(model, weights):
+    model.load_state_dict(weights)
+    return []
+
+
+def _loads_nothing(model, weights):
+    return sorted(model.state_dict().keys() - _fitting(model, weights).keys())
+
+
+def _by_the_report(model, weights):
+    own = model.state_dict()
+    fit = {k: v for k, v in weights.items() if k in own and v.shape == own[k].shape}
+    return sorted(model.load_state_dict(fit, strict=False).missing_keys)
+
+
+def _tensor_by_tensor(model, weights):
+    left_out = []
+    for name, tensor in model.state_dict().items():
+        if name in weights and weights[name].shape == tensor.shape:
+            tensor.copy_(weights[name])
+        else:
+            left_out.append(name)
+    return sorted(left_out)
+
+
+def _small_model(seed, classes=2):
+    torch.manual_seed(seed)
+    return nn.ModuleDict({"backbone": nn.Linear(2, 3), "head": nn.Linear(3, classes)})
+
+
+def _probe_load(answer, weights):
+    """Let an answer load ``weights`` into a small model; say what happened."""
+    model = _small_model(seed=1)
+    reported = answer(model, weights)
+    if reported is None or reported is ...:
+        return reported
+    if isinstance(reported, str) or not hasattr(reported, "__iter__"):
+        raise NotAnAnswer("Return a list of names, empty if every tensor was loaded.")
+    state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    return {"names returned": " ".join(map(str, reported)), **state}
+
+
+def _checkpoint(classes=2, **renamed):
+    state = _small_model(seed=2, classes=classes).state_dict()
+    return {renamed.get(name.split(".")[0], "") + name: t for name, t in state.items()}
+
+
+LOADER = Exercise(
+    id="07.6",
+    solution=careful_load,
+    probe=_probe_load,
+    cases=(
+        (_checkpoint(),),
+        (_checkpoint(head="old_"),),
+        (_checkpoint(classes=5),),
+        (_checkpoint(classes=5, backbone="vit."),),
+    ),
+    mistakes=(
+        Mistake(
+            _reports_unexpected,
+            "You return what the checkpoint has too much. Asked is which tensors of "
+            "the *model* were not loaded.",
+        ),
+        Mistake(
+            _reports_both,
+            "Your list also has names that only the checkpoint knows. Asked are the "
+            "model's.",
+        ),
+        Mistake(
+            _reports_loaded,
+            "You return what was loaded. What was not is of interest.",
+        ),
+        Mistake(
+            _by_name_only,
+            "A tensor whose name fits but not its shape was not loaded either; it is "
+            "missing in your list.",
+        ),
+        Mistake(
+            _stops_at_shapes,
+            "`strict=False` forgives names, not shapes. Leave out what has another "
+            "shape before you load.",
+        ),
+        Mistake(
+            _strict,
+            "A strict load takes all or nothing; here whatever fits is to be loaded.",
+        ),
+        Mistake(
+            _loads_nothing,
+            "The list is right, but the model still has its old numbers.",
+        ),
+        Mistake(
+            lambda model, weights: [],
+            "You return an empty list without loading anything.",
+        ),
+    ),
+    hints=(
+        "`model.state_dict()` has the names and shapes that are wanted.",
+        "First collect the tensors whose name is known and whose shape is equal. Then "
+        "load them with `strict=False`.",
+        "The names of the state dict minus the names that you collected, sorted, are "
+        "the answer.",
+    ),
+    because="Partial loading is fine as long as somebody reads what was left out. An "
+    "`assert` on that list, with the names you expect, makes it safe.",
+    alternatives=(_by_the_report, _tensor_by_tensor),
+    tolerance=1e-7,
+)
+
+EXERCISES = (PICTURE, NAMES, REGROUP, BLOCK, LARGEST, LOADER)
