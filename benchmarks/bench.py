@@ -14,17 +14,21 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
+import datasets
+import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
 from torch.nn import functional as F
 from transformers import ViTConfig, ViTForImageClassification
 
-from course_utils import data, profiles, training
+from course_utils import data, finetune, profiles, training
 from course_utils.vit.torch import ViT
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -190,6 +194,59 @@ def compare_imports(rounds: int) -> dict:
     return {"seconds": seconds, "ratio": seconds["course_utils"] / seconds["numpy"]}
 
 
+def compare_storage(rows: int) -> dict:
+    """Pictures transformed when read, against floats stored by ``map`` (2021).
+
+    At 224 pixels, the size of the models that those tutorials used. Both are timed
+    until the first batch of 16 is there.
+    """
+    datasets.disable_progress_bars()
+    pictures = data.load("cifar10")["train"]
+    pictures = pictures.select(range(min(rows, len(pictures))))
+    processor = finetune.load_processor(str(ROOT / "data" / "tiny-vit"))
+    side = {"height": 224, "width": 224}
+    kind = datasets.Array3D((3, 224, 224), "float32")
+
+    def prepare(batch: dict) -> dict:
+        return processor(batch["image"], size=side, return_tensors="np")
+
+    def mapped(cache: str) -> np.ndarray:
+        stored = pictures.map(
+            prepare,
+            batched=True,
+            features=datasets.Features({"pixel_values": kind}),
+            remove_columns=pictures.column_names,
+            cache_file_name=cache,
+        )
+        return stored.with_format("numpy")[:16]["pixel_values"]
+
+    def seconds_and_peak(first_batch: Callable) -> tuple[float, int, np.ndarray]:
+        start = time.process_time()
+        first_batch(0)
+        seconds = time.process_time() - start
+        tracemalloc.start()
+        batch = first_batch(1)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return seconds, peak, np.array(batch)
+
+    on_the_fly = pictures.with_transform(prepare)
+    on_the_fly[:16]  # first imports, off the clock
+    with tempfile.TemporaryDirectory() as folder:
+        new = seconds_and_peak(lambda _: on_the_fly[:16]["pixel_values"])
+        old = seconds_and_peak(lambda number: mapped(f"{folder}/{number}.arrow"))
+        disk = os.path.getsize(f"{folder}/0.arrow")
+    np.testing.assert_allclose(new[2], old[2], atol=1e-6)
+    raw = pictures.cast_column("image", datasets.Image(decode=False))["image"]
+    packed = sum(len(picture["bytes"]) for picture in raw)
+    return {
+        "rows": len(pictures),
+        "megabytes on disk": [disk / 1e6, packed / 1e6],
+        "megabytes of memory": [old[1] / 1e6, new[1] / 1e6],
+        "seconds to the first batch": [old[0], new[0]],
+    }
+
+
 def table(results: dict) -> Table:
     """Lay the ratios out, each with what it was made of."""
     shown = Table(title=f"Ratios on one thread, torch {torch.__version__}")
@@ -240,6 +297,18 @@ def table(results: dict) -> Table:
             f"{imports['seconds'][name]:.2f} s" for name in ("course_utils", "numpy")
         ),
     )
+    storage = results["storage"]
+    for what, unit in (
+        ("megabytes on disk", "MB"),
+        ("megabytes of memory", "MB"),
+        ("seconds to the first batch", "s"),
+    ):
+        old, new = storage[what]
+        shown.add_row(
+            f"map to Array3D against with_transform: {what}",
+            f"{old / new:.1f}",
+            f"{old:.2f} against {new:.2f} {unit}; {storage['rows']} pictures, 224 px",
+        )
     return shown
 
 
@@ -257,6 +326,8 @@ def main() -> None:
     results["recipes"] = compare_recipes(seeds=1 if quick else 3)
     console.print("bench: imports ...")
     results["import"] = compare_imports(rounds=3 if quick else 9)
+    console.print("bench: storage ...")
+    results["storage"] = compare_storage(rows=100 if quick else 300)
     results["torch"] = torch.__version__
     file = ROOT / "build" / "bench.json"
     file.parent.mkdir(exist_ok=True)

@@ -125,7 +125,7 @@ def download(
     """Fetch data sets and checkpoints into a folder, for COURSE_HUB without network."""
     from course_utils import hub
 
-    console, names = Console(), only or list(hub.REPOSITORIES)
+    console, names = Console(), list(dict.fromkeys(only or hub.REPOSITORIES))
     unknown = [name for name in names if name not in hub.REPOSITORIES]
     if unknown:
         known = ", ".join(hub.REPOSITORIES)

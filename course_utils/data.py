@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from course_utils import hub
 from course_utils.hub import DataError, first_line
@@ -213,11 +213,14 @@ def _prepare(source, path):
     hub.check_room(path.parent, size)
     unfinished, tables = path.with_suffix(".part"), _checked(source)
     first = next(tables)
-    with pa.OSFile(str(unfinished), "wb") as file:
-        with pa.ipc.new_stream(file, first.schema) as writer:
-            for table in itertools.chain([first], tables):
-                writer.write_table(table)
-    os.replace(unfinished, path)
+    try:
+        with pa.OSFile(str(unfinished), "wb") as file:
+            with pa.ipc.new_stream(file, first.schema) as writer:
+                for table in itertools.chain([first], tables):
+                    writer.write_table(table)
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)  # it may be what fills the disk
 
 
 def _checked(source):
@@ -321,7 +324,10 @@ def _mended(cell, mode):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            _upright(Image.open(io.BytesIO(cell["bytes"])), mode).save(mended, "PNG")
+            image = Image.open(io.BytesIO(cell.get("bytes") or b""))
+            _upright(image, mode).save(mended, "PNG")
+    except UnidentifiedImageError:
+        return {**cell, "bytes": None}, "it is not a picture"
     # A broken file makes Pillow raise OSError, SyntaxError, ValueError, struct.error.
     except Exception as error:
         return {**cell, "bytes": None}, first_line(error) or type(error).__name__

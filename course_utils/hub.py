@@ -1,6 +1,7 @@
 """The Hugging Face Hub and folders in its layout: what the course takes, and how."""
 
 import contextlib
+import errno
 import hashlib
 import http
 import os
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _PATIENCE = 8  # seconds without a sign of life before the Hub counts as unreachable
-_TRIAL = 20  # seconds, from the first question on, until the speed is judged
+_TRIAL = 12  # seconds after which the speed is judged, and again after as many more
 _LONGEST = 3600  # seconds that the rest of a download may take at that speed
 
 
@@ -88,14 +89,13 @@ def obtain(repository: Repository) -> tuple[dict[str, list[Path]], str]:
         found, missing = find(place, repository)
         if not missing:
             return found, remedy
-    deadline = time.monotonic() + _TRIAL
-    job = survey(repository, folder, _left(deadline))
+    job = survey(repository, folder)
     print(
         f"Downloading {repository.id} ({job.left / 1e6:.1f} MB) from {endpoint()} "
         f"to {folder}",
         flush=True,
     )
-    fetch(job, deadline)
+    fetch(job)
     return find(folder, repository)[0], remedy
 
 
@@ -225,15 +225,15 @@ class Job:
         return sum(file.size for file in self.missing) - arrived
 
 
-def survey(repository: Repository, folder: Path, patience: float | None = None) -> Job:
+def survey(repository: Repository, folder: Path) -> Job:
     """Ask the Hub what a repository has, and compare a folder with it, bit by bit.
 
     Raises
     ------
     DataError
-        If the Hub does not say so within ``patience`` (8) seconds.
+        If the Hub does not say so within 8 seconds.
     """
-    files = _listing(repository, _PATIENCE if patience is None else patience)
+    files = _listing(repository, _PATIENCE)
     missing = [file for file in files if not file.is_at(folder / file.path)]
     return Job(repository, folder, files, missing)
 
@@ -295,17 +295,10 @@ def endpoint() -> str:
 # Download
 
 
-def fetch(job: Job, deadline: float | None = None) -> None:
+def fetch(job: Job) -> None:
     """Download what a folder lacks; a file gets its name when it is whole and checked.
 
     What was interrupted before goes on where it stopped.
-
-    Parameters
-    ----------
-    job : Job
-    deadline : float, optional
-        When (``time.monotonic()``) to judge the speed of the first file. Default: in
-        20 s, as for each further file.
 
     Raises
     ------
@@ -316,7 +309,7 @@ def fetch(job: Job, deadline: float | None = None) -> None:
     check_room(job.folder, left)
     for file in job.missing:
         path = job.folder / file.path
-        pace = _Pace(job.repository, deadline or time.monotonic() + _TRIAL, left)
+        pace = _Pace(job.repository, left)
         try:
             with _claimed(path, file) as part:
                 left -= file.size - _size(part)
@@ -324,7 +317,6 @@ def fetch(job: Job, deadline: float | None = None) -> None:
                 os.replace(part, path)
         except OSError as error:
             raise unwritable(path, error) from None
-        deadline = None
     wrong = find(job.folder, job.repository)[1]
     if wrong:  # shards of an older version lie beside the new ones
         raise DataError(f"{wrong}. Delete {job.folder} and run this again.")
@@ -377,20 +369,25 @@ def _claimed(path, file):
         lock.unlink()
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Pace:
-    """Judges once, at a deadline, if a download will end within reason."""
+    """Judges every 12 s, by what arrived in them, if a download ends within reason."""
 
     repository: Repository
-    deadline: float
     left: int  # bytes of all files still to come
+    arrived: int = 0  # bytes since the last judgment
     start: float = field(default_factory=time.monotonic)
 
-    def judge(self, arrived: int) -> None:
+    def count(self, size: int) -> None:
+        self.left -= size
+        self.arrived += size
         seconds = time.monotonic() - self.start
-        if (self.left - arrived) * seconds / arrived > _LONGEST:
-            why = f"{arrived / 1e3:.0f} kB in {seconds:.0f} s is too slow"
+        if seconds < _TRIAL:
+            return
+        if self.left * seconds > _LONGEST * self.arrived:
+            why = f"{self.arrived / 1e3:.1f} kB in {seconds:.0f} s is too slow"
             raise _unreachable(self.repository, why)
+        self.arrived, self.start = 0, time.monotonic()
 
 
 def _download(file, part, pace):
@@ -435,7 +432,7 @@ def _request(file, start, pace):
         hf_raise_for_status(response)
         return response
 
-    return _answer(pace.repository, ask, _left(pace.deadline))
+    return _answer(pace.repository, ask, _PATIENCE)
 
 
 def _receive(response, file, part, pace):
@@ -452,14 +449,11 @@ def _receive(response, file, part, pace):
         mininterval=0.5,
         file=sys.stdout,
     )
-    judged = False
     with bar, part.open("ab" if before else "wb") as output:
         for chunk in response.iter_bytes():
             output.write(chunk)
             bar.update(len(chunk))
-            if not judged and time.monotonic() > pace.deadline:
-                judged = True
-                pace.judge(bar.n - before)
+            pace.count(len(chunk))
     if bar.n != file.size:
         why = f"{file.path} was cut off after {bar.n} of {file.size} bytes"
         raise _unreachable(pace.repository, why)
@@ -468,15 +462,11 @@ def _receive(response, file, part, pace):
 # Waiting, and what to say when it was in vain
 
 
-def _left(deadline):
-    """Return for how many seconds to wait for an answer."""
-    return min(_PATIENCE, max(0.0, deadline - time.monotonic()))
-
-
 def _answer(repository, ask, patience):
     """Return what ``ask()`` returns, or raise DataError in time."""
     if os.environ.get("HF_HUB_OFFLINE", "0").upper() in {"1", "ON", "YES", "TRUE"}:
-        raise _unreachable(repository, "HF_HUB_OFFLINE is set")
+        why = "HF_HUB_OFFLINE is set (unset it to allow downloads)"
+        raise _unreachable(repository, why)
     answer = []
 
     def work():
@@ -501,6 +491,7 @@ _PLAIN_WORDS = {
     "ConnectError": "no connection",
     "ReadError": "the connection broke off",
     "RemoteProtocolError": "the connection broke off",
+    "JSONDecodeError": "the answer is no list of files; is that address right?",
 }
 
 
@@ -536,6 +527,7 @@ _MORE_ROOM = "Free some space, or choose a folder with room (HF_HOME or --to)."
 
 def unwritable(path: Path, error: OSError) -> DataError:
     """Say that a file cannot be written, and what to do."""
-    return DataError(
-        f"{path} cannot be written ({error.strerror or error}). {_MORE_ROOM}"
-    )
+    why = os.strerror(error.errno) if error.errno else first_line(error)
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    remedy = _MORE_ROOM if full else "Choose another folder (HF_HOME or --to)."
+    return DataError(f"{path} cannot be written ({why}). {remedy}")

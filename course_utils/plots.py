@@ -629,3 +629,308 @@ def draw_pictures(images, titles, *, title, per_row=8):
         ax.imshow(image, cmap="gray")
         ax.set_title(text, loc="center", fontsize=11, fontweight="normal")
     return figure
+
+
+# --- Notebook 07 ------------------------------------------------------------------
+
+
+def draw_hf_vit(*, side, channels, patches, dim, depth, mlp_dim, classes):
+    """Draw the modules of Hugging Face's ViT in the order in which data pass them.
+
+    Parameters
+    ----------
+    side, channels : int
+        Of the images.
+    patches, dim, depth, mlp_dim, classes : int
+        Patches per image, model width, blocks, hidden width of the MLP, logits.
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    figure, ax = _canvas(7, 6.4, (0, 7), (6.4, 0))
+    ax.set_title("The modules, in the order in which data pass them")
+    tokens = f"({patches + 1}, {dim})"
+    steps = (
+        (f"({channels}, {side}, {side})", "patch_embeddings", "orange"),
+        (f"({patches}, {dim})", "+ cls_token in front", "orange"),
+        (tokens, "+ position_embeddings", "orange"),
+        (tokens, f"layers: {depth} of them", "vermilion"),
+        (tokens, "layernorm", "green"),
+        (f"token 0: ({dim},)", "classifier", "purple"),
+    )
+    for row, (shape, name, color) in enumerate(steps):
+        _step(ax, 1.3, 0.85 + 0.95 * row, name, COLORS[color], above=shape)
+    _path(ax, (1.3, 5.86), (1.3, 6.05))
+    ax.text(1.3, 6.22, f"({classes},) logits", ha="center", va="center", fontsize=12)
+    for y, corner in ((3.44, 0.1), (3.96, 6.35)):
+        ax.plot([2.5, 3.1], [y, corner], color=COLORS["gray"], lw=1, ls="--")
+    _draw_layer(ax, mlp_dim)
+    return figure
+
+
+def _step(ax, x, y, name, color, *, above):
+    """Draw a box with an arrow into it, and the shape of what comes along."""
+    _path(ax, (x, y - 0.43), (x, y - 0.25))
+    ax.text(x, y - 0.57, above, ha="center", va="center", fontsize=12)
+    _box(ax, x, y, name, color=color, width=2.4)
+
+
+def _draw_layer(ax, mlp_dim):
+    """Draw one block of ``draw_hf_vit``: a straight stream with two branches."""
+    frame = {"fill": False, "ec": COLORS["gray"], "lw": 1}
+    ax.add_patch(plt.Rectangle((3.1, 0.1), 3.85, 6.25, **frame))
+    stream, branch, wide = 3.65, 5.4, 2.2
+    _path(ax, (stream, 0.2), (stream, 6.25), color=COLORS["gray"], width=4)
+    ax.text(3.33, 3.2, "residual stream", ha="center", va="center", rotation=90)
+    blue, red, green = (COLORS[name] for name in ("blue", "vermilion", "green"))
+    branches = (
+        (
+            0.5,
+            blue,
+            "layernorm_before",
+            "q_proj, k_proj, v_proj",
+            "softmax(QKᵀ/√d) V",
+            "o_proj",
+        ),
+        (3.6, red, "layernorm_after", "mlp.fc1", f"GELU, {mlp_dim:,} wide", "mlp.fc2"),
+    )
+    for top, color, *names in branches:
+        _path(ax, (stream, top), (branch - wide / 2, top))
+        for row, name in enumerate(names):
+            y = top + 0.75 * row
+            if row:
+                _path(ax, (branch, y - 0.5), (branch, y - 0.25))
+            _box(ax, branch, y, name, color=color if row else green, width=wide)
+        _path(ax, (branch - wide / 2, y), (stream + 0.15, y))
+        _plus(ax, stream, y)
+
+
+# --- Notebook 08 ------------------------------------------------------------------
+
+
+def mean_and_spread(ax, curves, *, title, guessing):
+    """Draw accuracy against training steps, the mean over seeds and their range.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    curves : dict
+        Name -> (steps, accuracy): arrays of shape (n,) and (seeds, n), from 0 to 1; at
+        most five names.
+    title : str
+        The finding.
+    guessing : float
+        Accuracy of a guess, drawn as a level.
+    """
+    for (name, (steps, runs)), marker in zip(curves.items(), "osD^v", strict=False):
+        runs = 100 * np.asarray(runs)
+        (line,) = ax.plot(steps, runs.mean(axis=0), marker=marker, label=name)
+        color = line.get_color()
+        ax.fill_between(steps, runs.min(0), runs.max(0), color=color, alpha=0.2)
+    ax.axhline(100 * guessing, color=COLORS["gray"], lw=1, ls=":")
+    ax.text(0, 100 * guessing - 1, " guessing", va="top")
+    ax.set(title=title, xlabel="training steps", ylabel="validation accuracy (%)")
+    ax.set(xlim=(0, None), ylim=(0, 102))
+    ax.legend()
+
+
+def dots_by_name(ax, values, *, title, xlabel, error=None):
+    """Draw one dot for each name, the first name at the top, its value beside it.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    values : dict
+        Name -> number.
+    title : str
+        The finding.
+    xlabel : str
+        What the numbers are, with their unit.
+    error : list of float, optional
+        One standard error for each name, drawn to both sides.
+    """
+    numbers = list(values.values())
+    ax.errorbar(numbers, list(values), xerr=error, fmt="o", capsize=3, elinewidth=1)
+    for row, number in enumerate(numbers):
+        place = {"xytext": (0, 7), "textcoords": "offset points", "ha": "center"}
+        ax.annotate(f"{number:.0f}", (number, row), fontsize=10, **place)
+    ax.set(title=title, xlabel=xlabel)
+    ax.set_ylim(len(numbers) - 0.5, -0.7)
+
+
+# --- Notebook 10 ------------------------------------------------------------------
+
+
+def learning_curves(sizes, accuracy, *, title, guessing):
+    """Draw test accuracy against the number of training pictures.
+
+    Parameters
+    ----------
+    sizes : list of int
+        Numbers of training pictures.
+    accuracy : dict
+        Name -> array of shape (sizes, seeds), from 0 to 1; at most five names. Lines
+        join the means, bars are one standard deviation, small dots are single runs.
+    title : str
+        The finding.
+    guessing : float
+        Accuracy of a guess, drawn as a level.
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    figure, ax = plt.subplots(figsize=(6.5, 4))
+    sizes = np.asarray(sizes)
+    cycle = plt.rcParams["axes.prop_cycle"]
+    styles = zip(accuracy.items(), "osD^v", cycle, strict=False)
+    for number, ((name, runs), marker, style) in enumerate(styles):
+        runs, places = 100 * np.asarray(runs), sizes * 1.035 ** (number - 1)
+        spread = runs.std(axis=1, ddof=1) if runs.shape[1] > 1 else None
+        line = {"marker": marker, "capsize": 4, "elinewidth": 1.5, **style}
+        ax.errorbar(places, runs.mean(axis=1), yerr=spread, label=name, **line)
+        dots = {"s": 10, "color": style["color"], "alpha": 0.5}
+        ax.scatter(np.repeat(places, runs.shape[1]), runs, **dots)
+    ends = {name: 100 * np.mean(runs[-1]) for name, runs in accuracy.items()}
+    height = -np.inf
+    for name in sorted(ends, key=ends.get):
+        height = max(height + 5, ends[name])  # names do not overlap
+        color = cycle.by_key()["color"][list(accuracy).index(name)]
+        ax.text(1.12 * sizes[-1], height, name, color=color, va="center", weight="bold")
+    ax.axhline(100 * guessing, color=COLORS["gray"], lw=1, ls=":")
+    ax.text(sizes[0], 100 * guessing - 1, "guessing", va="top", color=COLORS["gray"])
+    ax.set(xscale="log", xlabel="training pictures", ylabel="test accuracy (%)")
+    ax.set(title=title, xlim=(0.9 * sizes[0], 2.2 * sizes[-1]))
+    ax.set_ylim(max(0, 100 * guessing - 10), 101)
+    ax.set_xticks(sizes, sizes)
+    ax.minorticks_off()
+    return figure
+
+
+def forgetting(rates, new, old, distance, *, before, new_before, floor, title):
+    """Draw what a learning rate buys on the new task and costs on the old one.
+
+    Parameters
+    ----------
+    rates : list of float
+        Learning rates.
+    new, old : lists of float
+        For each rate the accuracy (0 to 1) on the new task, and that of a linear probe
+        on the old task.
+    distance : list of float
+        For each rate the length of the change of the weights, relative to theirs.
+    before, new_before : float
+        Accuracy of linear probes on both tasks before any fine-tuning.
+    floor : float
+        Accuracy of a linear probe on the old task with random weights.
+    title : str
+        The finding.
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7, 4), width_ratios=[1.6, 1])
+    left.plot(rates, 100 * np.array(new), marker="o", label="new task")
+    left.plot(rates, 100 * np.array(old), marker="s", label="old task (probe)")
+    for level, color, label in (
+        (new_before, "C0", "new task, probe before"),
+        (before, "C1", "old task, probe before"),
+        (floor, COLORS["gray"], "old task, random weights"),
+    ):
+        left.axhline(100 * level, color=color, lw=1.5, ls=":", label=label)
+    left.set(xscale="log", xlabel="learning rate", ylabel="accuracy (%)")
+    left.set(ylim=(0, 101), title=title)
+    figure.legend(loc="outside lower left", ncols=3, columnspacing=1)
+    right.plot(rates, 100 * np.array(distance), marker="D", color="black", ls="-")
+    right.set(
+        xscale="log", yscale="log", xlabel="learning rate", title="How far they moved"
+    )
+    right.set_ylabel("change of the weights (%)")
+    for ax in (left, right):
+        ax.minorticks_off()
+        ax.set_xticks(rates, [f"{rate:g}" for rate in rates])
+    return figure
+
+
+def reliability(panels, *, bins, title):
+    """Draw how often a model is right against how sure it is, with bin counts.
+
+    Parameters
+    ----------
+    panels : dict
+        Name -> (confidence, right), arrays of shape (n,): the probability of each
+        answer, from 0.5 to 1, and whether it is right. One panel for each name.
+    bins : int
+        Number of equal bins from 0.5 to 1.
+    title : str
+        The finding.
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    figure, axes = plt.subplots(1, len(panels), figsize=(7, 3.8), sharey=True)
+    edges = np.linspace(0.5, 1, bins + 1)
+    for ax, (name, (confidence, right)) in zip(
+        np.atleast_1d(axes), panels.items(), strict=True
+    ):
+        confidence, right = np.asarray(confidence), np.asarray(right)
+        bin_of = np.clip(np.digitize(confidence, edges) - 1, 0, bins - 1)
+        ax.plot([50, 100], [50, 100], color=COLORS["gray"], lw=1, ls="--")
+        for b in range(bins):
+            inside = bin_of == b
+            if not inside.any():
+                continue
+            share, said = 100 * right[inside].mean(), 100 * confidence[inside].mean()
+            middle, width = 50 * (edges[b] + edges[b + 1]), 50 / bins
+            ax.bar(middle, share, 0.92 * width, color=COLORS["sky"])
+            ax.plot(
+                [said, said], [share, said], color=COLORS["vermilion"], lw=2, ls="-"
+            )
+            ax.plot(said, said, "o", color=COLORS["vermilion"], ms=6)
+            ax.text(middle, 2, f"{inside.sum()}", ha="center", va="bottom")
+        ax.set(title=name, xlabel="how sure (%)", xlim=(49, 101), ylim=(0, 104))
+    np.atleast_1d(axes)[0].set_ylabel("how often right (%)")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    return figure
+
+
+def attention_rows(pictures, columns, titles, *, title):
+    """Draw pictures in a row, and below each its maps, laid over it.
+
+    Parameters
+    ----------
+    pictures : list of arrays, each of shape (H, W, 3), uint8
+    columns : dict
+        Name -> list of maps (rows, columns), one for each picture, not negative; each
+        is scaled to its own maximum.
+    titles : list of str
+        One above each picture.
+    title : str
+        The finding.
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    rows, width = 1 + len(columns), len(pictures)
+    figure, axes = plt.subplots(
+        rows, width, figsize=(1.15 * width, 0.75 + 1.2 * rows), squeeze=False
+    )
+    for ax, picture, text in zip(axes[0], pictures, titles, strict=True):
+        ax.imshow(picture)
+        ax.set_title(text, loc="center", fontsize=10, fontweight="normal")
+    for row, (name, maps) in zip(axes[1:], columns.items(), strict=True):
+        row[0].set_ylabel(name, fontsize=10)
+        for ax, picture, values in zip(row, pictures, maps, strict=True):
+            height, side = picture.shape[:2]
+            ax.imshow(picture.mean(axis=2), cmap="gray", vmin=0, vmax=255)
+            look = {"cmap": "viridis", "alpha": 0.6, "vmin": 0}
+            ax.imshow(values, extent=(0, side, height, 0), **look)
+    for ax in axes.flat:
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    return figure

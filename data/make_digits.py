@@ -3,14 +3,11 @@
 Usage: python data/make_digits.py [FOLDER]
 """
 
-import hashlib
-import io
 import sys
 from pathlib import Path
 
+import bundle
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from datasets import ClassLabel, Features, Image
 from PIL import Image as PILImage
 from sklearn.datasets import load_digits
@@ -55,39 +52,17 @@ def split(labels):
     return np.setdiff1d(np.arange(len(labels)), test), test
 
 
-def table(images, labels):
-    """Return an Arrow table with the columns and schema of ``ylecun/mnist``."""
-    cells = []
-    for pixels in images:
-        png = io.BytesIO()
-        PILImage.fromarray(pixels).save(png, format="PNG", optimize=True)
-        cells.append({"bytes": png.getvalue(), "path": None})
-    columns = {"image": cells, "label": labels}
-    return pa.Table.from_pydict(columns, schema=FEATURES.arrow_schema)
-
-
-def grid(images, labels, columns=20):
-    """Return one picture: a row per class with its first ``columns`` digits."""
-    rows = [np.hstack(images[labels == digit][:columns]) for digit in range(10)]
-    return PILImage.fromarray(np.vstack(rows))
-
-
 def make(folder):
     """Write train.parquet, test.parquet, digits.png and SHA256SUMS into ``folder``."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     source = load_digits()
-    images = np.stack([enlarge(digit) for digit in source.images])
-    sums = []
+    images = [PILImage.fromarray(enlarge(digit)) for digit in source.images]
+    tables = {}
     for name, rows in zip(("train", "test"), split(source.target), strict=True):
-        path = folder / f"{name}.parquet"
-        pq.write_table(table(images[rows], source.target[rows]), path)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        sums.append(f"{digest}  {path.name}\n")
-        print(f"{path}: {len(rows)} digits, {np.bincount(source.target[rows])}")
-    (folder / "SHA256SUMS").write_text("".join(sums), encoding="ascii", newline="\n")
-    train = split(source.target)[0]
-    grid(images[train], source.target[train]).save(folder / "digits.png", optimize=True)
+        chosen, labels = [images[row] for row in rows], source.target[rows]
+        tables[name] = bundle.table(chosen, {"label": labels}, FEATURES)
+        if name == "train":
+            shown = bundle.grid(chosen, labels, columns=20)
+    bundle.write(folder, tables, "digits", shown)
 
 
 if __name__ == "__main__":

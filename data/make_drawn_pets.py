@@ -3,15 +3,11 @@
 Usage: python data/make_drawn_pets.py [FOLDER]
 """
 
-import hashlib
-import io
-import os
 import sys
 from pathlib import Path
 
+import bundle
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from datasets import ClassLabel, Features, Image
 from drawn.pets import BREEDS, SPECIES, subject
 from drawn.scene import paint
@@ -48,54 +44,18 @@ def picture(split, breed, number):
     return PILImage.fromarray(pixels // STEP * STEP + STEP // 2)
 
 
-def table(images, breeds):
-    """Return an Arrow table as ``microsoft/cats_vs_dogs``, with the breed."""
-    cells = []
-    for image in images:
-        png = io.BytesIO()
-        image.save(png, format="PNG", optimize=True)
-        cells.append({"bytes": png.getvalue(), "path": None})
-    labels = [SPECIES.index(BREEDS[NAMES[breed]].species) for breed in breeds]
-    columns = {"image": cells, "labels": labels, "breed": breeds}
-    return pa.Table.from_pydict(columns, schema=FEATURES.arrow_schema)
-
-
-def grid(images, breeds, columns=10):
-    """Return one picture: a row per breed with its first ``columns`` images."""
-    breeds = np.asarray(breeds)
-    pixels = np.stack([np.asarray(image) for image in images])
-    lines = [np.hstack(pixels[breeds == k][:columns]) for k in range(len(NAMES))]
-    return PILImage.fromarray(np.vstack(lines))
-
-
 def make(folder):
-    """Write train.parquet, test.parquet, drawn-pets.png, SHA256SUMS to ``folder``."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    sums = []
+    """Write the two tables, drawn-pets.png and SHA256SUMS into ``folder``."""
+    tables = {}
     for split in COUNTS:
         breeds = [breed for breed, _ in rows(split)]
         images = [picture(split, breed, number) for breed, number in rows(split)]
-        path = folder / f"{split}.parquet"
-        _write(path, lambda to, x=images, y=breeds: pq.write_table(table(x, y), to))
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        sums.append(f"{digest}  {path.name}\n")
-        print(f"{path}: {len(images)} pictures, {path.stat().st_size:,} bytes")
+        species = [SPECIES.index(BREEDS[NAMES[breed]].species) for breed in breeds]
+        columns = {"labels": species, "breed": breeds}
+        tables[split] = bundle.table(images, columns, FEATURES)
         if split == "train":
-            shown = grid(images, breeds)
-    sums = "".join(sums).encode("ascii")
-    _write(folder / "SHA256SUMS", lambda to: to.write_bytes(sums))
-    _write(
-        folder / "drawn-pets.png",
-        lambda to: shown.save(to, format="PNG", optimize=True),
-    )
-
-
-def _write(path, write):
-    """Call ``write`` on a temporary name, then give the file its own."""
-    temporary = path.with_name(path.name + ".tmp")
-    write(temporary)
-    os.replace(temporary, path)
+            shown = bundle.grid(images, breeds, columns=10)
+    bundle.write(folder, tables, "drawn-pets", shown)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,6 @@ second call goes on where the first was stopped.
 
 import argparse
 import functools
-import hashlib
-import io
 import json
 import math
 import os
@@ -19,9 +17,8 @@ import zlib
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import bundle
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from datasets import ClassLabel, Features, Image
 from drawn.living import LIVING
@@ -66,13 +63,6 @@ def picture(split, name, row):
     draw, places = SUBJECTS[name]
     seed = [SPLITS[split], zlib.crc32(name.encode()), row]
     return paint(draw, seed, SIDE, places=places, turn=20)
-
-
-def as_png(image):
-    """Return the picture as the bytes of a PNG file."""
-    file = io.BytesIO()
-    image.save(file, format="PNG", optimize=True)
-    return file.getvalue()
 
 
 def draw_class(split, name, count):
@@ -235,29 +225,18 @@ def write(model, facts, folder=HERE / "tiny-vit"):
 
 def write_sample(folder=HERE / "drawn-world"):
     """Write new pictures of the classes tiny-vit was trained on: 8 and 4 of each."""
-    folder.mkdir(exist_ok=True)
     features = Features({"image": Image(), "label": ClassLabel(names=NAMES)})
-    sums = []
+    tables = {}
     for split, rows in SAMPLE.items():
         places = [(label, row) for row in rows for label in range(len(NAMES))]
-        cells = [picture("test", NAMES[label], row) for label, row in places]
-        table = pa.Table.from_pydict(
-            {
-                "image": [{"bytes": as_png(cell), "path": None} for cell in cells],
-                "label": [label for label, _ in places],
-            },
-            schema=features.arrow_schema,
-        )
-        path = folder / f"{split}.parquet"
-        pq.write_table(table, path.with_suffix(".tmp"))
-        os.replace(path.with_suffix(".tmp"), path)
-        sums.append(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n")
-    (folder / "SHA256SUMS").write_text("".join(sums), encoding="ascii", newline="\n")
+        images = [picture("test", NAMES[label], row) for label, row in places]
+        labels = [label for label, _ in places]
+        tables[split] = bundle.table(images, {"label": labels}, features)
     grid = PILImage.new("RGB", (12 * SIDE, len(NAMES) // 12 * SIDE))
     for place, name in enumerate(NAMES):
         corner = (place % 12 * SIDE, place // 12 * SIDE)
         grid.paste(picture("test", name, SAMPLE["train"][0]), corner)
-    grid.save(folder / "drawn-world.png", optimize=True)
+    bundle.write(folder, tables, "drawn-world", grid)
 
 
 def main():

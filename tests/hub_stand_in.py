@@ -19,9 +19,9 @@ REPO = "ylecun/mnist"
 COMMIT = "0" * 40
 NOBODY = "http://127.0.0.1:9"  # nobody listens there
 # 404, 401, 500: the status of every answer; slow: no answer; truncated: the body
-# breaks off; crawl: the body comes byte by byte; corrupt: one byte is wrong; stall:
-# the body stops half-way with the connection open.
-FAULTS = (404, 401, 500, "slow", "truncated", "crawl", "corrupt", "stall")
+# breaks off; crawl: the body comes byte by byte; drip: so does its second half;
+# corrupt: one byte is wrong; stall: the body stops half-way with the connection open.
+FAULTS = (404, 401, 500, "slow", "truncated", "crawl", "drip", "corrupt", "stall")
 _FILE = re.compile(r"/(?:datasets/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)")
 _INFO = re.compile(r"/api/(?:models|datasets)/([^/]+/[^/]+)(?:/revision/([^/]+))?")
 _TREE = re.compile(r"/api/(?:models|datasets)/([^/]+/[^/]+)/tree/([^/]+)(?:/(.+))?")
@@ -142,8 +142,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             if self.fault == "stall":
                 hub.closing.wait(60)
-        elif self.fault == "crawl":
-            for start in range(len(body)):
+        elif self.fault in ("crawl", "drip"):
+            quick = half if self.fault == "drip" else 0
+            self.wfile.write(body[:quick])
+            for start in range(quick, len(body)):
                 self.wfile.write(body[start : start + 1])
                 if hub.closing.wait(0.05):
                     return
@@ -213,7 +215,7 @@ def serve_impatient(monkeypatch, folder):
 
     monkeypatch.setenv("COURSE_PROFILE", "full")
     monkeypatch.setattr(hub, "_PATIENCE", 1.0)
-    monkeypatch.setattr(hub, "_TRIAL", 2.0)
+    monkeypatch.setattr(hub, "_TRIAL", 0.5)
     with serve(folder) as server:
         monkeypatch.setenv("HF_ENDPOINT", server.url)
         yield server

@@ -1,5 +1,6 @@
+import errno
 import hashlib
-import importlib.util
+import importlib
 import io
 import os
 import shutil
@@ -417,8 +418,8 @@ def test_cut_pictures_are_noticed(kind, share):
 
 
 def test_what_is_no_picture_is_noticed():
-    assert isinstance(only_picture(b"<html>not found</html>"), str)
-    assert isinstance(only_picture(None), str)
+    for content in (b"<html>not found</html>", b"", None):
+        assert only_picture(content) == "it is not a picture"
 
 
 def test_grey_sets_stay_grey():
@@ -501,14 +502,14 @@ def test_interrupted_preparation_is_not_trusted(monkeypatch, hub_sets, tmp_path)
     monkeypatch.setattr(data, "_mended", stop_in_the_middle)
     with pytest.raises(KeyboardInterrupt):
         data.load("cats_vs_dogs")
-    assert not prepared(tmp_path)
+    assert not prepared(tmp_path) and not list((tmp_path / "hf").rglob("*.part"))
     monkeypatch.setattr(data, "_mended", real)
     assert sum(len(split) for split in data.load("cats_vs_dogs").values()) == 100
 
 
 def test_full_disk_while_preparing_is_named(monkeypatch, hub_sets):
     def fail(*_):
-        raise OSError(28, "No space left on device")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(data.os, "replace", fail)
     with pytest.raises(data.DataError, match=r"cannot be written \(No space left"):
@@ -530,12 +531,9 @@ def test_big_set_is_announced_once_and_kept_out_of_memory(
 # Bundled data
 
 
-def test_generator_makes_the_bundled_pixels_again(tmp_path):
-    path = profiles.ROOT / "data" / "make_digits.py"
-    spec = importlib.util.spec_from_file_location("make_digits", path)
-    maker = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(maker)
-    maker.make(tmp_path)
+def test_generator_makes_the_bundled_pixels_again(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(DIGITS.parent)
+    importlib.import_module("make_digits").make(tmp_path)
     for name in ("train.parquet", "test.parquet"):
         old, new = pq.read_table(DIGITS / name), pq.read_table(tmp_path / name)
         assert old.schema.equals(new.schema, check_metadata=True)

@@ -24,7 +24,7 @@ from course_utils.exercises import catalog
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PACKAGE = {
     name: definitions((ROOT / f"course_utils/{name}.py").read_text("utf-8"))
-    for name in ("vit/numpy", "vit/torch", "training")
+    for name in ("vit/numpy", "vit/torch", "vit/convert", "training", "finetune")
 }
 
 

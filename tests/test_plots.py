@@ -62,6 +62,46 @@ FIGURES = {
     "draw_pictures": lambda: plots.draw_pictures(
         RNG.random((8, 28, 28)), list("abcdefgh"), title="t"
     ),
+    "draw_hf_vit": lambda: plots.draw_hf_vit(
+        side=224,
+        channels=3,
+        patches=196,
+        dim=768,
+        depth=12,
+        mlp_dim=3072,
+        classes=1000,
+    ),
+    "mean_and_spread": lambda: on_axes(
+        plots.mean_and_spread,
+        {n: ([10, 20], RNG.random((3, 2))) for n in "ab"},
+        title="t",
+        guessing=0.1,
+    ),
+    "dots_by_name": lambda: on_axes(
+        plots.dots_by_name, {"a": 90.0, "b": 70.0}, error=[3, 5], title="t", xlabel="%"
+    ),
+    "learning_curves": lambda: plots.learning_curves(
+        [20, 200], {n: RNG.random((2, 3)) for n in "abc"}, title="t", guessing=0.5
+    ),
+    "forgetting": lambda: plots.forgetting(
+        [1e-4, 1e-3],
+        [0.6, 0.7],
+        [0.5, 0.3],
+        [0.01, 0.1],
+        before=0.5,
+        new_before=0.6,
+        floor=0.1,
+        title="t",
+    ),
+    "reliability": lambda: plots.reliability(
+        {"a": ([0.6, 0.9], [0, 1]), "b": ([0.5, 1.0], [1, 1])}, bins=5, title="t"
+    ),
+    "attention_rows": lambda: plots.attention_rows(
+        [np.zeros((48, 48, 3), np.uint8)] * 2,
+        {"last": [RNG.random((6, 6))] * 2},
+        ["a", "b"],
+        title="t",
+    ),
 }
 
 

@@ -39,6 +39,31 @@ LESSONS: dict[str, dict[str, str]] = {
         "04.5": "Accuracy from batches",
         "04.6": "The surest mistakes",
     },
+    "07_anatomy_of_the_hf_vit": {
+        "07.1": "Undo the processor",
+        "07.2": "From the file's name to the module's",
+        "07.3": "Rows grouped by head",
+        "07.4": "Spot the bug: nearly the same block",
+        "07.5": "How large may the picture be?",
+        "07.6": "Spot the bug: a loader that says nothing",
+    },
+    "08_finetune_cifar10_pytorch": {
+        "08.1": "Spot the bug: scaled twice",
+        "08.2": "Spot the bug: nothing was frozen",
+        "08.3": "Spot the bug: another loss than you think",
+        "08.4": "Rates layer by layer",
+        "08.5": "Macro F1 by hand",
+        "08.6": "Stop in time",
+    },
+    "10_cats_vs_dogs_pytorch": {
+        "10.1": "Spot the bug: the first n rows",
+        "10.2": "Spot the bug: frozen, or not",
+        "10.3": "Precision, recall and F1",
+        "10.4": "Points of a ROC curve",
+        "10.5": "A threshold for a cost",
+        "10.6": "Expected calibration error",
+        "10.7": "Spot the bug: never quite sure",
+    },
 }
 
 

@@ -1,0 +1,549 @@
+"""Fine-tuning: what goes in, what is trained, and a killed run ends as if untouched."""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from datasets import ClassLabel, Dataset, DatasetDict, Features
+from datasets import Image as ImageFeature
+from PIL import Image
+from transformers import (
+    TrainerCallback,
+    TrainingArguments,
+    ViTConfig,
+    ViTForImageClassification,
+    ViTImageProcessorPil,
+    ViTModel,
+)
+
+from course_utils import checkpoints, data, finetune
+from course_utils.finetune import (
+    EpochLines,
+    ExactTrainer,
+    augment,
+    collate,
+    features,
+    last_checkpoint,
+    layerwise_adamw,
+    load_processor,
+    metrics,
+    pixels,
+    pretrained,
+    scratch,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+NAMES = ["red", "green", "blue"]
+
+
+def write_checkpoint(folder, classes=5, dtype=torch.float32):
+    """A random ViT of two blocks for pictures of 16 pixels, with dropout."""
+    torch.manual_seed(7)
+    config = ViTConfig(
+        image_size=16,
+        patch_size=8,
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=24,
+        hidden_dropout_prob=0.1,
+        initializer_range=0.1,
+        num_labels=classes,
+    )
+    with finetune.quiet():
+        ViTForImageClassification(config).to(dtype).save_pretrained(folder)
+    ViTImageProcessorPil(size={"height": 16, "width": 16}).save_pretrained(folder)
+    return str(folder)
+
+
+def tinted(count, seed):
+    """Noisy pictures, a little more red, green or blue; hard to tell apart."""
+    random = np.random.default_rng(seed)
+    labels = np.arange(count) % 3
+    images = random.integers(0, 200, (count, 20, 20, 3))
+    images[np.arange(count), :, :, labels] += 12
+    columns = {
+        "image": [Image.fromarray(image.astype("uint8")) for image in images],
+        "label": labels.tolist(),
+    }
+    kinds = Features({"image": ImageFeature(), "label": ClassLabel(names=NAMES)})
+    return Dataset.from_dict(columns, features=kinds)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_checkpoint(tmp_path_factory.mktemp("checkpoint"))
+
+
+@pytest.fixture(scope="module")
+def processor(folder):
+    return load_processor(folder)
+
+
+@pytest.fixture(scope="module")
+def some():
+    return tinted(30, seed=0)
+
+
+def largest_difference(first, second):
+    first, second = first.state_dict(), second.state_dict()
+    assert first.keys() == second.keys()
+    return max((first[k] - second[k]).abs().max().item() for k in first)
+
+
+# --- Pictures ---------------------------------------------------------------------
+
+
+def test_pixels_are_what_the_processor_makes(processor, some):
+    rows = some.with_transform(pixels(processor))[:3]
+    assert rows["labels"] == [0, 1, 2]
+    assert rows["pixel_values"].shape == (3, 3, 16, 16)
+    resized = some[1]["image"].resize((16, 16), Image.Resampling.BILINEAR)
+    by_hand = (np.asarray(resized).transpose(2, 0, 1) / 255 - 0.5) / 0.5
+    np.testing.assert_allclose(rows["pixel_values"][1], by_hand, atol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK"])
+def test_pixels_take_pictures_of_any_mode(processor, mode):
+    picture = Image.new("RGB", (9, 30), (255, 0, 0)).convert(mode)
+    wanted = picture.convert("RGB").resize((16, 16))
+    rows = {"image": [picture], "label": [0]}
+    found = pixels(processor)(rows)["pixel_values"][0].permute(1, 2, 0)
+    np.testing.assert_allclose(found, np.asarray(wanted) / 127.5 - 1, atol=1e-5)
+
+
+def test_augmentation_keeps_size_and_mode_and_follows_the_seed(some):
+    picture = some[0]["image"].resize((40, 25))
+    torch.manual_seed(3)
+    first, second = augment(picture), augment(picture)
+    torch.manual_seed(3)
+    again = augment(picture)
+    assert first.size == (40, 25) and first.mode == "RGB"
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, second)
+
+
+def test_augmentation_mirrors_half_and_crops_little():
+    picture = np.zeros((40, 40, 3), dtype=np.uint8)
+    picture[:, :20] = 255  # the left half is white
+    torch.manual_seed(0)
+    made = [np.asarray(augment(Image.fromarray(picture)))[20, :, 0] for _ in range(200)]
+    assert 0.4 < np.mean([row[0] < row[-1] for row in made]) < 0.6
+    for row in made:
+        white = (row > row.max() / 2).mean()
+        assert 0.37 <= white <= 0.63  # of 0.5, with 80 % of the side or more
+
+
+def test_pixels_use_the_augmentation_each_time(processor, some):
+    rows = some.with_transform(pixels(processor, augment))
+    assert not torch.equal(rows[0]["pixel_values"], rows[0]["pixel_values"])
+
+
+def test_collate_stacks_rows(processor, some):
+    rows = some.with_transform(pixels(processor))
+    batch = collate([rows[i] for i in (4, 0)])
+    assert batch["pixel_values"].shape == (2, 3, 16, 16)
+    assert batch["pixel_values"].dtype == torch.float32
+    assert batch["labels"].tolist() == [1, 0] and batch["labels"].dtype == torch.int64
+
+
+# --- Models -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("classes", [3, 5], ids=["as many classes", "other classes"])
+def test_pretrained_keeps_the_backbone_and_has_a_new_head(tmp_path, classes):
+    folder = write_checkpoint(tmp_path, classes)
+    stored = ViTForImageClassification.from_pretrained(folder)
+    torch.manual_seed(0)
+    model = pretrained(folder, NAMES)
+    assert largest_difference(model.vit, stored.vit) == 0.0
+    assert model.classifier.weight.shape == (3, 16)
+    if classes == 3:
+        assert not torch.equal(model.classifier.weight, stored.classifier.weight)
+    assert model.config.id2label == dict(enumerate(NAMES))
+    assert model.config.label2id == {"red": 0, "green": 1, "blue": 2}
+
+
+def test_pretrained_takes_a_checkpoint_without_head(tmp_path, folder):
+    body = ViTModel.from_pretrained(folder)  # has a pooler, as Google's has
+    body.save_pretrained(tmp_path)
+    model = pretrained(str(tmp_path), NAMES)
+    inside = body.state_dict()
+    for name, weight in model.vit.state_dict().items():
+        assert torch.equal(weight, inside[name]), name
+
+
+def test_pretrained_is_float32_whatever_the_file_holds(tmp_path):
+    model = pretrained(write_checkpoint(tmp_path, dtype=torch.float16), NAMES)
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+
+
+def test_loading_is_quiet_and_leaves_the_settings_alone(folder, capfd):
+    logging = transformers.utils.logging
+    before = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    pretrained(folder, NAMES)
+    assert capfd.readouterr() == ("", "")
+    assert before == (logging.get_verbosity(), logging.is_progress_bar_enabled())
+
+
+def test_scratch_has_the_same_form_and_other_weights(folder):
+    torch.manual_seed(0)
+    model, other = scratch(folder, NAMES), pretrained(folder, NAMES)
+    shapes = {name: w.shape for name, w in model.state_dict().items()}
+    assert shapes == {name: w.shape for name, w in other.state_dict().items()}
+    query = "vit.layers.1.attention.q_proj.weight"
+    assert not torch.equal(model.state_dict()[query], other.state_dict()[query])
+    torch.manual_seed(0)
+    assert largest_difference(model, scratch(folder, NAMES)) == 0.0
+
+
+@pytest.mark.parametrize("names", [["cat"], ["cat", "cat"]])
+def test_class_names_must_differ(folder, names):
+    with pytest.raises(ValueError, match="two or more different class names"):
+        pretrained(folder, names)
+
+
+def test_layerwise_rates_fall_from_head_to_embeddings(folder):
+    model = pretrained(folder, NAMES)
+    optimizer = layerwise_adamw(model, lr=1.0, decay=0.5, weight_decay=0.1)
+    rates = {id(p): g for g in optimizer.param_groups for p in g["params"]}
+    assert len(rates) == len(list(model.parameters()))
+    wanted = {"embeddings": 1 / 8, "layers.0": 1 / 4, "layers.1": 1 / 2}
+    for name, parameter in model.named_parameters():
+        part = ".".join(name.split(".")[1 : 3 if "layers" in name else 2])
+        group = rates[id(parameter)]
+        assert group["lr"] == wanted.get(part, 1.0), name
+        assert group["weight_decay"] == (0.1 if parameter.ndim > 1 else 0.0), name
+
+
+def test_layerwise_rates_leave_frozen_parameters_out(folder):
+    model = pretrained(folder, NAMES)
+    model.vit.requires_grad_(False)
+    optimizer = layerwise_adamw(model, lr=1.0, decay=0.5, weight_decay=0.1)
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    assert {id(p) for p in parameters} == {id(p) for p in model.classifier.parameters()}
+    model.requires_grad_(False)
+    with pytest.raises(ValueError, match="requires_grad"):
+        layerwise_adamw(model, lr=1.0, decay=0.5, weight_decay=0.1)
+
+
+def test_features_are_what_the_head_reads(folder, processor, some):
+    model = pretrained(folder, NAMES).train()
+    found, labels = features(model, some, processor, batch_size=7)
+    assert model.training
+    assert found.shape == (30, 16) and found.dtype == np.float32
+    assert labels.tolist() == list(some["label"])
+    model.eval()
+    with torch.no_grad():
+        images = some.with_transform(pixels(processor))[:]["pixel_values"]
+        wanted = model(images).logits
+        logits = model.classifier(torch.from_numpy(found))
+    torch.testing.assert_close(logits, wanted, rtol=0, atol=1e-5)
+    again, _ = features(model.vit, some, processor)
+    np.testing.assert_allclose(again, found, atol=1e-5)
+
+
+def test_metrics_are_accuracy_and_macro_f1():
+    answers, truth = np.array([0, 0, 1, 1, 1]), np.array([0, 1, 1, 1, 1])
+    logits = np.eye(2)[answers]
+    scores = metrics(SimpleNamespace(predictions=logits, label_ids=truth))
+    f1 = np.mean([2 / 3, 6 / 7])  # 2tp / (2tp + fp + fn) of each class
+    assert scores == pytest.approx({"accuracy": 0.8, "f1": f1})
+
+
+# --- Training, and stopping in the middle -----------------------------------------
+
+
+class KillAt(TrainerCallback):
+    """Send this process ``kill -9`` at the end of a step."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def on_step_end(self, args, state, control, **kwargs):
+        if state.global_step == self.step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def make_trainer(folder, output, model=None, change=None, callbacks=(), **more):
+    transformers.set_seed(0)
+    model = model or pretrained(folder, NAMES)
+    transformers.set_seed(0)
+    processor, train, test = load_processor(folder), tinted(48, 0), tinted(24, 1)
+    settings = {
+        "num_train_epochs": 3,
+        "per_device_train_batch_size": 8,
+        "learning_rate": 3e-3,
+        "eval_strategy": "epoch",
+        "save_strategy": "epoch",
+        "logging_strategy": "epoch",
+        "remove_unused_columns": False,
+        "report_to": "none",
+        "dataloader_pin_memory": False,
+        "disable_tqdm": True,
+        "use_cpu": True,
+    }
+    return ExactTrainer(
+        model,
+        TrainingArguments(str(output), **(settings | more)),
+        train_dataset=train.with_transform(pixels(processor, change)),
+        eval_dataset=test.with_transform(pixels(processor)),
+        data_collator=collate,
+        compute_metrics=metrics,
+        processing_class=processor,
+        callbacks=list(callbacks),
+    )
+
+
+def killed_child(folder, output, how):
+    """Run a training that kills itself; the functions below say where."""
+    code = f"import test_finetune as t; t.{how}({folder!r}, {str(output)!r})"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT / "tests",
+        capture_output=True,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+def train_and_die_inside_an_epoch(folder, output):
+    """Checkpoints at steps 4 and 8; ends at step 10, in the middle of epoch 2."""
+    torch.set_num_threads(1)
+    more = {"save_strategy": "steps", "save_steps": 4}
+    make_trainer(folder, output, callbacks=[KillAt(10)], **more).train()
+
+
+def train_and_die_after_an_epoch(folder, output):
+    """With augmentation and a checkpoint at the end of each epoch, steps 6 and 12."""
+    torch.set_num_threads(1)
+    make_trainer(folder, output, change=augment, callbacks=[KillAt(15)]).train()
+
+
+def train_and_die_while_saving(folder, output):
+    """The checkpoint of step 12 has weights, but no state."""
+    torch.set_num_threads(1)
+    trainer = make_trainer(folder, output)
+    save = trainer._save_rng_state
+
+    def save_or_die(path):
+        if trainer.state.global_step == 12:
+            os.kill(os.getpid(), signal.SIGKILL)
+        save(path)
+
+    trainer._save_rng_state = save_or_die
+    trainer.train()
+
+
+@pytest.mark.parametrize(
+    ("how", "resumed_at", "settings"),
+    [
+        (
+            "train_and_die_inside_an_epoch",
+            8,
+            {"save_strategy": "steps", "save_steps": 4},
+        ),
+        ("train_and_die_after_an_epoch", 12, {"change": augment}),
+        ("train_and_die_while_saving", 6, {}),
+    ],
+    ids=["inside an epoch", "with augmentation", "while saving"],
+)
+def test_killed_run_ends_with_the_weights_of_an_uninterrupted_one(
+    folder, tmp_path, how, resumed_at, settings
+):
+    whole = make_trainer(folder, tmp_path / "whole", **settings)
+    start = {name: w.clone() for name, w in whole.model.state_dict().items()}
+    whole.train()
+    query = "vit.layers.1.attention.q_proj.weight"  # of the part that is left behind
+    assert (start[query] - whole.model.state_dict()[query]).abs().max() > 1e-3
+    killed_child(folder, tmp_path / "cut", how)
+    assert last_checkpoint(tmp_path / "cut").endswith(f"-{resumed_at}")
+    resumed = make_trainer(folder, tmp_path / "cut", **settings)
+    resumed.train(resume_from_checkpoint=True)
+    assert largest_difference(whole.model, resumed.model) == 0.0
+
+
+def test_resume_restores_what_from_pretrained_reads(folder, tmp_path):
+    """Holds whatever names Trainer reads by, now and when upstream has mended it."""
+    trainer = make_trainer(folder, tmp_path, num_train_epochs=1)
+    trainer.train()
+    checkpoint = last_checkpoint(tmp_path)
+    stored = ViTForImageClassification.from_pretrained(checkpoint)
+    fresh = make_trainer(folder, tmp_path)
+    assert largest_difference(fresh.model, stored) > 1e-3
+    fresh._load_from_checkpoint(checkpoint)
+    assert largest_difference(fresh.model, stored) == 0.0
+
+
+def test_model_at_the_end_is_the_best_checkpoint(folder, tmp_path):
+    scores = iter([0.5, 0.9, 0.1])
+    trainer = make_trainer(
+        folder,
+        tmp_path,
+        load_best_model_at_end=True,
+        metric_for_best_model="accuracy",
+        save_total_limit=2,
+    )
+    trainer.compute_metrics = lambda prediction: {"accuracy": next(scores)}
+    trainer.train()
+    best = tmp_path / "checkpoint-12"
+    assert Path(trainer.state.best_model_checkpoint) == best
+    stored = ViTForImageClassification.from_pretrained(best)
+    assert largest_difference(trainer.model, stored) == 0.0
+    last = ViTForImageClassification.from_pretrained(tmp_path / "checkpoint-18")
+    assert largest_difference(trainer.model, last) > 1e-3
+
+
+class OwnModel(torch.nn.Module):
+    """Not from transformers: Trainer stores its weights under its own names."""
+
+    def __init__(self, backbone):
+        super().__init__()
+        self.backbone, self.head = backbone, torch.nn.Linear(16, 3)
+
+    def forward(self, pixel_values, labels=None):
+        tokens = self.backbone(pixel_values).last_hidden_state
+        logits = self.head(tokens[:, 0])
+        loss = torch.nn.functional.cross_entropy(logits, labels)
+        return {"loss": loss, "logits": logits}
+
+
+def test_model_of_ones_own_is_restored_too(folder, tmp_path):
+    def start():
+        torch.manual_seed(0)
+        own = OwnModel(pretrained(folder, NAMES).vit)
+        return make_trainer(folder, tmp_path, model=own, num_train_epochs=2)
+
+    whole, resumed = start(), start()
+    whole.train()
+    resumed.train(resume_from_checkpoint=str(tmp_path / "checkpoint-6"))
+    assert largest_difference(whole.model, resumed.model) == 0.0
+
+
+def test_incomplete_checkpoints_are_passed_over(tmp_path):
+    assert last_checkpoint(tmp_path / "nowhere") is None
+    for step, state in ((9, "{}"), (10, None), (11, '{"half"'), ("x", "{}")):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        if state is not None:
+            (tmp_path / f"checkpoint-{step}/trainer_state.json").write_text(state)
+    assert last_checkpoint(tmp_path) == str(tmp_path / "checkpoint-9")
+
+
+def test_resume_without_a_checkpoint_is_refused(folder, tmp_path):
+    with pytest.raises(ValueError, match="no complete checkpoint in"):
+        make_trainer(folder, tmp_path).train(resume_from_checkpoint=True)
+
+
+def test_training_is_silent_and_epoch_lines_are_short(folder, tmp_path, capfd):
+    make_trainer(folder, tmp_path, num_train_epochs=1).train()
+    assert capfd.readouterr() == ("", "")
+    lines = [EpochLines()]
+    make_trainer(folder, tmp_path, num_train_epochs=2, callbacks=lines).train()
+    shown = capfd.readouterr()
+    assert shown.err == ""
+    printed = shown.out.splitlines()
+    assert len(printed) == 2 and all(len(line) < 88 for line in printed)
+    assert "step    12" in printed[1] and "accuracy 0." in printed[1]
+
+
+def test_frozen_backbone_stays(folder, tmp_path):
+    trainer = make_trainer(folder, tmp_path, num_train_epochs=1)
+    trainer.model.vit.requires_grad_(False)
+    trainer.train()
+    stored = ViTForImageClassification.from_pretrained(folder)
+    assert largest_difference(trainer.model.vit, stored.vit) == 0.0
+
+
+# --- The script -------------------------------------------------------------------
+
+
+def use_small_world(folder, patch=setattr):
+    """Let the script load the pictures and the checkpoint of this file."""
+    splits = {"train": tinted(48, 0), "validation": tinted(24, 1), "test": tinted(9, 2)}
+    patch(data, "load", lambda name: DatasetDict(splits))
+    patch(checkpoints, "locate", lambda role: folder)
+
+
+def script_that_dies(folder, output):
+    use_small_world(folder)
+    torch.set_num_threads(1)
+    lines = EpochLines.on_evaluate
+    calls = itertools.count(1)
+
+    def lines_or_die(*arguments, **options):
+        if next(calls) == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return lines(*arguments, **options)
+
+    EpochLines.on_evaluate = lines_or_die
+    finetune.main(script_options(output))
+
+
+def script_options(output):
+    return ["--output", str(output), "--batch-size", "8", "--lr", "0.003"]
+
+
+@pytest.fixture
+def script(folder, monkeypatch):
+    use_small_world(folder, monkeypatch.setattr)
+    return lambda output, *more: finetune.main([*script_options(output), *more])
+
+
+def test_script_writes_model_processor_and_metrics(script, tmp_path, some, capsys):
+    script(tmp_path)
+    printed = capsys.readouterr().out.splitlines()
+    assert ["validation" in line for line in printed] == [True, True, True, False]
+    assert printed[-1].startswith("test accuracy")
+    names = {path.name for path in (tmp_path / "model").iterdir()}
+    wanted = {"config.json", "model.safetensors", "preprocessor_config.json"}
+    assert names == wanted | {"metrics.json"}
+    scores = json.loads((tmp_path / "model/metrics.json").read_text())
+    assert 0 <= scores["test_accuracy"] <= 1
+    pipe = transformers.pipeline(
+        "image-classification",
+        model=ViTForImageClassification.from_pretrained(tmp_path / "model"),
+        image_processor=load_processor(str(tmp_path / "model")),
+    )
+    assert {found["label"] for found in pipe(some[0]["image"])} == set(NAMES)
+
+
+def test_killed_script_resumes_and_ends_with_the_same_model(script, folder, tmp_path):
+    script(tmp_path / "whole")
+    killed_child(folder, tmp_path / "cut", "script_that_dies")
+    assert not (tmp_path / "cut/model").exists()
+    assert last_checkpoint(tmp_path / "cut/checkpoints").endswith("-12")
+    script(tmp_path / "cut")
+    load = ViTForImageClassification.from_pretrained
+    whole, cut = load(tmp_path / "whole/model"), load(tmp_path / "cut/model")
+    assert largest_difference(whole, cut) == 0.0
+
+
+def test_script_refuses_to_overwrite_and_to_resume_with_other_settings(
+    script, tmp_path
+):
+    (tmp_path / "old/model").mkdir(parents=True)
+    with pytest.raises(SystemExit, match="model is there already; choose another"):
+        script(tmp_path / "old")
+    script(tmp_path / "new", "--epochs", "1")
+    (tmp_path / "new/model").rename(tmp_path / "elsewhere")
+    with pytest.raises(SystemExit, match="another epochs; give the same options"):
+        script(tmp_path / "new", "--epochs", "2")
+
+
+def test_script_says_what_is_wrong_with_the_data(script, tmp_path, monkeypatch):
+    def fail(name):
+        raise data.DataError("the data is out of reach. Do this instead.")
+
+    monkeypatch.setattr(data, "load", fail)
+    with pytest.raises(SystemExit, match="out of reach. Do this instead."):
+        script(tmp_path)
