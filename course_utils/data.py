@@ -179,6 +179,7 @@ def _in_memory(source):
 
 def _prepared(source):
     """Return the same from a file that is made once and mapped into memory."""
+    import pyarrow as pa
     from datasets.table import MemoryMappedTable
     from huggingface_hub.utils import WeakFileLock
 
@@ -195,7 +196,12 @@ def _prepared(source):
                 _prepare(source, path)
     except OSError as error:
         raise hub.unwritable(path, error) from None
-    return MemoryMappedTable.from_file(str(path))
+    try:
+        return MemoryMappedTable.from_file(str(path))
+    except (pa.ArrowException, OSError) as error:
+        why = first_line(error)
+        text = f"{path} is damaged ({why}). Delete it and run this again."
+        raise DataError(text) from None
 
 
 def _prepare(source, path):

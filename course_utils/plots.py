@@ -799,7 +799,8 @@ def learning_curves(sizes, accuracy, *, title, guessing):
         color = cycle.by_key()["color"][list(accuracy).index(name)]
         ax.text(1.12 * sizes[-1], height, name, color=color, va="center", weight="bold")
     ax.axhline(100 * guessing, color=COLORS["gray"], lw=1, ls=":")
-    ax.text(sizes[0], 100 * guessing - 1, "guessing", va="top", color=COLORS["gray"])
+    place = 1.2 * sizes[0], 100 * guessing - 1
+    ax.text(*place, "guessing", va="top", color=COLORS["gray"])
     ax.set(xscale="log", xlabel="training pictures", ylabel="test accuracy (%)")
     ax.set(title=title, xlim=(0.9 * sizes[0], 2.2 * sizes[-1]))
     ax.set_ylim(max(0, 100 * guessing - 10), 101)

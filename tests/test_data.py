@@ -507,6 +507,17 @@ def test_interrupted_preparation_is_not_trusted(monkeypatch, hub_sets, tmp_path)
     assert sum(len(split) for split in data.load("cats_vs_dogs").values()) == 100
 
 
+@pytest.mark.parametrize("size", [0, 1000])
+def test_damaged_prepared_file_is_named(course_hub, tmp_path, size):
+    data.load("mnist")
+    path = prepared(tmp_path)[0]
+    os.truncate(path, size)
+    message = error_of_load()
+    assert f"{path} is damaged" in message and "Delete it" in message
+    path.unlink()
+    assert len(data.load("mnist")["train"]) == 1295
+
+
 def test_full_disk_while_preparing_is_named(monkeypatch, hub_sets):
     def fail(*_):
         raise OSError(errno.ENOSPC, "No space left on device")

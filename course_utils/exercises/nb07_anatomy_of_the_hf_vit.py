@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 
@@ -37,6 +38,7 @@ def _picture(
         "shift first": (x + mean) * std,
         "again": (x - mean) / std,
         "swapped": x * mean + std,
+        "no shift": x * std,
         "not at all": x,
     }[undo]
     values = whole(factor * x)
@@ -65,6 +67,10 @@ def _picture_in_numpy(pixels, mean, std):
     return (255 * x + 0.5).clip(0, 255).astype("uint8")
 
 
+def _picture_in_pillow(pixels, mean, std):
+    return Image.fromarray(to_picture(pixels, mean, std))
+
+
 def _normalized(picture, mean, std):
     return np.moveaxis((np.array(picture) / 255 - mean) / std, -1, 0)
 
@@ -74,10 +80,12 @@ def _probe_picture(answer, pixels, mean, std):
     if picture is None or picture is ...:
         return picture
     picture = plain(picture)
-    if isinstance(picture, np.ndarray) and picture.dtype.kind == "f":
+    if isinstance(picture, Image.Image):
+        picture = np.asarray(picture)
+    if isinstance(picture, np.ndarray) and picture.dtype != np.uint8:
         raise NotAnAnswer(
-            f"Your picture holds floats ({picture.dtype}). Bytes are whole numbers "
-            "from 0 to 255, of type `uint8`."
+            f"Your picture holds numbers of type `{picture.dtype}`. Bytes have the "
+            "type `uint8`, whole numbers from 0 to 255."
         )
     return picture
 
@@ -113,6 +121,10 @@ PICTURE = Exercise(
         ),
         Mistake(partial(_picture, undo="swapped"), "You exchanged `mean` and `std`."),
         Mistake(
+            partial(_picture, undo="no shift"),
+            "You multiply by `std`; `mean` has not come back yet.",
+        ),
+        Mistake(
             partial(_picture, undo="not at all"),
             "You rescale to bytes, but the normalization is still in the numbers.",
         ),
@@ -120,6 +132,10 @@ PICTURE = Exercise(
             partial(_picture, factor=1),
             "Undoing the normalization gives numbers from 0 to 1; bytes run from 0 to "
             "255.",
+        ),
+        Mistake(
+            partial(_picture, factor=256),
+            "Bytes run from 0 to 255, and the processor divided by 255, not 256.",
         ),
         Mistake(
             partial(_picture, whole=np.trunc),
@@ -155,7 +171,7 @@ PICTURE = Exercise(
     ),
     because="Undone backward, with rounding before the conversion, every byte comes "
     "back exactly.",
-    alternatives=(_picture_in_torch, _picture_in_numpy),
+    alternatives=(_picture_in_torch, _picture_in_numpy, _picture_in_pillow),
 )
 
 
@@ -461,14 +477,28 @@ def right_block(x, w, heads, eps):
 
 
 def _block(
-    x, w, heads, eps, *, correction=0, by_width=False, approximate="none", stream="x"
+    x,
+    w,
+    heads,
+    eps,
+    *,
+    correction=0,
+    eps_in="root",
+    scale="head",
+    activation=F.gelu,
+    stream="x",
 ):
     def linear(x, name):
         return F.linear(x, w[f"{name}.weight"], w[f"{name}.bias"])
 
     def norm(x, name):
         variance = x.var(-1, keepdim=True, correction=correction)
-        unit = (x - x.mean(-1, keepdim=True)) / (variance + eps).sqrt()
+        spread = {
+            "root": (variance + eps).sqrt(),
+            "sum": variance.sqrt() + eps,
+            "fixed": (variance + nn.LayerNorm(1).eps).sqrt(),
+        }[eps_in]
+        unit = (x - x.mean(-1, keepdim=True)) / spread
         return unit * w[f"{name}.weight"] + w[f"{name}.bias"]
 
     def split(x):
@@ -476,12 +506,19 @@ def _block(
 
     n = norm(x, "layernorm_before")
     q, k, v = (split(linear(n, f"attention.{c}_proj")) for c in "qkv")
-    width = x.shape[-1] if by_width else q.shape[-1]
-    scores = q @ k.transpose(-2, -1) / (1 if stream == "no scale" else width**0.5)
+    D, d = x.shape[-1], q.shape[-1]
+    divisor = {
+        "head": d**0.5,
+        "model": D**0.5,
+        "heads": heads**0.5,
+        "no root": d,
+        "none": 1,
+    }[scale]
+    scores = q @ k.transpose(-2, -1) / divisor
     context = (scores.softmax(dim=-1) @ v).transpose(1, 2).flatten(2)
     x = (n if stream == "normed" else x) + linear(context, "attention.o_proj")
     hidden = linear(norm(x, "layernorm_after"), "mlp.fc1")
-    hidden = linear(F.gelu(hidden, approximate=approximate), "mlp.fc2")
+    hidden = linear(activation(hidden), "mlp.fc2")
     return hidden if stream == "lost" else x + hidden
 
 
@@ -506,8 +543,8 @@ def _block_of_pytorch(x, w, heads, eps):
 
 _SLIPS = {
     "the norm": {"correction": 1},
-    "the attention": {"by_width": True},
-    "the MLP": {"approximate": "tanh"},
+    "the attention": {"scale": "model"},
+    "the MLP": {"activation": partial(F.gelu, approximate="tanh")},
 }
 _SLIP_MESSAGES = {
     "the norm": "One slip is left, in the norm: `x.var` divides by $D - 1$ unless it "
@@ -560,14 +597,35 @@ BLOCK = Exercise(
     solution=right_block,
     probe=_probe_block,
     cases=(
-        (_random(1, 2, 4), 6, 2, 0.01),
-        (_random(2, 5, 12), 16, 3, 1e-12),
+        (_random(1, 2, 6), 4, 2, 0.01),
+        (_random(2, 5, 12), 16, 3, 0.001),
     ),
     mistakes=(
         *_remaining_slips(),
         Mistake(
-            partial(_block, stream="no scale"),
+            partial(_block, scale="none"),
             "The scores are not divided at all. By which width should they be?",
+        ),
+        Mistake(
+            partial(_block, scale="heads"),
+            "You divide the scores by the root of the *number* of heads. It is the "
+            "root of the width of one head.",
+        ),
+        Mistake(
+            partial(_block, scale="no root"),
+            "You divide the scores by the width of a head; it is the *root* of it.",
+        ),
+        Mistake(
+            partial(_block, eps_in="sum"),
+            "`eps` is added to the variance, before the root is taken.",
+        ),
+        Mistake(
+            partial(_block, eps_in="fixed"),
+            "The norm uses PyTorch's own eps, 1e-5. Hand `eps` over to it.",
+        ),
+        Mistake(
+            partial(_block, activation=F.relu),
+            "Between the two layers of the MLP stands a GELU, not a ReLU.",
         ),
         Mistake(
             partial(_block, stream="normed"),
@@ -619,18 +677,34 @@ def _searched(
     linear=8,
     mlp=4,
     blocks=None,
+    channels=0,
     pixels=True,
     beyond=0,
 ):
     def cost(grid):
         T = grid * grid + extra
         one = linear * T * dim**2 + square * T**2 * dim + mlp * T * dim * mlp_dim
-        return (blocks or depth) * one
+        embedding = 2 * grid**2 * channels * patch_size**2 * dim
+        return (blocks or depth) * one + embedding
 
     grid = 0
     while cost(grid + 1) <= budget:
         grid += 1
     return (grid + beyond) * (patch_size if pixels else 1)
+
+
+def _strictly_below(budget, *sizes):
+    return largest_side(budget - 1, *sizes)
+
+
+def _any_side(budget, patch_size, *sizes):
+    # the last side before one more patch fits
+    side = largest_side(budget, patch_size, *sizes)
+    return side + patch_size - 1
+
+
+def _number_of_patches(budget, patch_size, *sizes):
+    return (largest_side(budget, patch_size, *sizes) // patch_size) ** 2
 
 
 def _patches_as_side(budget, patch_size, dim, depth, mlp_dim):
@@ -663,6 +737,7 @@ LARGEST = Exercise(
     id="07.5",
     solution=largest_side,
     cases=(
+        (100_000, 8, 4, 2, 8),
         (_exactly(3, 4, 2, 8), 8, 4, 2, 8),
         (_exactly(4, 4, 2, 8) - 1, 8, 4, 2, 8),
         (_exactly(6, 128, 6, 256), 8, 128, 6, 256),
@@ -709,6 +784,22 @@ LARGEST = Exercise(
         Mistake(
             partial(_searched, beyond=1),
             "That is the first size that costs too much; take the one before.",
+        ),
+        Mistake(
+            partial(_searched, channels=3),
+            "You count the patch embedding too. Asked are the blocks only.",
+        ),
+        Mistake(
+            _strictly_below,
+            "A picture that needs exactly the budget is within it: `<=`, not `<`.",
+        ),
+        Mistake(
+            _any_side,
+            "The side must be a multiple of the patch size.",
+        ),
+        Mistake(
+            _number_of_patches,
+            "That is how many patches the picture has. Asked is its side in pixels.",
         ),
         Mistake(
             _patches_as_side,
@@ -771,6 +862,18 @@ def _by_name_only(model, weights):
     return sorted(model.state_dict().keys() - weights.keys())
 
 
+def _unsorted(model, weights):
+    left_out = set(careful_load(model, weights))
+    return [name for name in model.state_dict() if name in left_out]
+
+
+def _gives_up_at_shapes(model, weights):
+    try:
+        return sorted(model.load_state_dict(weights, strict=False).missing_keys)
+    except RuntimeError:
+        return sorted(model.state_dict())
+
+
 def _stops_at_shapes(model, weights):
     return sorted(model.load_state_dict(weights, strict=False).missing_keys)
 
@@ -811,6 +914,13 @@ def _probe_load(answer, weights):
     reported = answer(model, weights)
     if reported is None or reported is ...:
         return reported
+    if hasattr(reported, "missing_keys"):
+        raise NotAnAnswer(
+            "That is the whole report of `load_state_dict`. Return one list of names: "
+            "those of the model that were not loaded."
+        )
+    if isinstance(reported, (set, frozenset)):
+        raise NotAnAnswer("A set has no order. Return a sorted list: `sorted(...)`.")
     if isinstance(reported, str) or not hasattr(reported, "__iter__"):
         raise NotAnAnswer("Return a list of names, empty if every tensor was loaded.")
     state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -851,6 +961,15 @@ LOADER = Exercise(
             _by_name_only,
             "A tensor whose name fits but not its shape was not loaded either; it is "
             "missing in your list.",
+        ),
+        Mistake(
+            _unsorted,
+            "The right names, in the model's order. Asked is a sorted list.",
+        ),
+        Mistake(
+            _gives_up_at_shapes,
+            "One tensor of another shape, and you report all as not loaded. Leave it "
+            "out before you load, and the others go in.",
         ),
         Mistake(
             _stops_at_shapes,
