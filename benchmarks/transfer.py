@@ -1,6 +1,6 @@
 """Measure what tiny-vit is worth: fine-tuned, against the same model from scratch.
 
-Usage: python benchmarks/transfer.py [--rows N] [--steps N]
+Usage: python benchmarks/transfer.py [NAME ...] [--rows N] [--steps N]
 
 Data sets are those of the profile: drawn pictures in reduced, real ones in full (set
 COURSE_PROFILE=full and COURSE_HUB). Prints a table in Markdown; the model card of
@@ -93,6 +93,8 @@ def show(values):
 def main():
     """Measure both data sets of the profile and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    both = ["cifar10", "cats_vs_dogs"]
+    parser.add_argument("names", nargs="*", default=both, help=" ".join(both))
     parser.add_argument("--rows", type=int, help="training pictures at most")
     parser.add_argument("--steps", type=int, default=300)
     options = parser.parse_args()
@@ -101,7 +103,7 @@ def main():
     print(f"profile {current_profile()}; test accuracy in %, mean (range) of 3 seeds")
     print("| Data | Training pictures | Scratch | Fine-tuned | Linear probe |")
     print("|---|---|---|---|---|")
-    for name in ("cifar10", "cats_vs_dogs"):
+    for name in options.names:
         data = load(name)
         rows = data["train"].shuffle(seed=0)
         rows = rows.select(range(min(len(rows), options.rows or len(rows))))

@@ -122,7 +122,8 @@ def load_processor(folder: str):
 
     Its numbers are the same on every machine, with torchvision or without.
     """
-    return AutoImageProcessor.from_pretrained(folder, backend="pil")
+    with quiet():  # it warns that torchvision is missing
+        return AutoImageProcessor.from_pretrained(folder, backend="pil")
 
 
 def pretrained(folder: str, names: Sequence[str]) -> ViTForImageClassification:

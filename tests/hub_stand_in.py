@@ -145,7 +145,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.fault in ("crawl", "drip"):
             quick = half if self.fault == "drip" else 0
             self.wfile.write(body[:quick])
-            for start in range(quick, len(body)):
+            self.close_connection = len(body) > quick + 600
+            for start in range(quick, min(len(body), quick + 600)):  # for 30 s
                 self.wfile.write(body[start : start + 1])
                 if hub.closing.wait(0.05):
                     return

@@ -35,6 +35,7 @@ COLAB = {
     "datasets": "4.0.0",
     "huggingface-hub": "1.27.0",
     "ipykernel": "6.17.1",
+    "ipython": "7.34.0",
     "ipywidgets": "7.7.1",
     "jupyter-client": "7.4.9",
     "keras": "3.13.2",

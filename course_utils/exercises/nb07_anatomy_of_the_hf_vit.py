@@ -776,6 +776,11 @@ LARGEST = Exercise(
             "You count multiplications only. Here a multiplication and its addition "
             "are two FLOPs.",
         ),
+        Mistake(
+            partial(_searched, square=8, linear=16, mlp=8),
+            "Your count is twice that of the lesson: the 2 for a multiplication and an "
+            "addition is in it once too often.",
+        ),
         Mistake(partial(_searched, blocks=1), "That is the cost of a single block."),
         Mistake(
             partial(_searched, pixels=False),

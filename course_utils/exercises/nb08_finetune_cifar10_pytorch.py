@@ -30,6 +30,11 @@ def _prepared(scale="by type", center=0.5, spread=0.5, order=(2, 0, 1)):
     return prepare
 
 
+def _reshaped(picture):
+    right = prepare(picture)
+    return right.transpose(1, 2, 0).reshape(right.shape)
+
+
 def _as_tensor(picture):
     values = torch.as_tensor(picture)
     values = values.float() / 255 if values.dtype == torch.uint8 else values.float()
@@ -84,6 +89,11 @@ TWICE = Exercise(
             _prepared(order=(2, 1, 0)),
             "Height and width have changed places: the picture lies on its side.",
         ),
+        Mistake(
+            _reshaped,
+            "`reshape` keeps the numbers in their order and cuts them anew, so colors "
+            "are mixed. `transpose` moves the axes.",
+        ),
     ),
     hints=(
         "What is `255 * (1 / 255) * (1 / 255)`, and where does it end after the mean "
@@ -112,7 +122,7 @@ def _small_vit():
         image_size=4,
         patch_size=2,
         hidden_size=4,
-        num_hidden_layers=5,
+        num_hidden_layers=12,  # two digits: block 1 is not block 10 or 11
         num_attention_heads=1,
         intermediate_size=4,
         num_labels=3,
@@ -121,18 +131,25 @@ def _small_vit():
 
 
 def _what_trains(answer, n):
-    """Return for each part of a ViT with five blocks whether it will be trained."""
+    """Return for the parts of a ViT with twelve blocks what will be trained."""
     model = _small_vit()
     if answer(model, n) is ...:
         return ...
-    parts = {}
+    states = {}
     for name, parameter in model.named_parameters():
         words = name.split(".")
         part = words[0] if words[0] != "vit" else words[1]
-        part = f"block {words[2]}" if part == "layers" else part
-        parts.setdefault(part, set()).add(parameter.requires_grad)
+        part = int(words[2]) if part == "layers" else part
+        states.setdefault(part, set()).add(parameter.requires_grad)
     words = {(True,): "trained", (False,): "frozen", (False, True): "in part"}
-    found = {part: words[tuple(sorted(found))] for part, found in parts.items()}
+    parts = {part: words[tuple(sorted(found))] for part, found in states.items()}
+    blocks = [i for i in parts if isinstance(i, int) and parts[i] != "trained"]
+    found = {
+        "embeddings": parts["embeddings"],
+        "blocks not trained": ", ".join(map(str, blocks)) or "none",
+        "layernorm": parts["layernorm"],
+        "classifier": parts["classifier"],
+    }
     if any("requires_grad" in vars(module) for module in model.modules()):
         found["new attribute of a module"] = "requires_grad"
     return found
@@ -163,6 +180,18 @@ def _whole_backbone(model, n):
     model.vit.requires_grad_(False)
 
 
+def _by_prefix(model, n):
+    low = ("vit.embeddings", *(f"vit.layers.{i}" for i in range(n)))
+    for name, parameter in model.named_parameters():
+        if name.startswith(low):
+            parameter.requires_grad_(False)
+
+
+def _first_parameters(model, n):
+    for parameter in list(model.parameters())[:n]:
+        parameter.requires_grad_(False)
+
+
 def _by_parameters(model, n):
     parts = [model.vit.embeddings, *list(model.vit.layers)[:n]]
     for parameter in (p for part in parts for p in part.parameters()):
@@ -185,8 +214,9 @@ FREEZE = Exercise(
     mistakes=(
         Mistake(
             _by_children,
-            "Everything is still trained. A ViT for classification has two children, "
-            "`vit` and `classifier`; without the last two, nothing is left to freeze.",
+            "Everything is still trained. (The model has two children, `vit` and "
+            "`classifier`: without the last two, nothing is left to freeze. And "
+            "`eval()` freezes nothing.)",
         ),
         Mistake(
             _by_attribute,
@@ -206,6 +236,23 @@ FREEZE = Exercise(
         Mistake(
             _freezing(lambda layers, n: list(layers)[: n + 1]),
             "You freeze one block too many.",
+        ),
+        Mistake(
+            _freezing(lambda layers, n: list(layers)[: max(n - 1, 0)]),
+            "You freeze one block too few: the first n are blocks 0 to n - 1.",
+        ),
+        Mistake(
+            _by_prefix,
+            "Block 10 is frozen with block 1: their names begin alike. Compare the "
+            "number, or end the prefix with a dot.",
+        ),
+        Mistake(
+            _first_parameters,
+            "`n` counts blocks, and each block holds many parameters.",
+        ),
+        Mistake(
+            lambda model, n: model.requires_grad_(False),
+            "The head is frozen, too: nothing is left to train.",
         ),
         Mistake(
             _freezing(lambda layers, n: list(layers)[:-n]),
@@ -265,13 +312,13 @@ def _what_arrives(answer, rows):
         )
     if not all(isinstance(value, torch.Tensor) for value in batch.values()):
         raise NotAnAnswer("Both values should be tensors.")
-    whole = batch["labels"].dtype in (torch.int64, torch.int32)
-    loss = "cross-entropy" if whole else "binary cross-entropy"
-    return {**batch, "loss": loss}
+    kind = batch["labels"].dtype
+    loss = "binary cross-entropy" if kind.is_floating_point else "it fails"
+    return {**batch, "loss": "cross-entropy" if kind == torch.int64 else loss}
 
 
 def _one_hot(label):
-    return F.one_hot(torch.tensor(label), 4).float()
+    return F.one_hot(torch.tensor(label), 10).float()
 
 
 def _rows(*labels):
@@ -289,7 +336,7 @@ BATCH = Exercise(
     mistakes=(
         Mistake(
             _batching(_one_hot),
-            "One-hot floats choose binary cross-entropy: the model is asked for four "
+            "One-hot floats choose binary cross-entropy: the model is asked for ten "
             "yes-or-no answers instead of one class. Give class numbers.",
         ),
         Mistake(
@@ -298,9 +345,14 @@ BATCH = Exercise(
             "labels in a picture. Keep them whole numbers.",
         ),
         Mistake(
-            _batching(lambda x: F.one_hot(torch.tensor(x), 4)),
-            "Integer one-hot rows look like four labels for each picture, and the "
-            "loss fails or is wrong. Give one class number for each.",
+            _batching(lambda x: F.one_hot(torch.tensor(x), 10)),
+            "Integer one-hot rows look like ten labels for each picture, and the "
+            "loss fails. Give one class number for each.",
+        ),
+        Mistake(
+            _batching(np.int32),
+            "The labels are whole, but not int64, and PyTorch's cross-entropy wants "
+            "that. `torch.tensor` of a list of `int` makes it.",
         ),
         Mistake(
             _batching(shape=(-1, 1)),
@@ -351,11 +403,16 @@ def _rated(
     return rate
 
 
+def _multiplied(name, blocks, lr, decay):
+    steps = round(np.log(rate(name, blocks, 1.0, 0.5)) / np.log(0.5))
+    return lr * decay * steps if steps else lr
+
+
 RATES = Exercise(
     id="08.4",
     solution=rate,
     cases=tuple(
-        (name, 12, 0.001, 0.5)
+        (name, 12, 0.1, 0.9)
         for name in (
             "classifier.weight",
             "vit.layers.11.mlp.fc1.weight",
@@ -365,7 +422,7 @@ RATES = Exercise(
             "vit.layers.10.layernorm_before.weight",
         )
     )
-    + (("vit.layers.1.mlp.fc2.bias", 2, 0.1, 0.8),),
+    + (("vit.layers.1.mlp.fc2.bias", 2, 0.5, 0.8),),
     mistakes=(
         Mistake(
             _rated(lambda blocks, depth: depth),
@@ -399,6 +456,31 @@ RATES = Exercise(
                 lr if name.startswith("classifier") else lr * decay
             ),
             "You have two rates only. Each block should be one power below the next.",
+        ),
+        Mistake(
+            lambda name, blocks, lr, decay: (
+                lr if "embeddings" in name else rate(name, blocks, lr, decay)
+            ),
+            "The embeddings get the rate of the head. They lie below all blocks.",
+        ),
+        Mistake(
+            lambda name, blocks, lr, decay: (
+                0.0 if "embeddings" in name else rate(name, blocks, lr, decay)
+            ),
+            "The embeddings get no rate: they would be frozen. They come last, one "
+            "power below block 0.",
+        ),
+        Mistake(
+            lambda name, blocks, lr, decay: (
+                lr if "layernorm" in name else rate(name, blocks, lr, decay)
+            ),
+            "The two norms inside a block belong to their block. Only `vit.layernorm` "
+            "stands above all blocks.",
+        ),
+        Mistake(
+            _multiplied,
+            "You multiply by the number of layers below the head. `decay` is to be "
+            "raised to that power.",
         ),
     ),
     hints=(
@@ -479,6 +561,12 @@ def _each(confusion):
     return _f1(precision, recall)
 
 
+def _without_empty(confusion):
+    confusion = np.asarray(confusion)
+    there = confusion.sum(0) + confusion.sum(1) > 0
+    return _each(confusion)[there].mean()
+
+
 def _by_shares(confusion):
     _, precision, recall = _shares(confusion)
     return _f1(precision, recall).mean()
@@ -496,7 +584,7 @@ MACRO = Exercise(
     cases=(
         (np.array([[8, 2], [1, 1]]),),
         (np.array([[5, 0, 1], [2, 3, 0], [0, 4, 9]]),),
-        (np.array([[3, 1, 0], [0, 4, 0], [0, 0, 0]]),),
+        (np.array([[3, 1, 0], [0, 9, 0], [0, 0, 0]]),),
     ),
     mistakes=(
         Mistake(
@@ -522,6 +610,20 @@ MACRO = Exercise(
             _not_a_number,
             "A class with no picture and no answer gives 0 / 0. Count its F1 as 0.",
         ),
+        Mistake(
+            _without_empty,
+            "You leave out a class with no picture and no answer. Here it counts, "
+            "with F1 = 0.",
+        ),
+        Mistake(
+            lambda confusion: _each(confusion)[1],
+            "That is the F1 of class 1 alone, as for a yes-or-no task. Take the mean "
+            "over all classes.",
+        ),
+        Mistake(
+            lambda confusion: macro_f1(confusion) / 2,
+            "Half of what is wanted: F1 = 2PR / (P + R), with the 2.",
+        ),
         Mistake(_each, "That is one F1 for each class; their mean is asked."),
     ),
     hints=(
@@ -531,7 +633,8 @@ MACRO = Exercise(
         "Mean over classes; where pictures + answers is 0, count 0.",
     ),
     because="A rare class weighs as much as a common one, so macro F1 shows a model "
-    "that has given up on it.",
+    "that has given up on it. scikit-learn's `f1_score` leaves out a class that occurs "
+    "nowhere, unless you name all in `labels=`.",
     alternatives=(_by_shares, _with_tensors),
 )
 
@@ -575,6 +678,15 @@ def _last_as_best(scores, patience):
     return (stop_in_time(scores, patience)[0],) * 2
 
 
+def _best_of_all(scores, patience):
+    return stop_in_time(scores, patience)[0], int(np.argmax(scores)) + 1
+
+
+def _score_of_best(scores, patience):
+    stop, best = stop_in_time(scores, patience)
+    return stop, scores[best - 1]
+
+
 def _with_numpy(scores, patience):
     scores = np.asarray(scores)
     for end in range(1, len(scores) + 1):
@@ -588,7 +700,7 @@ STOP = Exercise(
     id="08.6",
     solution=stop_in_time,
     cases=(
-        ([0.5, 0.7, 0.6, 0.65, 0.9], 2),
+        ([0.5, 0.7, 0.6, 0.65, 0.6, 0.9], 2),
         ([0.5, 0.4, 0.6, 0.6, 0.7, 0.6, 0.65, 0.6], 3),
         ([0.3, 0.3, 0.3, 0.4], 2),
         ([0.1, 0.2, 0.3], 1),
@@ -611,6 +723,23 @@ STOP = Exercise(
         Mistake(
             _stopping(previous=True),
             "You compare with the epoch before. Compare with the best so far.",
+        ),
+        Mistake(
+            lambda scores, patience: stop_in_time(scores, len(scores)),
+            "Your training never stops early. Leave the loop when `patience` epochs in "
+            "a row were not better than the best before them.",
+        ),
+        Mistake(
+            lambda scores, patience: stop_in_time(scores, patience)[::-1],
+            "Right numbers, wrong order: first where training stops, then the best.",
+        ),
+        Mistake(
+            _best_of_all,
+            "The best epoch must lie before the stop: later ones are never trained.",
+        ),
+        Mistake(
+            _score_of_best,
+            "The second number should be the best *epoch*, not its score.",
         ),
         Mistake(_from_zero, "Your epochs count from 0; the first one is 1."),
         Mistake(

@@ -813,7 +813,7 @@ def _close(pen, rng, breed, coat):
     )
 
 
-POSES = (_sit_front, _sit_side, _stand, _lie, _close, _close, _close)
+POSES = (_sit_front, _sit_side, _stand, _lie) + 6 * (_close,)
 
 
 def draw(name, pen, rng):
