@@ -83,7 +83,7 @@ def names_in_the_table(tmp_path, monkeypatch):
         "Features": Features,
         "Trainer": Trainer,
         "TrainingArguments": TrainingArguments,
-        "ViTForImageClassification": ViTForImageClassification,
+        "Model": ViTForImageClassification,
         "args": TrainingArguments("out", use_cpu=True),
         "folder": folder,
         "id2label": dict(enumerate(NAMES)),
@@ -194,9 +194,7 @@ def resume_that_leaves_the_encoder(names, older, current):
 OTHERWISE = {
     'load_dataset("cifar10.py")': script_of_a_data_set,
     "model(x, output_attentions=True).attentions[0]": attentions,
-    "ViTForImageClassification.from_pretrained(folder, num_labels=3)": (
-        head_of_another_size
-    ),
+    "Model.from_pretrained(folder, num_labels=3)": (head_of_another_size),
     'train.map(to_floats, features=Features({"x": Array3D((3, 48, 48), "float32")}), '
     'remove_columns=["image"])': floats_on_disk,
     "trainer.train(resume_from_checkpoint=True)": resume_that_leaves_the_encoder,
