@@ -798,7 +798,8 @@ def learning_curves(sizes, accuracy, *, title, guessing):
         height = max(height + 5, ends[name])  # names do not overlap
         color = cycle.by_key()["color"][list(accuracy).index(name)]
         ax.text(1.12 * sizes[-1], height, name, color=color, va="center", weight="bold")
-    ax.axhline(100 * guessing, color=COLORS["gray"], lw=1, ls=":")
+    ends_at = 0.9 * sizes[0], 1.1 * sizes[-1]
+    ax.hlines(100 * guessing, *ends_at, color=COLORS["gray"], lw=1, ls=":")
     place = 1.2 * sizes[0], 100 * guessing - 1
     ax.text(*place, "guessing", va="top", color=COLORS["gray"])
     ax.set(xscale="log", xlabel="training pictures", ylabel="test accuracy (%)")
@@ -927,7 +928,7 @@ def attention_rows(pictures, columns, titles, *, title):
         row[0].set_ylabel(name, fontsize=10)
         for ax, picture, values in zip(row, pictures, maps, strict=True):
             place = {"extent": (0, 1, 1, 0), "interpolation": "nearest"}
-            gray = picture[::2, ::2].mean(axis=2)  # coarse, for a small file
+            gray = picture[::2, ::2].mean(axis=2) // 16 * 16  # coarse: a small file
             ax.imshow(gray, cmap="gray", vmin=0, vmax=255, **place)
             ax.imshow(values, cmap="viridis", alpha=0.6, vmin=0, **place)
             ax.set_aspect(picture.shape[0] / picture.shape[1])

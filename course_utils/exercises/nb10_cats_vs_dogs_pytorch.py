@@ -470,6 +470,17 @@ def _cheapest(
     return choose
 
 
+def _on_a_grid(scores, labels, cost_fp, cost_fn):
+    grid = np.linspace(0, 1, 101)
+    false = ((scores >= grid[:, None]) & (labels == 0)).sum(axis=1)
+    missed = ((scores < grid[:, None]) & (labels == 1)).sum(axis=1)
+    return grid[np.argmin(cost_fp * false + cost_fn * missed)]
+
+
+def _by_formula(scores, labels, cost_fp, cost_fn):
+    return cost_fp / (cost_fp + cost_fn)
+
+
 _SCORES = np.array([0.1, 0.3, 0.4, 0.6, 0.7, 0.9])
 
 THRESHOLD = Exercise(
@@ -506,6 +517,16 @@ THRESHOLD = Exercise(
             _cheapest(rates=True),
             "You add up rates. A cost is paid for each mistake, so count mistakes; "
             "with rates a rare class would weigh too much.",
+        ),
+        Mistake(
+            _on_a_grid,
+            "You search a grid. Answers change at the scores only: take the scores "
+            "themselves as candidates, and `np.inf`.",
+        ),
+        Mistake(
+            _by_formula,
+            "That would be best if the scores were true probabilities. Look at the "
+            "labels: try each candidate and count what it costs.",
         ),
         Mistake(
             _cheapest(above=True),
@@ -567,6 +588,17 @@ def _gaps(kind="weighted", center=False, signed=False):
     return error
 
 
+def _from_half(confidence, right, bins):
+    edges = np.linspace(0.5, 1, bins + 1)
+    bin_of = np.clip(np.digitize(confidence, edges) - 1, 0, bins - 1)
+    error = 0.0
+    for b in np.unique(bin_of):
+        inside = bin_of == b
+        gap = abs(confidence[inside].mean() - right[inside].mean())
+        error += inside.mean() * gap
+    return error
+
+
 def _no_bins(confidence, right, bins):
     return np.abs(confidence - right).mean()
 
@@ -619,6 +651,11 @@ CALIBRATION = Exercise(
         Mistake(
             _gaps(center=True),
             "Compare with the *mean confidence* in the bin, not with its middle.",
+        ),
+        Mistake(
+            _from_half,
+            "Your bins begin at 0.5. That suits two classes, as in the lesson; with "
+            "more classes an answer can be less sure, so divide 0 to 1.",
         ),
         Mistake(
             _no_bins,
