@@ -2,7 +2,7 @@
 
 Usage: python data/pretrain_tiny_vit.py [--pictures N] [--epochs N] [--jobs N]
 
-Runs on a CPU (an hour or two with one thread; the model card says how long it took).
+Runs on a CPU, one thread; the model card says how long it took.
 What is drawn and the state of the training are kept under build/pretraining, so that a
 second call goes on where the first was stopped.
 """
