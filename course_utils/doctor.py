@@ -20,7 +20,7 @@ GROUPS = {
     "tensorflow": "TensorFlow",
     "dev": "tools",
 }
-OPTIONAL = ("tensorflow", "dev")  # the notebooks so far run without these extras
+FRAMEWORKS = ("torch", "tensorflow")  # each extra brings the package of its name
 _GB = 1e9
 _SETUP = "run `make setup` in the course's folder"
 
@@ -113,10 +113,26 @@ def _package(requirement, extra):
     if version == "not installed" or not requirement.specifier.contains(
         version, prereleases=True
     ):
-        status = "info" if extra in OPTIONAL else "fail"
+        status = "info" if _can_do_without(extra) else "fail"
     if status == "fail":
         remedy = f'{_SETUP}, or `{sys.executable} -m pip install "{name}{wanted}"`'
     return Check(name, status, version, wanted, remedy, GROUPS[extra])
+
+
+def _can_do_without(extra):
+    """Tell whether the course runs without an extra: tools, or one framework of two."""
+    if extra not in FRAMEWORKS:
+        return extra == "dev"
+    (other,) = {*FRAMEWORKS} - {extra}
+    return not _is_installed(extra) and _is_installed(other)
+
+
+def _is_installed(name):
+    try:
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def _device():

@@ -21,7 +21,8 @@ class Run:
     profile : str
         ``"reduced"`` or ``"full"``.
     device : str
-        A torch device: ``"cuda"``, ``"mps"`` or ``"cpu"``.
+        A torch device: ``"cuda"``, ``"mps"`` or ``"cpu"``. Without torch, ``"cuda"``
+        says that TensorFlow has a GPU, which it uses by itself.
     seed : int
         What the random number generators were seeded with.
     """
@@ -105,7 +106,9 @@ def _seed_everything(seed: int) -> None:
 def _device() -> str:
     torch = sys.modules.get("torch")
     if torch is None:
-        return "cpu"
+        tensorflow = sys.modules.get("tensorflow")
+        has_gpu = tensorflow and tensorflow.config.list_physical_devices("GPU")
+        return "cuda" if has_gpu else "cpu"
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
@@ -113,7 +116,7 @@ def _device() -> str:
 
 def _versions() -> list[str]:
     found = ["Python " + ".".join(map(str, sys.version_info[:3]))]
-    for name in ("numpy", "torch", "transformers", "tensorflow", "keras"):
+    for name in ("numpy", "torch", "transformers", "tensorflow", "keras", "keras_hub"):
         version = getattr(sys.modules.get(name), "__version__", None)
         if version:
             found.append(f"{name} {version}")

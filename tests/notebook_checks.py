@@ -26,6 +26,13 @@ MIN_CHECKED_CELLS = 3
 MIN_EXERCISES = 4
 MIN_FIGURES = 4
 TABLE_HEAD = "| Time | You need | You will be able to | Profile sizes |"
+PARITY = "%%parity\n"  # runs only where PyTorch is installed
+BACKEND = """\
+from course_utils.backend import use_tensorflow
+
+use_tensorflow()  # before anything imports Keras
+
+"""
 SETUP_CELL = """\
 PROFILE = "reduced"  # @param ["reduced", "full"]
 run = setup(seed=0, profile=PROFILE)
@@ -52,10 +59,14 @@ class Cell:
         kinds = [kind for o in self.outputs for kind in o.get("data", {})]
         return any(kind.startswith("image/") for kind in kinds)
 
+    @property
+    def is_parity(self) -> bool:
+        return self.source.startswith(PARITY)
+
     @cached_property
     def tree(self) -> ast.Module | None:
         try:
-            return ast.parse(self.source)
+            return ast.parse(self.source.removeprefix(PARITY))
         except SyntaxError:
             return None
 
@@ -143,7 +154,8 @@ def opening(notebook: Notebook) -> list[str]:
 def import_groups(notebook: Notebook) -> list[str]:
     """Standard library, third party, course_utils: in this order, a line between."""
     cell = notebook.cells[3]
-    groups = [_group_of(block) for block in re.split(r"\n\s*\n", cell.source.strip())]
+    source = cell.source.removeprefix(BACKEND).strip()
+    groups = [_group_of(block) for block in re.split(r"\n\s*\n", source)]
     ranks = [rank for group in groups for rank in group]
     if any(len(group) > 1 for group in groups):
         return [f"{cell.place}: an import group mixes two kinds"]
@@ -333,7 +345,7 @@ def _without_fences(text: str) -> str:
 
 
 def plain_python(notebook: Notebook) -> list[str]:
-    """Code that any Python reads: no magics, no shell lines."""
+    """Code that any Python reads: no magics but %%parity, no shell lines."""
     return [
         f"{cell.place}: not plain Python" for cell in notebook.code if not cell.tree
     ]
@@ -391,15 +403,39 @@ def comparisons(notebook: Notebook) -> list[str]:
 
 
 def one_framework(notebook: Notebook) -> list[str]:
-    """Only the TensorFlow lessons import TensorFlow or Keras."""
-    if re.search("tensorflow|modify_a_vit|scaling_out", notebook.name):
-        return []
-    pattern = r"^\s*(?:import|from)\s+(tensorflow|keras|keras_hub)\b"
+    """A lesson has one framework; the other only in cells of the magic %%parity."""
+    if is_tensorflow(notebook):
+        others, where = "torch|transformers|accelerate", "outside a cell %%parity"
+    else:
+        others, where = "tensorflow|keras|keras_hub", "in a PyTorch lesson"
+    pattern = rf"^\s*(?:import|from)\s+({others})\b"
     return [
-        f"{cell.place}: imports TensorFlow or Keras"
+        f"{cell.place}: imports {found[1]} {where}"
         for cell in notebook.code
-        if re.search(pattern, cell.source, flags=re.M)
+        if not cell.is_parity and (found := re.search(pattern, cell.source, flags=re.M))
     ]
+
+
+def backend(notebook: Notebook) -> list[str]:
+    """A TensorFlow lesson sets Keras's backend first; only it has parity cells."""
+    problems = []
+    if is_tensorflow(notebook) != notebook.cells[3].source.startswith(BACKEND):
+        problems.append(
+            "cell 3 begins with use_tensorflow() in TensorFlow lessons only"
+        )
+    for cell in notebook.code:
+        if cell.is_parity != ("parity" in cell.tags):
+            problems.append(
+                f"{cell.place}: the magic %%parity goes with the tag parity"
+            )
+        if cell.is_parity and not is_tensorflow(notebook):
+            problems.append(f"{cell.place}: a parity cell in a PyTorch lesson")
+    return problems
+
+
+def is_tensorflow(notebook: Notebook) -> bool:
+    """Tell whether a lesson's framework is TensorFlow."""
+    return bool(re.search("tensorflow|modify_a_vit|scaling_out", notebook.name))
 
 
 # --- outputs ------------------------------------------------------------------------
@@ -443,6 +479,7 @@ def checked_cells(notebook: Notebook) -> list[str]:
         if cell.has_picture:
             problems.append(f"{cell.place}: tagged {CHECKED}, but pictures differ")
     known = {CHECKED, "bootstrap", "shipped", "headline", "readme", "hide-cell"}
+    known |= {"parity"}
     known |= {"nbval-skip", "nbval-ignore-output", "nbval-raises-exception"}
     for cell in notebook.cells:
         if strange := set(cell.tags) - known:
@@ -471,6 +508,16 @@ def exercise_titles(notebook: Notebook) -> dict[str, str]:
         )
     ]
     return {exercise: title.strip() for exercise, title in found}
+
+
+def section_titles(notebook: Notebook) -> list[str]:
+    """Return the headings between the title and the exercises, with their level."""
+    found = [
+        match
+        for cell in notebook.prose
+        for match in re.findall(r"^##+ .+$", _without_fences(cell.source), flags=re.M)
+    ]
+    return found[: found.index("## Exercises")]
 
 
 def exercises(notebook: Notebook) -> list[str]:
@@ -607,6 +654,7 @@ CHECKS: tuple[Callable[[Notebook], list[str]], ...] = (
     code_length,
     comparisons,
     one_framework,
+    backend,
     executed,
     widgets,
     checked_cells,

@@ -493,9 +493,11 @@ def test_unreachable_hub_is_told_and_is_no_failure(healthy):
     ("package", "version", "code", "status"),
     [
         ("numpy", "1.26.4", 1, "fail"),
-        ("torch", None, 1, "fail"),
-        ("ruff", "0.1.0", 0, "info"),
+        ("torch", None, 0, "info"),  # its notebooks cannot run, the others can
+        ("transformers", None, 1, "fail"),
         ("tensorflow", None, 0, "info"),
+        ("keras", "2.15.0", 1, "fail"),
+        ("ruff", "0.1.0", 0, "info"),
         ("transformers", "5.99.0.dev0", 0, "ok"),
     ],
 )
@@ -519,6 +521,21 @@ def test_doctor_judges_versions(monkeypatch, healthy, package, version, code, st
         f"To mend it: run `make setup` in the course's folder, or `{sys.executable}"
     )
     assert (remedy in flat(result.output)) == (status == "fail")
+
+
+def test_doctor_fails_without_any_framework(monkeypatch, healthy):
+    real = doctor.importlib.metadata.version
+
+    def report(name):
+        if name in doctor.FRAMEWORKS:
+            raise doctor.importlib.metadata.PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(doctor.importlib.metadata, "version", report)
+    result = vit_course("doctor")
+    assert result.exit_code == 1
+    assert row(result, "torch")[-1].strip() == "fail"
+    assert row(result, "tensorflow")[-1].strip() == "fail"
 
 
 def test_doctor_judges_python(monkeypatch, healthy):

@@ -2,19 +2,27 @@
 
 import base64
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from notebook_checks import (
+    BACKEND,
     CHECKED,
     CHECKS,
+    PARITY,
     ROOT,
     SETUP_CELL,
     TABLE_HEAD,
     address,
+    backend,
     definitions,
     exercise_titles,
+    import_groups,
+    one_framework,
+    plain_python,
     read,
+    section_titles,
     shipped_code,
     shipped_names,
 )
@@ -24,8 +32,19 @@ from course_utils.exercises import catalog
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PACKAGE = {
     name: definitions((ROOT / f"course_utils/{name}.py").read_text("utf-8"))
-    for name in ("vit/numpy", "vit/torch", "vit/convert", "training", "finetune")
+    for name in (
+        "vit/numpy",
+        "vit/torch",
+        "vit/keras",
+        "vit/convert",
+        "vit/convert_keras",
+        "training",
+        "finetune",
+        "finetune_keras",
+    )
 }
+# A heading of a PyTorch lesson that names its tool -> the twin's.
+TWIN_TITLES: dict[str, str] = {}
 
 
 def ids(path):
@@ -67,6 +86,17 @@ def test_every_public_name_of_the_torch_model_is_derived_in_a_notebook():
     derived = set().union(*(shipped_names(read(path)) for path in PATHS))
     public = {name for name in PACKAGE["vit/torch"] if not name.startswith("_")}
     assert public - derived == set()
+
+
+@pytest.mark.parametrize(("torch", "keras"), [("04", "05"), ("08", "09"), ("10", "11")])
+def test_twins_have_the_same_headings_in_the_same_order(torch, keras):
+    first, second = (
+        section_titles(read(path))
+        for number in (torch, keras)
+        for path in PATHS
+        if path.stem.startswith(number)
+    )
+    assert [TWIN_TITLES.get(title, title) for title in first] == second
 
 
 @pytest.mark.parametrize("path", PATHS, ids=ids)
@@ -281,6 +311,12 @@ BREAKS = {
         "tensorflow": add(code("import tensorflow as tf")),
         "keras": add(code("from keras import layers")),
     },
+    "backend": {
+        "use_tensorflow": put(3, source=BACKEND + "import math, numpy as np"),
+        "parity": add(code(PARITY + "print(1)", text("1"), tags=["parity"])),
+        "tag without magic": add(code("print(1)", text("1"), tags=["parity"])),
+        "magic without tag": add(code(PARITY + "print(1)", text("1"))),
+    },
     "executed": {
         "stderr": add(code("1", text("Warning", name="stderr"))),
         "error": add(
@@ -351,6 +387,33 @@ SHIPS = [
         'class A:\n    """Doc."""\n    def f(self, x: int) -> int:\n        return x'
     )
 ]
+
+
+def tensorflow_lesson(folder, *more):
+    """Store a sound TensorFlow lesson with one parity cell and further cells."""
+    notebook = sound_notebook()
+    imports = notebook["cells"][3]
+    imports["source"] = BACKEND + imports["source"]
+    parity = code(PARITY + "import torch\n\nprint(torch)", text("1"), tags=["parity"])
+    add(parity, *more)(notebook)
+    number_runs(notebook)
+    path = folder / "01_small_tensorflow.ipynb"
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    return read(path)
+
+
+def test_tensorflow_lesson_may_import_torch_in_parity_cells_only(folder):
+    for check in (one_framework, backend, plain_python, import_groups):
+        assert check(tensorflow_lesson(folder)) == []
+    with_torch = tensorflow_lesson(folder, code("import torch"))
+    assert any("imports torch" in p for p in one_framework(with_torch))
+
+
+def test_tensorflow_lesson_sets_the_backend_first(folder):
+    lesson = tensorflow_lesson(folder)
+    imports = replace(lesson.cells[3], source="import keras")
+    cells = (*lesson.cells[:3], imports, *lesson.cells[4:])
+    assert backend(replace(lesson, cells=cells)) != []
 
 
 @pytest.mark.parametrize(

@@ -76,11 +76,11 @@ DISTRIBUTION = {"PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 LAYERS = (
     {"__init__", "__main__", "cli"},
     {"doctor", "runner"},
-    {"exercises", "finetune"},
+    {"exercises", "finetune", "finetune_keras"},
     {"training", "plots"},
     {"data", "checkpoints"},
     {"hub"},
-    {"vit", "profiles"},
+    {"vit", "profiles", "backend"},
 )
 
 
@@ -158,7 +158,7 @@ def test_conda_installs_what_make_setup_installs():
     by_make = re.findall(r"-[ce] \S+", line.replace('"', ""))
     conda = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     (by_conda,) = [d["pip"] for d in conda["dependencies"] if isinstance(d, dict)]
-    assert by_conda == by_make == ["-c requirements.lock", "-e .[torch,dev]"]
+    assert by_conda == by_make == ["-c requirements.lock", "-e .[torch,tensorflow,dev]"]
     (python,) = [d for d in conda["dependencies"] if str(d).startswith("python ")]
     allowed = Requirement(python.replace("python ", "python")).specifier
     assert all(allowed.contains(f"{version}.1") for version in PYTHONS)

@@ -92,7 +92,7 @@ else
             "On Debian and Ubuntu: sudo apt install python3-venv" >&2
         exit 1
     fi
-    echo "setup: creating .venv with $("$python" --version) (a few minutes and 2 GB of disk, once)"
+    echo "setup: creating .venv with $("$python" --version) (a few minutes and 4 GB of disk, once)"
     creating=yes
     rm -rf .venv
     "$python" -m venv .venv
@@ -114,7 +114,7 @@ if [ -n "${TORCH_INDEX:-}" ]; then
         -c requirements.lock torch
 fi
 # shellcheck disable=SC2086
-pip install $quiet -c requirements.lock -e ".[torch,dev]"
+pip install $quiet -c requirements.lock -e ".[torch,tensorflow,dev]"
 
 printf '%s\n' "$wanted" >"$stamp"
 echo "setup: .venv is ready"

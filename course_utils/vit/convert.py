@@ -1,7 +1,9 @@
 """Weights between our ViT and Hugging Face's: the same numbers under other names.
 
-Derived in notebook 07. Names are those of a model in memory (transformers 5.9 and
-newer); files on disk keep older ones, so load them with ``from_pretrained`` first.
+``torch_to_keras`` and ``keras_to_torch`` lead to our Keras ViT and back; what needs no
+torch is in ``convert_keras``. Derived in notebook 07. Names are those of a model in
+memory (transformers 5.9 and newer); files on disk keep older ones, so load them with
+``from_pretrained`` first.
 """
 
 from collections.abc import Iterable, Mapping
@@ -165,6 +167,105 @@ def to_hf(
         hf_model = ViTForImageClassification(config)
     hf_model.load_state_dict(hf_weights(model.state_dict()), assign=True)
     return hf_model.train(model.training)
+
+
+def torch_to_keras(model: ViT):
+    """Build our Keras ViT with the weights of our PyTorch one.
+
+    Returns
+    -------
+    course_utils.vit.keras.ViT
+        Largest difference of logits in float32: 1e-4.
+
+    Raises
+    ------
+    TypeError
+        If ``model`` is not the course's ViT in PyTorch.
+    """
+    from course_utils.vit import convert_keras
+    from course_utils.vit.keras import ViT as KerasViT
+
+    if not isinstance(model, ViT):
+        raise TypeError(
+            f"torch_to_keras takes a course_utils.vit.torch.ViT, not {_kind(model)}"
+        )
+    block, project = model.blocks[0], model.embed.project
+    twin = KerasViT(
+        model.embed.image_size,
+        project.kernel_size[0],
+        project.in_channels,
+        model.head.out_features,
+        dim=model.head.in_features,
+        depth=len(model.blocks),
+        heads=block.attention.heads,
+        mlp_dim=block.mlp.expand.out_features,
+        dropout=model.dropout.p,
+        epsilon=model.norm.eps,
+    )
+    theirs = hf_weights(model.state_dict())
+    convert_keras.load(
+        twin, {_on_disk(name): w.float().cpu().numpy() for name, w in theirs.items()}
+    )
+    return twin
+
+
+def keras_to_torch(model) -> ViT:
+    """Build our PyTorch ViT with the weights of our Keras one.
+
+    Parameters
+    ----------
+    model : course_utils.vit.keras.ViT
+
+    Raises
+    ------
+    TypeError
+        If ``model`` is not the course's ViT in Keras.
+    """
+    from course_utils.vit import convert_keras
+    from course_utils.vit.keras import ViT as KerasViT
+
+    if not isinstance(model, KerasViT):
+        raise TypeError(
+            f"keras_to_torch takes a course_utils.vit.keras.ViT, not {_kind(model)}"
+        )
+    config = convert_keras.settings(model)
+    twin = ViT(
+        config["image_size"],
+        config["patch_size"],
+        config["num_channels"],
+        config["num_classes"],
+        dim=config["hidden_size"],
+        depth=config["num_hidden_layers"],
+        heads=config["num_attention_heads"],
+        mlp_dim=config["intermediate_size"],
+        dropout=config["hidden_dropout_prob"],
+    )
+    for norm in _norms(twin):
+        norm.eps = config["layer_norm_eps"]
+    theirs = convert_keras.weights_of(model)
+    names = twin.state_dict().keys()
+    by_memory = {
+        other: torch.from_numpy(theirs[_on_disk(other)])
+        for name in names
+        for other in hf_names(name)
+    }
+    twin.load_state_dict(our_weights(by_memory, names))
+    return twin
+
+
+def _on_disk(name):
+    """Return the older name under which transformers stores a weight in a file."""
+    for new, old in {
+        "vit.layers.": "vit.encoder.layer.",
+        "attention.q_proj": "attention.attention.query",
+        "attention.k_proj": "attention.attention.key",
+        "attention.v_proj": "attention.attention.value",
+        "attention.o_proj": "attention.output.dense",
+        "mlp.fc1": "intermediate.dense",
+        "mlp.fc2": "output.dense",
+    }.items():
+        name = name.replace(new, old)
+    return name
 
 
 def _labels(id2label, classes):
