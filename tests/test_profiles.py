@@ -117,3 +117,15 @@ def test_importing_the_package_loads_no_framework():
         cwd=profiles.ROOT,
     )
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(("gpus", "device"), [([], "cpu"), (["GPU:0"], "cuda")])
+def test_without_torch_the_device_is_tensorflow_s(monkeypatch, gpus, device):
+    fake = SimpleNamespace(
+        __version__="2.0",
+        config=SimpleNamespace(list_physical_devices=lambda kind: gpus),
+        random=SimpleNamespace(set_seed=lambda seed: None),
+    )
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.setitem(sys.modules, "tensorflow", fake)
+    assert profiles.setup().device == device
