@@ -21,7 +21,7 @@ course: setup ## run all notebooks on bundled data (ARGS="04 --profile full" for
 
 test: setup ## unit tests, structure of the notebooks, then every notebook cell by cell
 	@echo "test: units, exercises and the structure of the notebooks"
-	@$(THREADS) $(PY) -m pytest -q -n $(WORKERS) tests
+	@$(THREADS) $(PY) -m pytest -q -n $(WORKERS) --dist worksteal --ignore tests/test_full_profile.py tests
 	@echo "test: all notebooks, stored outputs compared with fresh ones"
 	@$(THREADS) COURSE_PROFILE=reduced HF_HUB_OFFLINE=1 $(PY) -m pytest -q -n $(WORKERS) $(NBVAL) notebooks
 

@@ -18,6 +18,7 @@ import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import datasets
@@ -29,6 +30,7 @@ from torch.nn import functional as F
 from transformers import ViTConfig, ViTForImageClassification
 
 from course_utils import data, finetune, profiles, training
+from course_utils.backend import use_tensorflow
 from course_utils.vit.torch import ViT
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -88,6 +90,32 @@ def train_step(model: torch.nn.Module) -> Callable[[], None]:
     return step
 
 
+def forward_pass(model: torch.nn.Module, images: torch.Tensor) -> Callable:
+    """Return a function that gives the logits of these images."""
+
+    def forward() -> torch.Tensor:
+        with torch.inference_mode():
+            return model(images)
+
+    return forward
+
+
+def keras_passes(model, images: np.ndarray, *, jit_compile: bool) -> dict:
+    """Return both functions for a Keras model, ``images`` of shape (B, H, W, C)."""
+    import keras
+
+    labels = np.arange(len(images)) % 10
+    model.compile(
+        keras.optimizers.AdamW(1e-3, weight_decay=0.01, beta_2=0.99),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        jit_compile=jit_compile,
+    )
+    return {
+        "forward pass": lambda: model.predict_on_batch(images),
+        "training step": lambda: model.train_on_batch(images, labels),
+    }
+
+
 def in_turns(contenders: dict[str, Callable], rounds: int, repeat: int) -> dict:
     """Time functions in turns; median seconds of the processor for one call."""
     for function in contenders.values():
@@ -139,6 +167,45 @@ def compare_steps(rounds: int) -> dict:
             "GFLOP/s": achieved / 1e9,
             "GFLOP/s of the matrix product": peak / 1e9,
             "share of the matrix product": achieved / peak,
+        }
+    return found
+
+
+def compare_frameworks(rounds: int) -> dict:
+    """Time our Keras ViT, KerasHub's and our PyTorch one, with the same weights.
+
+    Keras runs as a graph, and compiled by XLA as well. Imports TensorFlow.
+    """
+    use_tensorflow()
+    from course_utils.vit.convert import torch_to_keras
+    from course_utils.vit.convert_keras import to_keras_hub
+
+    found = {}
+    for name, sizes in MODELS.items():
+        torch.manual_seed(0)
+        model = ViT(**SIZES, **WIDTH, **sizes)
+        images = torch.randn(BATCH, 1, 28, 28)
+        pixels = images.permute(0, 2, 3, 1).numpy()  # (B, C, H, W) -> (B, H, W, C)
+        passes = {}
+        for way, jit in (("graph", False), ("XLA", True)):
+            ours = torch_to_keras(model)
+            theirs = to_keras_hub(ours)
+            passes[f"Keras, {way}"] = keras_passes(ours, pixels, jit_compile=jit)
+            passes[f"KerasHub, {way}"] = keras_passes(theirs, pixels, jit_compile=jit)
+        logits = forward_pass(model, images)().numpy()
+        for others in passes.values():
+            np.testing.assert_allclose(others["forward pass"](), logits, atol=1e-4)
+        passes["PyTorch"] = {
+            "forward pass": forward_pass(model, images),
+            "training step": train_step(model),
+        }
+        found[name] = {
+            kind: in_turns(
+                {who: functions[kind] for who, functions in passes.items()},
+                rounds,
+                repeat=4,
+            )
+            for kind in ("training step", "forward pass")
         }
     return found
 
@@ -249,7 +316,8 @@ def compare_storage(rows: int) -> dict:
 
 def table(results: dict) -> Table:
     """Lay the ratios out, each with what it was made of."""
-    shown = Table(title=f"Ratios on one thread, torch {torch.__version__}")
+    versions = ", ".join(f"{name} {v}" for name, v in results["versions"].items())
+    shown = Table(title=f"Ratios on one thread: {versions}")
     shown.add_column("what")
     shown.add_column("ratio", justify="right", style="bold")
     shown.add_column("from")
@@ -274,6 +342,7 @@ def table(results: dict) -> Table:
             f"{found['GFLOP/s']:.0f} of {found['GFLOP/s of the matrix product']:.0f}"
             " GFLOP/s",
         )
+    add_frameworks(shown, results["frameworks"])
     recipes = results["recipes"]
     shown.add_row(
         "test errors at equal seconds: 2021 tutorial against ours",
@@ -312,23 +381,42 @@ def table(results: dict) -> Table:
     return shown
 
 
+def add_frameworks(shown: Table, frameworks: dict) -> None:
+    """Add our Keras ViT's speed against KerasHub's and against our PyTorch one's."""
+    cases = [(*case, way) for case in frameworks.items() for way in ("graph", "XLA")]
+    for name, kinds, way in cases:
+        for kind, seconds in kinds.items():
+            ours = seconds[f"Keras, {way}"]
+            for other in (f"KerasHub, {way}", "PyTorch"):
+                theirs = seconds[other]
+                shown.add_row(
+                    f"{kind}, {name}: our Keras ViT ({way}) against {other}",
+                    f"{theirs / ours:.2f}",
+                    f"ours {1000 * ours:.1f} ms, other {1000 * theirs:.1f} ms",
+                )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer repetitions")
     quick = parser.parse_args().quick
     torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"  # TensorFlow's, see use_tensorflow
     if os.environ.get("COURSE_HUB"):
         os.environ.setdefault("COURSE_PROFILE", "full")
     console = Console()
     console.print("bench: training steps ...")
     results = {"training step": compare_steps(rounds=5 if quick else 25)}
+    console.print("bench: frameworks ...")
+    results["frameworks"] = compare_frameworks(rounds=5 if quick else 25)
     console.print("bench: recipes ...")
     results["recipes"] = compare_recipes(seeds=1 if quick else 3)
     console.print("bench: imports ...")
     results["import"] = compare_imports(rounds=3 if quick else 9)
     console.print("bench: storage ...")
     results["storage"] = compare_storage(rows=100 if quick else 300)
-    results["torch"] = torch.__version__
+    packages = ("torch", "tensorflow", "keras", "keras-hub")
+    results["versions"] = {name: version(name) for name in packages}
     file = ROOT / "build" / "bench.json"
     file.parent.mkdir(exist_ok=True)
     file.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")

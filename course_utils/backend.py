@@ -27,7 +27,6 @@ def use_tensorflow() -> None:
         )
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # steadier numbers on CPUs
     try:
         with _quiet_stderr():
             import keras  # noqa: F401
@@ -38,6 +37,7 @@ def use_tensorflow() -> None:
             "course `make setup` installs them."
         ) from error
     _configure(tf)
+    tf.get_logger().addFilter(_is_no_retracing)
     _define_parity()
 
 
@@ -57,6 +57,11 @@ def _quiet_stderr() -> Iterator[None]:
         finally:
             os.dup2(before, 2)
             os.close(before)
+
+
+def _is_no_retracing(record):
+    """Drop the advice on retracing: each new model counts as one, though it must."""
+    return "triggered tf.function retracing" not in record.getMessage()
 
 
 def _configure(tf):

@@ -1,6 +1,8 @@
 """The pre-trained models of the course: where their files are."""
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 from course_utils import hub
@@ -36,12 +38,42 @@ def locate(role: str) -> str:
     """
     if role not in ROLES:
         raise ValueError(f"unknown role {role!r}; there is {' and '.join(ROLES)}")
-    folder, remedy = _TINY, "Restore it with `git checkout data`."
     if current_profile() == "full":
-        files, remedy = hub.obtain(hub.REPOSITORIES[role])
-        folder = files["weights"][0].parent
+        return str(local(f"hf://{hub.REPOSITORIES[role].id}"))
+    _examine(_TINY, "Restore it with `git checkout data`.")
+    return str(_TINY)
+
+
+def local(source: str | Path) -> Path:
+    """Return the folder of a checkpoint that is given as a folder or by its id.
+
+    Parameters
+    ----------
+    source : str or Path
+        A folder, which is returned as it is, or ``"hf://owner/name"``. A repository
+        is found and kept as ``locate`` does it, in both profiles.
+
+    Raises
+    ------
+    DataError
+        If the repository is missing, damaged, incomplete or out of reach.
+    ValueError
+        If what follows ``hf://`` is no id.
+    """
+    kind, separator, name = str(source).partition("://")
+    if not separator:
+        return Path(source)
+    if kind != "hf" or not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name):
+        raise ValueError(
+            f"{str(source)!r} is neither a folder nor an id on the Hub; write it as "
+            "'hf://owner/name', for instance 'hf://google/vit-base-patch16-224'"
+        )
+    known = {repository.id: repository for repository in hub.REPOSITORIES.values()}
+    other = replace(hub.REPOSITORIES["anatomy"], id=name, revision="main")
+    files, remedy = hub.obtain(known.get(name, other))
+    folder = files["weights"][0].parent
     _examine(folder, remedy)
-    return str(folder)
+    return folder
 
 
 def bundled_problem() -> str | None:

@@ -3,6 +3,7 @@
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -204,6 +205,14 @@ def run(
             min=1, help="Seconds a single cell may take. Default: 600; full: 14400."
         ),
     ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Notebooks that run at the same time. Default: 2 with two cores and "
+            "6 GB of free memory, else 1; full: 1.",
+        ),
+    ] = None,
 ) -> None:
     """Run notebooks from top to bottom; copies and HTML pages go to build/PROFILE/."""
     from course_utils import runner
@@ -216,11 +225,16 @@ def run(
     except ValueError as error:
         _say(Console(stderr=True), str(error), "bold red")
         raise typer.Exit(2) from None
-    raise typer.Exit(execute(paths, profile, timeout or TIMEOUTS[profile]))
+    timeout, jobs = timeout or TIMEOUTS[profile], jobs or runner.default_jobs(profile)
+    raise typer.Exit(execute(paths, profile, timeout, jobs))
 
 
 def execute(
-    paths: list[Path], profile: str, timeout: int, build: Path = ROOT / "build"
+    paths: list[Path],
+    profile: str,
+    timeout: int,
+    jobs: int = 1,
+    build: Path = ROOT / "build",
 ) -> int:
     """Run notebooks and show it live, or line by line where there is no terminal.
 
@@ -231,14 +245,22 @@ def execute(
     """
     from course_utils import runner
 
-    console = Console()
+    console, start = Console(), time.monotonic()
     folder = build / profile
     board = _Board(console, paths)
     with _terminate_as_interrupt(), board:
         outcomes, interrupted = runner.run(
-            paths, profile=profile, timeout=timeout, build=folder, show=board.show
+            paths,
+            profile=profile,
+            timeout=timeout,
+            build=folder,
+            jobs=jobs,
+            show=board.show,
         )
+    seconds = time.monotonic() - start
     console.print(_summary(outcomes, profile))
+    beside = f", {jobs} notebooks at a time" if jobs > 1 else ""
+    _say(console, f"Took {seconds:.0f} s{beside}.")
     _say(console, f"Executed copies and HTML pages: {folder}")
     if interrupted:
         _say(console, "Interrupted; no kernel is left running.", "yellow")

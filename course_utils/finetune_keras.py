@@ -4,8 +4,8 @@ The parts that notebooks 09, 11 and 12 share. Needs neither torch nor transforme
 """
 
 import json
+import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,8 @@ import keras_hub
 import numpy as np
 import tensorflow as tf
 from PIL import Image
-from safetensors.numpy import save_file
 
+from course_utils import checkpoints
 from course_utils.vit import convert_keras
 
 _WEIGHTS = ("kernel", "embeddings", "class_token")  # the rest: biases and norms
@@ -64,11 +64,29 @@ class Processor:
 
 
 def load_processor(folder: str | Path) -> Processor:
-    """Read ``preprocessor_config.json`` of a checkpoint."""
+    """Read ``preprocessor_config.json`` of a checkpoint.
+
+    Raises
+    ------
+    ValueError
+        If it asks for other steps than resize to a square, rescale, normalize.
+    """
     path = Path(folder) / "preprocessor_config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
     size = config.get("size", 224)
-    size = size if isinstance(size, int) else size["height"]
+    if isinstance(size, dict) and size.get("height") == size.get("width"):
+        size = size.get("height")
+    steps = ("do_resize", "do_rescale", "do_normalize")
+    if (
+        not isinstance(size, int)
+        or not all(config.get(step, True) for step in steps)
+        or config.get("do_center_crop")
+        or abs(255 * config.get("rescale_factor", 1 / 255) - 1) > 1e-6
+    ):
+        raise ValueError(
+            f"{path} asks for other steps than resize to a square, divide by 255, "
+            "normalize; prepare the pictures yourself, or choose another checkpoint"
+        )
     half = (0.5, 0.5, 0.5)
     return Processor(
         size,
@@ -102,7 +120,13 @@ def batches(
     -------
     tf.data.Dataset
         Of pairs: pictures, float32 (B, size, size, 3), and labels, int64 (B,).
+
+    Raises
+    ------
+    ValueError
+        If a label is negative, or has no name though the data set names its classes.
     """
+    _check_labels(dataset)
     rows = len(dataset)
     counts_itself = isinstance(shuffle, int)
     if counts_itself:
@@ -141,21 +165,40 @@ def batches(
     )
 
 
+def _check_labels(dataset):
+    labels = np.unique(dataset["label"])
+    classes = getattr(dataset.features["label"], "num_classes", None)
+    wrong = labels[(labels < 0) | (labels >= (classes or np.inf))]
+    if len(wrong):
+        wanted = f"0 to {classes - 1}" if classes else "0 and above"
+        raise ValueError(
+            f"the labels hold {wrong[0]}, but classes are numbered {wanted}; leave out "
+            "pictures without a class, or mend the numbers"
+        )
+
+
 def augmentation() -> keras.Sequential:
     """Make layers that flip, zoom and tint pictures at random while training.
 
-    As ``finetune.augment`` does with Pillow: half of the pictures are mirrored, up to a
-    fifth of each side is cut away, brightness and contrast change by up to 30 %. They
-    expect pictures from -1 to 1, and leave them alone outside of training.
+    Near to what ``finetune.augment`` does with Pillow. Half of the pictures are
+    mirrored. A middle part with 80 to 100 % of the sides is blown up to the old size,
+    and moved by up to 5 % of them; what is missing at a border is mirrored there. Up to
+    15 % of the whole range is added to all values, and contrast changes by up to 30 %.
+    Saturation stays as it is.
+
+    Pictures must lie between -1 and 1, and do so afterwards: brightness and contrast
+    cut off what is outside of their ``value_range``, which is 0 to 255 unless they are
+    told otherwise. (And a single 0.3 would only ever raise the contrast.) Outside of
+    training the layers leave pictures alone.
     """
     span = (-1, 1)
     return keras.Sequential(
         [
             keras.layers.RandomFlip("horizontal"),
             keras.layers.RandomZoom((-0.2, 0.0)),
-            keras.layers.RandomTranslation(0.1, 0.1),
-            keras.layers.RandomBrightness(0.3, span),
-            keras.layers.RandomContrast(0.3, span),
+            keras.layers.RandomTranslation(0.05, 0.05),
+            keras.layers.RandomBrightness(0.15, span),
+            keras.layers.RandomContrast((0.3, 0.3), span),
         ],
         name="augmentation",
     )
@@ -164,17 +207,21 @@ def augmentation() -> keras.Sequential:
 # --- Models -----------------------------------------------------------------------
 
 
-def load_backbone(folder: str | Path) -> keras_hub.models.ViTBackbone:
-    """Let KerasHub read a ViT of Hugging Face, and close two of its traps.
+def load_backbone(source: str | Path) -> keras_hub.models.ViTBackbone:
+    """Load KerasHub's ViT with the weights of a Hugging Face ViT.
 
-    KerasHub leaves the epsilon of the layer norms at its own 1e-6, whatever the
-    checkpoint says, and cannot read a backbone that was saved alone (``ViTModel``, as
-    google/vit-base-patch16-224-in21k), whose names lack the prefix ``vit.``.
+    As ``keras_hub.models.ViTBackbone.from_preset`` without three of its traps: KerasHub
+    leaves the epsilon of the layer norms at its own 1e-6, whatever the checkpoint says;
+    it cannot read a backbone that was saved alone (``ViTModel``, as
+    google/vit-base-patch16-224-in21k), whose names lack the prefix ``vit.``; and where
+    the Hub is out of reach it says after half a minute that config.json is missing.
 
     Parameters
     ----------
-    folder : str or Path
-        With ``config.json`` and ``model.safetensors``.
+    source : str or Path
+        A folder with ``config.json`` and ``model.safetensors``, or
+        ``"hf://owner/name"`` for a repository on the Hub: found under ``COURSE_HUB``,
+        in the Hub's cache, or downloaded once.
 
     Returns
     -------
@@ -184,26 +231,26 @@ def load_backbone(folder: str | Path) -> keras_hub.models.ViTBackbone:
     Raises
     ------
     ValueError
-        If the folder holds no ViT, or one of another design.
+        If the source holds no ViT, or one of another design.
+    course_utils.hub.DataError
+        If the repository is out of reach, incomplete or damaged.
     """
-    config, weights = convert_keras.read_checkpoint(folder)
-    with tempfile.TemporaryDirectory() as whole:
-        save_file(weights, Path(whole) / "model.safetensors", {"format": "pt"})
-        shutil.copy(Path(folder) / "config.json", whole)
-        return keras_hub.models.ViTBackbone.from_preset(
-            whole, layer_norm_epsilon=config["layer_norm_eps"], dtype="float32"
-        )
+    config, weights = convert_keras.read_checkpoint(checkpoints.local(source))
+    backbone = convert_keras.keras_hub_backbone(config)
+    weights = {k: v for k, v in weights.items() if not k.startswith("classifier.")}
+    convert_keras.load(backbone, weights)
+    return backbone
 
 
 def pretrained(
-    folder: str | Path, names: Sequence[str]
+    source: str | Path, names: Sequence[str]
 ) -> keras_hub.models.ViTImageClassifier:
     """Load a checkpoint and put a new head for the classes ``names`` on it.
 
     Parameters
     ----------
-    folder : str or Path
-        With ``config.json`` and ``model.safetensors``; a head in it is dropped.
+    source : str or Path
+        As for ``load_backbone``; a head in it is dropped.
     names : sequence of str
         Of the K classes, in the order of the labels.
 
@@ -214,6 +261,7 @@ def pretrained(
         (B, K). Without KerasHub's preprocessor, so that nothing is prepared twice. The
         head's weights come from Keras's random numbers.
     """
+    folder = checkpoints.local(source)
     classifier = _with_head(load_backbone(folder), names)
     spread = convert_keras.read_config(folder)["initializer_range"]
     kernel = classifier.output_dense.kernel
@@ -222,13 +270,14 @@ def pretrained(
 
 
 def scratch(
-    folder: str | Path, names: Sequence[str]
+    source: str | Path, names: Sequence[str]
 ) -> keras_hub.models.ViTImageClassifier:
-    """Build a model like ``pretrained(folder, names)``, with random weights only.
+    """Build a model like ``pretrained(source, names)``, with random weights only.
 
     They are drawn as transformers draws them: normal, with the checkpoint's
     ``initializer_range``; zero biases, layer norms that change nothing.
     """
+    folder = checkpoints.local(source)
     classifier = pretrained(folder, names)
     spread = convert_keras.read_config(folder)["initializer_range"]
     for variable in classifier.weights:
@@ -260,10 +309,11 @@ def freeze(classifier: keras_hub.models.ViTImageClassifier, blocks: int) -> None
         If the model has fewer blocks.
     """
     backbone = classifier.backbone
-    layers = backbone.get_layer("vit_encoder").encoder_layers
+    encoder = backbone.get_layer("vit_encoder")
+    layers = encoder.encoder_layers
     if not 0 <= blocks <= len(layers):
         raise ValueError(f"blocks must be 0 to {len(layers)}, not {blocks}")
-    backbone.trainable = True
+    backbone.trainable = encoder.trainable = True  # True again is not passed down
     backbone.get_layer("vit_patching_and_embedding").trainable = blocks == 0
     for i, layer in enumerate(layers):
         layer.trainable = i >= blocks
@@ -299,7 +349,7 @@ def features(
 
 
 @keras.saving.register_keras_serializable("vit_course")
-class LayerwiseAdamW(keras.optimizers.AdamW):
+class LayerwiseAdamW(keras.optimizers.Optimizer):
     """AdamW whose learning rate shrinks from the head down to the first layers.
 
     The head and the last norm get ``learning_rate``, block n of L gets
@@ -308,34 +358,85 @@ class LayerwiseAdamW(keras.optimizers.AdamW):
     2022, BEiT). Biases and norms are free of weight decay.
 
     Keras has no parameter groups, and to scale the gradients instead would change
-    nothing: Adam divides by their size. So the step itself is scaled.
+    nothing: Adam divides by their size. So the step itself is scaled. One step is that
+    of ``torch.optim.AdamW``, which Keras's own is not: it adds its epsilon elsewhere.
 
     Parameters
     ----------
     learning_rate : float or keras.optimizers.schedules.LearningRateSchedule
+        Of the head.
     decay : float
         Factor from one layer to the one below; 1 gives all the same rate.
     depth : int
         Number ``L`` of blocks.
     weight_decay : float
+        What a step takes off a weight, as a share of it, in units of its rate.
+    beta_1, beta_2, epsilon : float
+        As in Adam.
     """
 
-    def __init__(self, learning_rate, decay=1.0, depth=0, weight_decay=0.01, **options):
+    def __init__(
+        self,
+        learning_rate,
+        decay=1.0,
+        depth=0,
+        weight_decay=0.01,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        **options,
+    ):
         options.pop("weight_decay", None)
-        super().__init__(learning_rate, weight_decay=0.0, **options)
+        super().__init__(learning_rate, **options)
         self.decay, self.depth, self.shrink = decay, depth, weight_decay
+        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
 
     def build(self, variables):
+        """Give each variable its two running means, its factor and its decay."""
+        if self.built:
+            return
         super().build(variables)
+        self.means, self.squares = [
+            [self.add_variable_from_reference(v, name=name) for v in variables]
+            for name in ("momentum", "velocity")
+        ]
         self.factors = [self.factor(variable.path) for variable in variables]
-        self.decays = [v.path.endswith(_WEIGHTS) for v in variables]
+        self.shrinks = [
+            self.shrink if variable.path.endswith(_WEIGHTS) else 0.0
+            for variable in variables
+        ]
+
+    def apply(self, grads, trainable_variables=None):
+        """Work out what all variables share, then move them."""
+        step = tf.cast(self.iterations + 1, tf.float32)
+        powers = self.beta_1**step, self.beta_2**step
+        # The kernel adds epsilon before, AdamW after the correction of the mean square.
+        self.shared = *powers, self.epsilon * tf.sqrt(1 - powers[1])
+        super().apply(grads, trainable_variables)
 
     def update_step(self, gradient, variable, learning_rate):
+        """Move one variable (Loshchilov and Hutter 2019, algorithm 2).
+
+        TensorFlow's kernel for Adam does it in one operation; a graph of the formula
+        for each of a ViT's hundred variables would take long to build.
+        """
         index = self._get_variable_index(variable)
-        rate = learning_rate * self.factors[index]
-        if self.decays[index]:
-            self.assign_sub(variable, variable * self.shrink * rate)
-        super().update_step(gradient, variable, rate)
+        rate = tf.cast(learning_rate, tf.float32) * self.factors[index]
+        if self.shrinks[index]:
+            self.assign_sub(variable, variable * (rate * self.shrinks[index]))
+        beta_1_power, beta_2_power, epsilon = self.shared
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self.means[index].value.handle,
+            v=self.squares[index].value.handle,
+            beta1_power=beta_1_power,
+            beta2_power=beta_2_power,
+            lr=rate,
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=epsilon,
+            grad=tf.convert_to_tensor(gradient),
+        )
 
     def factor(self, path: str) -> float:
         """Return what the learning rate of the variable at ``path`` is multiplied by.
@@ -351,17 +452,19 @@ class LayerwiseAdamW(keras.optimizers.AdamW):
         return self.decay ** (self.depth + 1 - layer)
 
     def get_config(self):
-        own = {"decay": self.decay, "depth": self.depth, "weight_decay": self.shrink}
-        return {**super().get_config(), **own}
+        """Return what the constructor takes, for ``.keras`` files."""
+        names = ("decay", "depth", "beta_1", "beta_2", "epsilon")
+        own = {name: getattr(self, name) for name in names}
+        return {**super().get_config(), **own, "weight_decay": self.shrink}
 
 
 class ExactEpochs(keras.callbacks.Callback):
     """Make everything random in an epoch depend on the seed and its number alone.
 
-    Keras stores neither the order of the pictures nor always where the random numbers
-    of dropout and augmentation stand. With this among the callbacks of ``fit``, and in
-    ``batches(..., shuffle=...)``, a run resumed by ``BackupAndRestore`` after a whole
-    epoch equals the uninterrupted one, bit for bit on the same machine.
+    Keras stores neither the order of the pictures nor where the random numbers of
+    dropout and augmentation stand. With this among the callbacks of ``fit``, and in
+    ``batches(..., shuffle=...)``, a run resumed by ``ExactBackup`` equals the
+    uninterrupted one, bit for bit on the same machine.
 
     Parameters
     ----------
@@ -376,14 +479,94 @@ class ExactEpochs(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         """Note the epoch's number; seed dropout and augmentation by it."""
         self.epoch.assign(epoch)
-        generators = [
-            layer.seed_generator
-            for layer in self.model._flatten_layers()
-            if getattr(layer, "seed_generator", None) is not None
+        states = [v for v in self.model.variables if v.name == "seed_generator_state"]
+        for i, state in enumerate(states):
+            numbers = np.random.SeedSequence([self.seed, epoch, i]).generate_state(2)
+            state.assign(numbers.astype(state.dtype))
+
+
+class ExactBackup(keras.callbacks.Callback):
+    """``BackupAndRestore`` that a kill at any moment cannot break.
+
+    Keras writes weights and the number of the epoch over the old ones, so a process
+    that is killed meanwhile leaves a mixed or unreadable backup. This one lets Keras
+    write into a new folder, which gets its name when it is complete. Stands last among
+    the callbacks of ``fit``. Like Keras's, it starts from the last whole epoch, and
+    leaves nothing behind when ``fit`` has ended.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of this run alone: with the same model, optimizer and data.
+    remember : sequence of EarlyStopping and ModelCheckpoint
+        The callbacks of the same ``fit`` that must know the best score so far and how
+        long ago it was. Keras lets them start anew.
+
+    Raises
+    ------
+    ValueError
+        For ``EarlyStopping(restore_best_weights=True)``: it keeps weights in memory,
+        which a kill takes along.
+    """
+
+    def __init__(
+        self, folder: str | Path, remember: Sequence[keras.callbacks.Callback] = ()
+    ):
+        super().__init__()
+        self.folder, self.remember = Path(folder), list(remember)
+        if any(getattr(c, "restore_best_weights", False) for c in self.remember):
+            raise ValueError(
+                "EarlyStopping(restore_best_weights=True) keeps the best weights in "
+                "memory, where a kill loses them; let ModelCheckpoint(..., "
+                "save_best_only=True) keep them on disk"
+            )
+
+    def on_train_begin(self, logs=None):
+        """Go back to the newest complete backup, if there is one."""
+        self._forget()
+        found = sorted(self.folder.glob("epoch-*"))
+        if not found:
+            return
+        self._keras(found[-1]).on_train_begin()
+        stored = json.loads((found[-1] / "callbacks.json").read_text(encoding="utf-8"))
+        for callback, values in zip(self.remember, stored, strict=True):
+            vars(callback).update(values)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Write a new backup; remove the old one when it is complete."""
+        part = self.folder / "part"
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        last = self.params["epochs"] - 1  # nothing more is to do if it was stopped
+        self._keras(part).on_epoch_end(last if self.model.stop_training else epoch)
+        stored = [
+            {name: vars(c)[name] for name in _REMEMBERED if name in vars(c)}
+            for c in self.remember
         ]
-        for i, generator in enumerate(generators):
-            state = np.array([self.seed + i, epoch], generator.state.dtype)
-            generator.state.assign(state)
+        text = json.dumps(stored, default=float)
+        (part / "callbacks.json").write_text(text, encoding="utf-8")
+        old = list(self.folder.glob("epoch-*"))
+        os.replace(part, self.folder / f"epoch-{epoch + 1:06}")
+        for path in old:
+            os.replace(path, part)  # a half-removed folder has no name of a backup
+            shutil.rmtree(part)
+
+    def on_train_end(self, logs=None):
+        """Remove the backup."""
+        self._forget()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _forget(self):
+        """Clear the first epoch of a resumed run, or later ones would start at it."""
+        self.model._initial_epoch = None
+
+    def _keras(self, folder):
+        backup = keras.callbacks.BackupAndRestore(str(folder))
+        backup.set_model(self.model)
+        return backup
+
+
+_REMEMBERED = ("best", "best_epoch", "wait", "stopped_epoch")
 
 
 class EpochLines(keras.callbacks.Callback):

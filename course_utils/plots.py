@@ -475,7 +475,7 @@ def draw_similarity(ax, similarities, patch, *, title):
 # --- Notebook 04 ------------------------------------------------------------------
 
 
-def draw_vit(image, patch_size, *, dim, depth, classes):
+def draw_vit(image, patch_size, *, dim, depth, classes, channels_last=False):
     """Draw the whole Vision Transformer around one small image.
 
     Parameters
@@ -486,6 +486,8 @@ def draw_vit(image, patch_size, *, dim, depth, classes):
         Patch side P in pixels.
     dim, depth, classes : int
         Model width, number of blocks and number of classes, for the labels.
+    channels_last : bool
+        Write the shape of the images as Keras has it.
 
     Returns
     -------
@@ -547,8 +549,9 @@ def draw_vit(image, patch_size, *, dim, depth, classes):
     ax.text(after, 6.3, f"{classes} logits", ha="left", va="center", fontsize=12)
     height, width = image.shape
     tokens, right = len(patches) + 1, xs[-1] + 0.5
+    images = (height, width, 1) if channels_last else (1, height, width)
     for y, shape in (
-        (0.53, f"(B, 1, {height}, {width})"),
+        (0.53, f"(B, {', '.join(map(str, images))})"),
         (1.61, f"(B, {tokens - 1}, {P * P})"),
         (2.3, f"(B, {tokens - 1}, {dim})"),
         (3.05, f"(B, {tokens}, {dim})"),
@@ -937,3 +940,166 @@ def attention_rows(pictures, columns, titles, *, title):
         ax.spines[:].set_visible(False)
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
     return figure
+
+
+# --- Notebook 12 ------------------------------------------------------------------
+
+
+def moved_parts(ax, table, ways, parts, *, title):
+    """Draw which parts of a model a training step moved.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    table : list of lists of float, one row for each way, one number for each part
+        Share of the part's variables that moved; 0 is "fixed".
+    ways, parts : list of str
+        Names of the rows and of the columns.
+    title : str
+        The finding.
+    """
+    for (row, column), share in np.ndenumerate(table):
+        box = {"fc": COLORS["sky"] if share else "#EEEEEE", "ec": "white", "lw": 2}
+        ax.add_patch(plt.Rectangle((column - 0.5, row - 0.5), 1, 1, **box))
+        text = "moves" if share else "fixed"
+        ax.text(column, row, text, ha="center", va="center", fontsize=9)
+    ax.set(xlim=(-0.5, len(parts) - 0.5), ylim=(len(ways) - 0.5, -0.5), title=title)
+    ax.set_yticks(range(len(ways)), ways)
+    labels = [f"block {part}" if part.isdigit() else part for part in parts]
+    rotation = 45 if len(parts) > 9 else 0
+    ax.set_xticks(range(len(parts)), labels, fontsize=9, rotation=rotation)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+
+
+def attention_kinds(tables, *, title):
+    """Draw the weights of several kinds of attention side by side, on one scale.
+
+    Parameters
+    ----------
+    tables : dict
+        Name -> weights, shape (T, T), rows are queries and sum to 1.
+    title : str
+        The finding.
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    figure, axes = plt.subplots(1, len(tables), figsize=(7, 2.6), sharey=True)
+    top = max(np.quantile(weights, 0.99) for weights in tables.values())
+    for ax, (name, weights) in zip(axes, tables.items(), strict=True):
+        image = ax.imshow(weights, cmap=MAGNITUDE, vmin=0, vmax=top)
+        ax.set_title(name, fontsize=11)
+        ax.set_xlabel("key")
+        ax.spines[:].set_visible(False)
+    axes[0].set_ylabel("query")
+    bar = figure.colorbar(image, ax=axes, shrink=0.75, pad=0.01, extend="max")
+    bar.set_label("weight", fontsize=10)
+    bar.ax.tick_params(labelsize=9)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    return figure
+
+
+def cost_by_tokens(tokens, formula, measured, *, title):
+    """Draw what other attentions cost in relation to softmax, counted and measured.
+
+    Parameters
+    ----------
+    tokens : list of int
+    formula, measured : dict
+        Name -> cost divided by that of softmax, one number for each of ``tokens``.
+    title : str
+        The finding.
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(7, 3.2), sharey=True)
+    panels = {"multiplications, by formula": formula, "time, measured": measured}
+    for ax, (name, ratios) in zip(axes, panels.items(), strict=True):
+        for kind, values in ratios.items():
+            ax.plot(tokens, values, marker="o", markersize=5, label=kind)
+        ax.set(xscale="log", yscale="log", xlabel="tokens")
+        ax.set_title(name, fontsize=11)
+        ax.set_xticks(tokens, [str(n) for n in tokens])
+        ax.minorticks_off()
+    ticks = [0.01, 0.1, 1, 10]
+    axes[0].set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes[0].minorticks_off()
+    axes[0].set_ylabel("cost, softmax = 1")
+    figure.legend(
+        *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4
+    )
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    return figure
+
+
+def accuracy_and_cost(results, costs, *, title):
+    """Draw accuracies before and after fine-tuning, and costs beside them.
+
+    Parameters
+    ----------
+    results : dict
+        Name -> dict with "before" and "after", accuracies from 0 to 1.
+    costs : dict of two
+        What the cost is for -> cost of each name, 1 is that of the first.
+    title : str
+        The finding.
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.2), sharey=True)
+    for row, found in enumerate(results.values()):
+        first, last = 100 * found["before"], 100 * found["after"]
+        arrow = {"arrowstyle": "-|>", "color": COLORS["blue"], "lw": 1.5}
+        left.annotate("", (last, row), (first, row), arrowprops=arrow)
+        left.plot(first, row, "o", mfc="white", mec=COLORS["blue"], ms=8)
+        left.plot(last, row, "o", color=COLORS["blue"], ms=8)
+        place = {"xytext": (0, 8), "textcoords": "offset points", "ha": "center"}
+        left.annotate(f"{last:.0f}", (last, row), fontsize=10, **place)
+    left.set(xlabel="test accuracy (%)", xlim=(0, 100))
+    left.set_yticks(range(len(results)), list(results))
+    left.set_ylim(len(results) - 0.4, -0.7)
+    looks = ({"color": COLORS["sky"]}, {"color": COLORS["orange"], "hatch": "//"})
+    for i, ((name, shares), look) in enumerate(zip(costs.items(), looks, strict=True)):
+        places = [row + 0.36 * (i - 0.5) for row in range(len(shares))]
+        percent = [100 * share for share in shares]
+        right.barh(places, percent, 0.34, label=name, ec="white", **look)
+    right.set(xlabel="multiplications (% of the first)", xlim=(0, 105))
+    figure.legend(loc="outside lower right", ncols=2)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    return figure
+
+
+def accuracy_by_depth(ax, before, after, *, guessing, title):
+    """Draw the accuracy of a model without its last blocks.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    before, after : dict
+        Number of blocks -> accuracy, from 0 to 1, before and after fine-tuning.
+    guessing : float
+        Accuracy of guessing, from 0 to 1.
+    title : str
+        The finding.
+    """
+    heights = [100 * share for share in before.values()]
+    ax.bar(list(before), heights, color=COLORS["sky"], label="before fine-tuning")
+    ax.plot(
+        list(after),
+        [100 * share for share in after.values()],
+        "D",
+        color=COLORS["vermilion"],
+        label="after",
+    )
+    ax.axhline(100 * guessing, color=COLORS["gray"], ls=":")
+    place = {"transform": ax.get_yaxis_transform(), "va": "center", "fontsize": 10}
+    ax.text(1.01, 100 * guessing, "guessing", **place)
+    ax.set_xticks(list(before))
+    ax.set(xlabel="blocks", ylabel="test accuracy (%)", title=title, ylim=(0, 105))
+    ax.legend(loc="upper left")

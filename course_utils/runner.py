@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,7 @@ from nbclient.exceptions import (
 )
 
 _POLL = 0.2  # seconds between two looks at the kernel's memory
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -68,7 +70,12 @@ class _Job:
     profile: str
     timeout: int  # seconds per cell
     build: Path  # where the copies go
-    scratch: Path  # what is not kept
+    scratch: Path  # of this notebook alone; not kept
+    alone: bool  # or beside others
+    start: float = 0.0
+    # Set by the running thread at its end. Not Thread.join and is_alive: up to Python
+    # 3.12, an interrupted join takes the thread for dead (cpython #90882).
+    over: threading.Event = field(default_factory=threading.Event)
     manager: AsyncKernelManager | None = None
     notebook: nbformat.NotebookNode | None = None
     number: int = 0  # of the running cell, among the code cells
@@ -141,19 +148,38 @@ def _match(name, known):
     raise ValueError(f"{name!r} {problem}; choose from: {listed}")
 
 
+def default_jobs(profile: str) -> int:
+    """Return how many notebooks to run side by side if nobody says.
+
+    Two where there are two cores and 3 GB of free memory for each; in profile full one,
+    because a big model wants the memory, and the GPU, for itself.
+    """
+    if profile == "full" or psutil.virtual_memory().available < 6e9:
+        return 1
+    return min(2, _cores())
+
+
+def _cores():
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # only Linux tells which of them this process may use
+        return os.cpu_count() or 1
+
+
 def run(
     paths: list[Path],
     *,
     profile: str,
     timeout: int,
     build: Path,
+    jobs: int = 1,
     show: Callable[[Outcome, str | None], None] = lambda outcome, source: None,
 ) -> tuple[list[Outcome], bool]:
-    """Execute notebooks one after another; a failing one does not stop the rest.
+    """Execute notebooks; a failing one does not stop the rest.
 
     Executed copies and HTML pages go to ``build``. The learner's progress file is left
-    alone. An interrupt (Ctrl-C or SIGTERM, as KeyboardInterrupt) ends the kernel with
-    all its children, and the run.
+    alone. An interrupt (Ctrl-C or SIGTERM, as KeyboardInterrupt) ends the kernels with
+    all their children, and the run.
 
     Parameters
     ----------
@@ -165,14 +191,18 @@ def run(
         Seconds that one cell may take.
     build : Path
         Folder for ``NAME.ipynb`` and ``NAME.html``.
+    jobs : int
+        Notebooks that run at the same time, started in the order of ``paths``. With
+        more than one, each computes with one thread unless ``OMP_NUM_THREADS`` is set.
     show : callable
-        Called a few times a second with the outcome so far and the source of the
-        current cell, and once more with None for the source when a notebook is over.
+        Called in this thread, a few times a second for each running notebook, with the
+        outcome so far and the source of the current cell; once more with None for the
+        source when the notebook is over.
 
     Returns
     -------
     outcomes : list of Outcome
-        One for each path.
+        One for each path, in the same order.
     interrupted : bool
     """
     outcomes = [Outcome(path.stem) for path in paths]
@@ -181,45 +211,81 @@ def run(
         with tempfile.TemporaryDirectory(
             prefix="vit-course-", ignore_cleanup_errors=True
         ) as scratch:
+            waiting = deque()
             for path, outcome in zip(paths, outcomes, strict=True):
-                job = _Job(path, outcome, profile, timeout, build, Path(scratch))
-                _run_one(job, show)
-                show(outcome, None)
+                own = Path(scratch) / str(len(waiting))
+                own.mkdir()
+                waiting.append(
+                    _Job(path, outcome, profile, timeout, build, own, jobs == 1)
+                )
+            _run_all(waiting, jobs, show)
     except KeyboardInterrupt:
         return outcomes, True
     return outcomes, False
 
 
-def _run_one(job, show):
-    # nbclient installs its own signal handlers unless it runs beside the main thread;
-    # here the main thread keeps them and watches the memory meanwhile.
-    worker = threading.Thread(target=_execute, args=(job,), daemon=True)
-    start = time.monotonic()
-    job.outcome.result = "running"
+def _run_all(waiting, limit, show):
+    """Keep ``limit`` notebooks running until all are over."""
+    running = []
     try:
-        worker.start()
-        while worker.is_alive():
-            worker.join(_POLL)
-            job.outcome.seconds = time.monotonic() - start
-            _note_memory(job)
-            show(job.outcome, job.source)
+        while waiting or running:
+            while waiting and len(running) < limit:
+                running.append(waiting.popleft())
+                _start(running[-1])
+            running[0].over.wait(_POLL)
+            for job in list(running):
+                over = job.over.is_set()
+                _look(job)
+                if over:
+                    _kill_family(job)
+                    running.remove(job)
+                show(job.outcome, None if over else job.source)
     except KeyboardInterrupt:
-        job.stop = True
-        job.outcome.result = "interrupted"
-        give_up = time.monotonic() + 10
-        while worker.is_alive() and time.monotonic() < give_up:
-            _kill_family(job)
-            worker.join(_POLL)
-        job.outcome.seconds = time.monotonic() - start
+        _interrupt(running)
         raise
     finally:
-        _kill_family(job)
+        for job in running:
+            _kill_family(job)
+
+
+def _start(job):
+    # nbclient installs its own signal handlers unless it runs beside the main thread;
+    # here the main thread keeps them and watches the memory meanwhile.
+    job.outcome.result, job.start = "running", time.monotonic()
+    threading.Thread(target=_work, args=(job,), daemon=True).start()
+
+
+def _work(job):
+    try:
+        _execute(job)
+    finally:
+        job.over.set()
+
+
+def _look(job):
+    job.outcome.seconds = time.monotonic() - job.start
+    _note_memory(job)
+
+
+def _interrupt(running):
+    """End notebooks in the midst of their work, and wait for their threads."""
+    for job in running:
+        job.stop = True
+        if job.outcome.result == "running":
+            job.outcome.result = "interrupted"
+    going, give_up = running, time.monotonic() + 10
+    while going and time.monotonic() < give_up:
+        for job in going:
+            _kill_family(job)
+            job.outcome.seconds = time.monotonic() - job.start
+        going[0].over.wait(_POLL)
+        going = [job for job in going if not job.over.is_set()]
 
 
 def _execute(job):
     """Run one notebook and write its copies; every problem ends in the outcome."""
     outcome, failure = job.outcome, None
-    errors = job.scratch / f"{outcome.name}.stderr"
+    errors = job.scratch / "stderr"
     try:
         job.notebook = _read(job.path)
         outcome.cells = sum(map(_is_code, job.notebook.cells))
@@ -286,7 +352,9 @@ def _is_code(cell):
 
 
 def _environment(job):
-    environment = {
+    # Kernels side by side that each took all cores would only wait for each other.
+    environment = {} if job.alone else dict.fromkeys(_THREADS, "1")
+    environment |= {
         **os.environ,
         "COURSE_PROFILE": job.profile,
         "COURSE_PROGRESS": str(job.scratch / "progress.json"),
@@ -429,7 +497,7 @@ def _write(notebook, path, build):
     build.mkdir(parents=True, exist_ok=True)
     text = nbformat.writes(notebook) + "\n"
     for name, content in ((f"{path.stem}.ipynb", text), (f"{path.stem}.html", page)):
-        part = build / f".{name}.{os.getpid()}"
+        part = build / f".{name}.{threading.get_native_id()}"
         part.write_text(content, encoding="utf-8", newline="\n")
         os.replace(part, build / name)
 

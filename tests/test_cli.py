@@ -153,7 +153,7 @@ def mixed(tmp_path_factory):
         }
         hangs = notebooks / "3_hangs.ipynb"
         others = [path for path in runner.find([], notebooks) if path != hangs]
-        outcomes, interrupted = runner.run(others, timeout=60, **settings)
+        outcomes, interrupted = runner.run(others, timeout=60, jobs=2, **settings)
         outcomes += runner.run([hangs], timeout=2, **settings)[0]
     return SimpleNamespace(
         base=base,
@@ -302,7 +302,7 @@ def test_copies_that_cannot_be_written_are_a_failure(tmp_path):
 
 def test_show_hears_of_each_notebook_and_of_its_end(mixed):
     ends = [name for name, source in mixed.updates if source is None]
-    assert ends == list(mixed.outcomes)
+    assert sorted(ends) == sorted(mixed.outcomes)
     assert ("3_hangs", "import time\ntime.sleep(100)") in mixed.updates
 
 
@@ -327,15 +327,93 @@ def test_pictures_beside_a_notebook_go_into_its_page(tmp_path):
     assert embedded in page and 'src="gone.svg"' in page
 
 
+# Side by side
+
+
+def wait_for(path):
+    """Return code that waits until a path exists."""
+    return (
+        f"import pathlib, time\nwhile not pathlib.Path({str(path)!r}).exists():\n"
+        "    time.sleep(0.02)"
+    )
+
+
+def test_as_many_run_at_a_time_as_asked_for_each_with_its_own_progress(tmp_path):
+    own = (
+        "import os\nfrom pathlib import Path\n"
+        "mine = Path(os.environ['COURSE_PROGRESS'])\n"
+        "assert not mine.exists()\nmine.write_text('{}')"
+    )
+
+    def meet(name, other):
+        come = f"Path({str(tmp_path / name)!r}).touch()"
+        return write_notebook(
+            tmp_path, name, own, come, wait_for(tmp_path / f"{other}")
+        )
+
+    paths = [
+        meet("1_a", "2_b"),
+        meet("2_b", "1_a"),
+        write_notebook(tmp_path, "3_c", own),
+    ]
+    seen, most = [], 0
+
+    def show(outcome, source):
+        nonlocal most
+        if outcome not in seen:
+            seen.append(outcome)
+        most = max(most, sum(o.result == "running" for o in seen))
+
+    settings = {"profile": "reduced", "timeout": 60, "build": tmp_path / "build"}
+    outcomes, _ = runner.run(paths, jobs=2, show=show, **settings)
+    assert [(o.name, o.result) for o in outcomes] == [
+        (path.stem, "passed") for path in paths
+    ]
+    assert most == 2
+
+
+@pytest.mark.parametrize(
+    ("cores", "free", "profile", "jobs"),
+    [
+        (1, 20e9, "reduced", 1),
+        (2, 20e9, "reduced", 2),
+        (8, 20e9, "reduced", 2),
+        (2, 5e9, "reduced", 1),
+        (8, 20e9, "full", 1),
+    ],
+)
+def test_default_number_fits_the_machine(monkeypatch, cores, free, profile, jobs):
+    room = SimpleNamespace(available=free)
+    monkeypatch.setattr(runner.psutil, "virtual_memory", lambda: room)
+    monkeypatch.setattr(runner, "_cores", lambda: cores)
+    assert runner.default_jobs(profile) == jobs
+
+
+@pytest.mark.parametrize(
+    ("asked", "alone", "found"),
+    [(None, False, "1"), (None, True, None), ("3", False, "3"), ("3", True, "3")],
+)
+def test_kernels_side_by_side_use_one_thread_each_unless_told(
+    monkeypatch, tmp_path, asked, alone, found
+):
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    if asked:
+        monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    job = SimpleNamespace(alone=alone, profile="reduced", scratch=tmp_path)
+    assert runner._environment(job).get("OMP_NUM_THREADS") == found
+
+
 # What the command line shows of it
 
 
 def test_log_without_terminal_has_a_line_per_notebook_and_a_table(tmp_path, capsys):
+    # The first ends last; the table keeps the order of the lessons.
+    wait = wait_for(tmp_path / "build" / "reduced" / "2_fails.html")
     paths = [
-        write_notebook(tmp_path, "1_good", "1"),
+        write_notebook(tmp_path, "1_good", wait),
         write_notebook(tmp_path, "2_fails", "x = 1\nraise ValueError('[oh] no')"),
     ]
-    assert cli.execute(paths, "reduced", 60, tmp_path / "build") == 1
+    assert cli.execute(paths, "reduced", 60, 2, tmp_path / "build") == 1
     log = capsys.readouterr().out
     assert "\x1b" not in log and "\r" not in log
     assert re.search(r"^passed  1_good: 1 of 1 cells, \d+ s, \d+ MB$", log, re.M)
@@ -343,23 +421,29 @@ def test_log_without_terminal_has_a_line_per_notebook_and_a_table(tmp_path, caps
     assert "2_fails, code cell 1 of 1" in log
     assert "❱ 2 raise ValueError('[oh] no')" in log and "ValueError: [oh] no" in log
     assert re.search(r"│ 1_good\s+│ +1/1 │ +[\d.]+ │ +\d+ MB │ passed", log)
+    ends = [log.index(line) for line in ("\nfailed  2_", "\npassed  1_")]
+    rows = [log.index(row) for row in ("│ 1_good ", "│ 2_fails ")]
+    assert [*ends, *rows] == sorted([*ends, *rows])
     assert "1 of 2 passed" in log and str(tmp_path / "build" / "reduced") in log
+    assert re.search(r"^Took \d+ s, 2 notebooks at a time\.$", log, re.M)
 
 
 def test_exit_code_is_zero_when_all_pass(tmp_path):
     path = write_notebook(tmp_path, "good", "1")
-    assert cli.execute([path], "full", 60, tmp_path / "build") == 0
+    assert cli.execute([path], "full", 60, build=tmp_path / "build") == 0
     assert (tmp_path / "build" / "full" / "good.html").is_file()
 
 
 def test_run_passes_on_what_was_asked_for(monkeypatch):
     asked = []
+    monkeypatch.setattr(runner, "default_jobs", lambda profile: f"as {profile} allows")
     monkeypatch.setattr(cli, "execute", lambda *a: asked.append(a) or 0)
     monkeypatch.setattr(runner, "find", lambda names, folder: [names, folder])
-    assert vit_course("run", "01", "04", "--timeout", "9").exit_code == 0
-    assert asked[-1] == ([["01", "04"], profiles.ROOT / "notebooks"], "reduced", 9)
+    options = ("--timeout", "9", "--jobs", "3")
+    assert vit_course("run", "01", "04", *options).exit_code == 0
+    assert asked[-1] == ([["01", "04"], profiles.ROOT / "notebooks"], "reduced", 9, 3)
     assert vit_course("run", "--profile", "full").exit_code == 0
-    assert asked[-1][1:] == ("full", cli.TIMEOUTS["full"])
+    assert asked[-1][1:] == ("full", cli.TIMEOUTS["full"], "as full allows")
     monkeypatch.setenv("COURSE_PROFILE", "full")
     vit_course("run")
     assert asked[-1][1] == "full"
@@ -381,54 +465,69 @@ def alive(number):
         return False
 
 
+def start_in_foreground(code):
+    """Start Python with SIGINT as in a terminal: `pytest &` in a script ignores it."""
+    foreground = "import signal\nsignal.signal(2, signal.default_int_handler)\n"
+    return subprocess.Popen(
+        [sys.executable, "-c", foreground + code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=profiles.ROOT,
+    )
+
+
 @POSIX
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_run_leaves_no_process_and_shows_what_was_done(tmp_path, number):
     notebooks, started = tmp_path / "notebooks", tmp_path / "started"
+    started.mkdir()
     write_notebook(notebooks, "1_good", "1")
     slow = f"""
         import os, pathlib, subprocess, time
         child = subprocess.Popen(["sleep", "100"], start_new_session=True)
-        pathlib.Path({str(tmp_path / "part")!r}).write_text(
-            f"{{os.getpid()}} {{child.pid}}")
-        os.replace({str(tmp_path / "part")!r}, {str(started)!r})
+        started = pathlib.Path({str(started)!r}) / str(os.getpid())
+        started.with_suffix(".part").write_text(f"{{os.getpid()}} {{child.pid}}")
+        os.replace(started.with_suffix(".part"), started)
         time.sleep(100)
     """
-    write_notebook(notebooks, "2_slow", textwrap.dedent(slow).strip())
-    write_notebook(notebooks, "3_never", "1")
+    for name in ("2_slow", "3_slow"):
+        write_notebook(notebooks, name, textwrap.dedent(slow).strip())
+    write_notebook(notebooks, "4_never", "1")
     code = f"""
-        import signal, sys
+        import sys
         from pathlib import Path
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         from course_utils import cli, runner
         folder = Path({str(notebooks)!r})
         paths = runner.find([], folder)
-        sys.exit(cli.execute(paths, "reduced", 99, folder.parent / "build"))
+        status = cli.execute(paths, "reduced", 99, 2, folder.parent / "build")
+        for frame in sys._current_frames().values():
+            while frame:
+                print("a thread is in", frame.f_code.co_name)
+                frame = frame.f_back
+        sys.exit(status)
     """
-    run = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(code)],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=profiles.ROOT,
-    )
+    run = start_in_foreground(textwrap.dedent(code))
     deadline = time.monotonic() + 60
-    while not started.exists():
+    while len(notes := [p for p in started.iterdir() if not p.suffix]) < 2:
         assert run.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
-    processes = [int(word) for word in started.read_text().split()]
-    assert all(map(alive, processes))
+    processes = [int(word) for note in notes for word in note.read_text().split()]
+    assert len(set(processes)) == 4 and all(map(alive, processes))
     time.sleep(0.5)  # the runner looks for children a few times a second
     run.send_signal(number)
-    log, _ = run.communicate(timeout=20)
+    log, _ = run.communicate(timeout=60)
     assert run.returncode == 130
     assert not any(map(alive, processes))
     for name, result in [
         ("1_good", "passed"),
         ("2_slow", "interrupted"),
-        ("3_never", "not run"),
+        ("3_slow", "interrupted"),
+        ("4_never", "not run"),
     ]:
         assert re.search(rf"│ {name} .*│ {result} ", log)
     assert "no kernel is left running" in log
+    assert "a thread is in <module>" in log and "in _execute" not in log
     assert sorted(p.name for p in (tmp_path / "build" / "reduced").iterdir()) == [
         "1_good.html",
         "1_good.ipynb",
@@ -716,14 +815,8 @@ def test_download_refuses_names_it_does_not_know(tmp_path):
 @POSIX
 def test_interrupted_download_can_be_resumed(hub_server, tmp_path):
     hub_server.faults = {"model.safetensors": "stall"}
-    command = [sys.executable, "-m", "course_utils", "download", "--only", "anatomy"]
-    run = subprocess.Popen(
-        [*command, "--to", str(tmp_path / "to")],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=profiles.ROOT,
-    )
+    words = ["download", "--only", "anatomy", "--to", str(tmp_path / "to")]
+    run = start_in_foreground(f"from course_utils import cli\ncli.app({words!r})")
     deadline = time.monotonic() + 30
     while not any(p.stat().st_size for p in (tmp_path / "to").rglob(".model*.part")):
         assert run.poll() is None and time.monotonic() < deadline

@@ -1,6 +1,7 @@
 """Exercises: every answer of the catalogs, and whatever else a learner may hand in."""
 
 import dataclasses
+import functools
 import inspect
 import json
 import os
@@ -75,31 +76,36 @@ def test_right_answers_in_another_style_pass(exercise_id):
         assert result.passed, result.message
 
 
+@functools.cache
+def verdicts(exercise_id):
+    """Check each wrong answer of an exercise, once for the three tests that read."""
+    mistakes = catalog.find(exercise_id).mistakes
+    return [check(exercise_id, mistake.answer) for mistake in mistakes]
+
+
 @pytest.mark.parametrize("exercise_id", IDS)
 def test_every_wrong_answer_fails_with_its_own_message(exercise_id):
     mistakes = catalog.find(exercise_id).mistakes
     messages = [mistake.message for mistake in mistakes]
     assert len(messages) >= 2 and len(set(messages)) == len(messages)
-    for mistake in mistakes:
-        result = check(exercise_id, mistake.answer)
+    for mistake, result in zip(mistakes, verdicts(exercise_id), strict=True):
         assert not result.passed
         assert mistake.message in result.message
 
 
 @pytest.mark.parametrize("exercise_id", IDS)
 def test_wrong_answers_to_functions_are_shown_an_example(exercise_id):
-    exercise = catalog.find(exercise_id)
-    if exercise.cases:
-        for mistake in exercise.mistakes:
-            message = check(exercise_id, mistake.answer).message
+    if catalog.find(exercise_id).cases:
+        for result in verdicts(exercise_id):
+            message = result.message
             assert "wanted: " in message or "Your code stopped" in message
 
 
 @pytest.mark.parametrize("exercise_id", IDS)
 def test_check_does_not_leak_the_solution(exercise_id):
     exercise = catalog.find(exercise_id)
-    answers = [m.answer for m in exercise.mistakes] + [object(), lambda *a: 0.123]
-    said = " ".join(check(exercise_id, answer).message for answer in answers)
+    others = [check(exercise_id, answer) for answer in (object(), lambda *a: 0.123)]
+    said = " ".join(r.message for r in [*verdicts(exercise_id), *others])
     if exercise.cases:
         lines = inspect.getsource(exercise.solution).splitlines()[1:]
         secrets = [line.strip() for line in lines if len(line.strip()) >= 20]

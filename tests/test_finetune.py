@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -304,9 +305,14 @@ def make_trainer(folder, output, model=None, change=None, callbacks=(), **more):
     )
 
 
-def killed_child(folder, output, how):
-    """Run a training that kills itself; the functions below say where."""
-    code = f"import test_finetune as t; t.{how}({folder!r}, {str(output)!r})"
+@pytest.fixture(scope="module")
+def killed(folder, tmp_path_factory):
+    """Let every training below kill itself; return where each has left its files.
+
+    Each dies in a process of its own, forked from one that has imported torch for all.
+    """
+    base = tmp_path_factory.mktemp("killed")
+    code = f"import test_finetune as t; t.die_one_by_one({folder!r}, {str(base)!r})"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT / "tests",
@@ -314,7 +320,26 @@ def killed_child(folder, output, how):
         text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert done.returncode == 0, done.stderr
+    return base
+
+
+def die_one_by_one(folder, base):
+    for how in (
+        train_and_die_inside_an_epoch,
+        train_and_die_after_an_epoch,
+        train_and_die_while_saving,
+        script_that_dies,
+    ):
+        child = os.fork()
+        if not child:
+            try:
+                how(folder, os.path.join(base, how.__name__))
+            except BaseException:
+                traceback.print_exc()
+            os._exit(1)  # with an error or without: it has not died as it should
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        assert status == -signal.SIGKILL, how.__name__
 
 
 def train_and_die_inside_an_epoch(folder, output):
@@ -359,16 +384,15 @@ def train_and_die_while_saving(folder, output):
     ids=["inside an epoch", "with augmentation", "while saving"],
 )
 def test_killed_run_ends_with_the_weights_of_an_uninterrupted_one(
-    folder, tmp_path, how, resumed_at, settings
+    folder, killed, tmp_path, how, resumed_at, settings
 ):
     whole = make_trainer(folder, tmp_path / "whole", **settings)
     start = {name: w.clone() for name, w in whole.model.state_dict().items()}
     whole.train()
     query = "vit.layers.1.attention.q_proj.weight"  # of the part that is left behind
     assert (start[query] - whole.model.state_dict()[query]).abs().max() > 1e-3
-    killed_child(folder, tmp_path / "cut", how)
-    assert last_checkpoint(tmp_path / "cut").endswith(f"-{resumed_at}")
-    resumed = make_trainer(folder, tmp_path / "cut", **settings)
+    assert last_checkpoint(killed / how).endswith(f"-{resumed_at}")
+    resumed = make_trainer(folder, killed / how, **settings)
     resumed.train(resume_from_checkpoint=True)
     assert largest_difference(whole.model, resumed.model) == 0.0
 
@@ -517,14 +541,14 @@ def test_script_writes_model_processor_and_metrics(script, tmp_path, some, capsy
     assert {found["label"] for found in pipe(some[0]["image"])} == set(NAMES)
 
 
-def test_killed_script_resumes_and_ends_with_the_same_model(script, folder, tmp_path):
+def test_killed_script_resumes_and_ends_with_the_same_model(script, killed, tmp_path):
     script(tmp_path / "whole")
-    killed_child(folder, tmp_path / "cut", "script_that_dies")
-    assert not (tmp_path / "cut/model").exists()
-    assert last_checkpoint(tmp_path / "cut/checkpoints").endswith("-12")
-    script(tmp_path / "cut")
+    cut = killed / "script_that_dies"
+    assert not (cut / "model").exists()
+    assert last_checkpoint(cut / "checkpoints").endswith("-12")
+    script(cut)
     load = ViTForImageClassification.from_pretrained
-    whole, cut = load(tmp_path / "whole/model"), load(tmp_path / "cut/model")
+    whole, cut = load(tmp_path / "whole/model"), load(cut / "model")
     assert largest_difference(whole, cut) == 0.0
 
 

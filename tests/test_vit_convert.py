@@ -66,14 +66,20 @@ def assert_equal_states(first, second):
 # --- parity -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "sizes",
-    [SMALL, TINY, BASE, BASE | {"num_hidden_layers": 12}],
+@pytest.fixture(
+    scope="module",
+    params=[SMALL, TINY, BASE, BASE | {"num_hidden_layers": 12}],
     ids=["small", "tiny-vit", "base, 2 blocks", "base"],
 )
+def theirs_of_any_size(request):
+    return hugging_face_vit(**request.param)
+
+
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
-def test_converted_model_gives_equal_logits(sizes, attention):
-    theirs = hugging_face_vit(**sizes, attn_implementation=attention)
+def test_converted_model_gives_equal_logits(theirs_of_any_size, attention):
+    theirs = theirs_of_any_size
+    theirs.set_attn_implementation(attention)
+    assert theirs.config._attn_implementation == attention
     pixels = images(theirs)
     with torch.no_grad():
         wanted = theirs(pixels).logits

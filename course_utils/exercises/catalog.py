@@ -39,6 +39,13 @@ LESSONS: dict[str, dict[str, str]] = {
         "04.5": "Accuracy from batches",
         "04.6": "The surest mistakes",
     },
+    "05_vit_mnist_tensorflow": {
+        "05.1": "Spot the bug: whole numbers for a categorical loss",
+        "05.2": "Spot the bug: dropout that never acts",
+        "05.3": "Spot the bug: softmax applied twice",
+        "05.4": "A kernel moves house",
+        "05.5": "Keras's own schedule",
+    },
     "07_anatomy_of_the_hf_vit": {
         "07.1": "Undo the processor",
         "07.2": "From the file's name to the module's",
@@ -55,6 +62,13 @@ LESSONS: dict[str, dict[str, str]] = {
         "08.5": "Macro F1 by hand",
         "08.6": "Stop in time",
     },
+    "09_finetune_cifar10_tensorflow": {
+        "09.1": "Spot the bug: a loss for other labels",
+        "09.2": "Spot the bug: the wrong layers frozen",
+        "09.3": "Spot the bug: thawed, and nothing moves",
+        "09.4": "Spot the bug: scaled gradients",
+        "09.5": "A kernel for PyTorch",
+    },
     "10_cats_vs_dogs_pytorch": {
         "10.1": "Spot the bug: the first n rows",
         "10.2": "Spot the bug: frozen, or not",
@@ -63,6 +77,20 @@ LESSONS: dict[str, dict[str, str]] = {
         "10.5": "A threshold for a cost",
         "10.6": "Expected calibration error",
         "10.7": "Spot the bug: never quite sure",
+    },
+    "11_cats_vs_dogs_tensorflow": {
+        "11.1": "Spot the bug: the same augmentation each epoch",
+        "11.2": "Spot the bug: a loss with a floor",
+        "11.3": "Spot the bug: a step that forgets its mode",
+        "11.4": "Stages of unfreezing",
+        "11.5": "Weights for unequal classes",
+        "11.6": "A threshold from Keras's counts",
+    },
+    "12_modify_a_vit": {
+        "12.1": "Spot the bug: the frozen wrong layers",
+        "12.2": "Who sees whom in windows",
+        "12.3": "The report of a partial loading",
+        "12.4": "Linear attention by hand",
     },
 }
 

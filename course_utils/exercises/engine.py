@@ -298,6 +298,8 @@ def plain(value: Any) -> Any:
         value = value.detach().cpu()
         value = value.float() if value.is_floating_point() else value
         return value.numpy()
+    if callable(getattr(value, "numpy", None)):  # of TensorFlow, or a Keras variable
+        return np.asarray(value.numpy())
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -446,6 +448,8 @@ def _seed(seed: int) -> None:
     np.random.seed(seed)
     if "torch" in sys.modules:  # its CPU generator only: no GPU is touched
         sys.modules["torch"].default_generator.manual_seed(seed)
+    if "tensorflow" in sys.modules:
+        sys.modules["tensorflow"].random.set_seed(seed)
 
 
 def _stop(worker: threading.Thread) -> None:

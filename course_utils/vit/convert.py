@@ -1,13 +1,16 @@
 """Weights between our ViT and Hugging Face's: the same numbers under other names.
 
 ``torch_to_keras`` and ``keras_to_torch`` lead to our Keras ViT and back; what needs no
-torch is in ``convert_keras``. Derived in notebook 07. Names are those of a model in
-memory (transformers 5.9 and newer); files on disk keep older ones, so load them with
-``from_pretrained`` first.
+torch is in ``convert_keras``. ``parity`` compares all of them. Derived in notebook 07.
+Names are those of a model in memory (transformers 5.9 and newer); files on disk keep
+older ones, so load them with ``from_pretrained`` first.
 """
 
+import tempfile
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers import ViTConfig, ViTForImageClassification
@@ -181,76 +184,118 @@ def torch_to_keras(model: ViT):
     ------
     TypeError
         If ``model`` is not the course's ViT in PyTorch.
+    ValueError
+        If the layer norms differ in ``eps``.
     """
     from course_utils.vit import convert_keras
-    from course_utils.vit.keras import ViT as KerasViT
 
-    if not isinstance(model, ViT):
-        raise TypeError(
-            f"torch_to_keras takes a course_utils.vit.torch.ViT, not {_kind(model)}"
-        )
-    block, project = model.blocks[0], model.embed.project
-    twin = KerasViT(
-        model.embed.image_size,
-        project.kernel_size[0],
-        project.in_channels,
-        model.head.out_features,
-        dim=model.head.in_features,
-        depth=len(model.blocks),
-        heads=block.attention.heads,
-        mlp_dim=block.mlp.expand.out_features,
-        dropout=model.dropout.p,
-        epsilon=model.norm.eps,
-    )
-    theirs = hf_weights(model.state_dict())
-    convert_keras.load(
-        twin, {_on_disk(name): w.float().cpu().numpy() for name, w in theirs.items()}
-    )
-    return twin
+    hf_model = to_hf(model)
+    config = {**hf_model.config.to_dict(), "num_classes": hf_model.config.num_labels}
+    weights = {
+        _on_disk(name): weight.float().cpu().numpy()
+        for name, weight in hf_model.state_dict().items()
+    }
+    return convert_keras.build(config, weights)
 
 
 def keras_to_torch(model) -> ViT:
-    """Build our PyTorch ViT with the weights of our Keras one.
+    """Build our PyTorch ViT with the weights of a Keras one.
 
     Parameters
     ----------
-    model : course_utils.vit.keras.ViT
+    model : course_utils.vit.keras.ViT or keras_hub.models.ViTImageClassifier
+
+    Returns
+    -------
+    ViT
+        In evaluation mode. Largest difference of logits in float32: 1e-4.
 
     Raises
     ------
     TypeError
-        If ``model`` is not the course's ViT in Keras.
+        If ``model`` is of neither class.
+    ValueError
+        If it has something that our ViT has not; the message says what.
     """
     from course_utils.vit import convert_keras
-    from course_utils.vit.keras import ViT as KerasViT
 
-    if not isinstance(model, KerasViT):
-        raise TypeError(
-            f"keras_to_torch takes a course_utils.vit.keras.ViT, not {_kind(model)}"
-        )
-    config = convert_keras.settings(model)
-    twin = ViT(
-        config["image_size"],
-        config["patch_size"],
-        config["num_channels"],
-        config["num_classes"],
-        dim=config["hidden_size"],
-        depth=config["num_hidden_layers"],
-        heads=config["num_attention_heads"],
-        mlp_dim=config["intermediate_size"],
-        dropout=config["hidden_dropout_prob"],
-    )
-    for norm in _norms(twin):
-        norm.eps = config["layer_norm_eps"]
-    theirs = convert_keras.weights_of(model)
-    names = twin.state_dict().keys()
-    by_memory = {
-        other: torch.from_numpy(theirs[_on_disk(other)])
-        for name in names
-        for other in hf_names(name)
+    config, weights = convert_keras.settings(model), convert_keras.weights_of(model)
+    config["num_labels"] = config.pop("num_classes")
+    with torch.device("meta"):
+        hf_model = ViTForImageClassification(ViTConfig(**config)).eval()
+    names = hf_model.state_dict().keys()
+    theirs = {name: torch.from_numpy(weights[_on_disk(name)]) for name in names}
+    hf_model.load_state_dict(theirs, assign=True)
+    return from_hf(hf_model)
+
+
+def parity(folder: str | Path) -> dict[tuple[str, str], float]:
+    """Convert a checkpoint in every direction, and compare the logits.
+
+    Parameters
+    ----------
+    folder : str or Path
+        A checkpoint in Hugging Face's format, with a head.
+
+    Returns
+    -------
+    dict from (converted from, converted to) to float
+        The largest difference of logits, in float32, for two images of noise.
+    """
+    from course_utils.vit import convert_keras
+    from course_utils.vit.convert_keras import to_keras, to_keras_hub
+
+    def hugging_face(folder):
+        return ViTForImageClassification.from_pretrained(
+            folder, dtype=torch.float32
+        ).eval()
+
+    def written(model):
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
+            convert_keras.write_checkpoint(Path(place, "model"), model)
+            return hugging_face(Path(place, "model"))
+
+    theirs = hugging_face(folder)
+    config = theirs.config
+    shape = (2, config.image_size, config.image_size, config.num_channels)
+    images = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
+
+    def logits(model):
+        if not isinstance(model, nn.Module):
+            return np.asarray(model(images, training=False))
+        with torch.no_grad():
+            found = model(torch.from_numpy(images.transpose(0, 3, 1, 2).copy()))
+        return getattr(found, "logits", found).numpy()
+
+    hf, ours, keras, hub = "Hugging Face", "ours, PyTorch", "ours, Keras", "KerasHub"
+    models = {
+        hf: theirs,
+        ours: from_hf(theirs),
+        keras: to_keras(folder),
+        hub: to_keras_hub(folder),
     }
-    twin.load_state_dict(our_weights(by_memory, names))
-    return twin
+    twin = torch_to_keras(models[ours])
+    conversions = {
+        (hf, ours): lambda _: models[ours],
+        (hf, keras): lambda _: models[keras],
+        (hf, hub): lambda _: models[hub],
+        (ours, hf): to_hf,
+        (ours, keras): lambda _: twin,
+        (ours, hub): lambda _: to_keras_hub(twin),
+        (keras, hf): written,
+        (keras, ours): keras_to_torch,
+        (keras, hub): to_keras_hub,
+        (hub, hf): written,
+        (hub, ours): keras_to_torch,
+        (hub, keras): to_keras,
+    }
+    wanted = {name: logits(model) for name, model in models.items()}
+    return {
+        (source, target): float(
+            np.abs(logits(convert(models[source])) - wanted[source]).max()
+        )
+        for (source, target), convert in conversions.items()
+    }
 
 
 def _on_disk(name):

@@ -2,12 +2,12 @@
 
 Needs neither torch nor transformers: a checkpoint is a folder with ``config.json`` and
 ``model.safetensors``, as ``save_pretrained`` writes it. All conversions meet in one
-form, a dict from the names in that file to NumPy arrays.
+form, the settings of ``config.json`` and a dict from the names in
+``model.safetensors`` to NumPy arrays.
 """
 
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +22,26 @@ from course_utils.vit.keras import ViT
 
 # --- A checkpoint on disk ---------------------------------------------------------
 
+# What transformers takes for a value that config.json leaves out.
+_DEFAULTS = {
+    "hidden_size": 768,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "intermediate_size": 3072,
+    "hidden_act": "gelu",
+    "hidden_dropout_prob": 0.0,
+    "attention_probs_dropout_prob": 0.0,
+    "initializer_range": 0.02,
+    "layer_norm_eps": 1e-12,
+    "image_size": 224,
+    "patch_size": 16,
+    "num_channels": 3,
+    "qkv_bias": True,
+    "id2label": {"0": "LABEL_0", "1": "LABEL_1"},
+}
+# What our ViT, and KerasHub's as the course uses it, cannot have otherwise.
+_FIXED = {"hidden_act": "gelu", "qkv_bias": True, "attention_probs_dropout_prob": 0.0}
+
 
 def read_checkpoint(folder: str | Path) -> tuple[dict, dict[str, np.ndarray]]:
     """Read the settings and weights of a Hugging Face ViT.
@@ -34,6 +54,7 @@ def read_checkpoint(folder: str | Path) -> tuple[dict, dict[str, np.ndarray]]:
     Returns
     -------
     config : dict
+        As ``read_config`` returns it.
     weights : dict of str to array, float32
         Under the names of ``ViTForImageClassification``: a backbone saved alone
         (``ViTModel``) gets the prefix ``vit.``, and its pooler is left out.
@@ -44,13 +65,14 @@ def read_checkpoint(folder: str | Path) -> tuple[dict, dict[str, np.ndarray]]:
         If the folder holds no ViT, or one of another design than ours.
     """
     folder, config = Path(folder), read_config(folder)
+    path = folder / "model.safetensors"
     try:
-        with safe_open(folder / "model.safetensors", "np") as file:
+        with safe_open(path, "np") as file:
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise ValueError(
-            f"{folder / 'model.safetensors'} cannot be read ({error}); load the model "
-            "with transformers and save it with save_pretrained"
+            f"{path} cannot be read ({_brief(error)}); load the model with transformers"
+            " and save it in one file: save_pretrained(folder, max_shard_size='50GB')"
         ) from None
     if not any(name.startswith("vit.") for name in weights):
         weights = {f"vit.{name}": weight for name, weight in weights.items()}
@@ -65,43 +87,64 @@ def read_checkpoint(folder: str | Path) -> tuple[dict, dict[str, np.ndarray]]:
 def read_config(folder: str | Path) -> dict:
     """Read ``config.json`` of a ViT, with transformers' values for what it leaves out.
 
+    Returns
+    -------
+    dict
+        ``image_size`` and ``patch_size`` as single numbers.
+
     Raises
     ------
     ValueError
         If the folder holds no ViT, or one of another design than ours.
     """
-    folder = Path(folder)
+    path = Path(folder) / "config.json"
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        kind = config.get("model_type")
+    except (OSError, ValueError, AttributeError) as error:
         raise ValueError(
-            f"{folder} holds no readable config.json ({error}); give the folder of a "
-            "checkpoint in Hugging Face's format"
+            f"{path} cannot be read ({_brief(error)}); give the folder of a checkpoint "
+            "in Hugging Face's format, with config.json and model.safetensors"
         ) from None
-    kind = config.get("model_type")
     if kind != "vit":
         raise ValueError(
             f"{folder} holds a model of type {kind!r}, not 'vit'; choose a checkpoint "
             "of a Vision Transformer, such as google/vit-base-patch16-224"
         )
-    wanted = {"hidden_act": "gelu", "qkv_bias": True}
-    for key, value in wanted.items():
-        if config.get(key, value) != value:
+    config = {**_DEFAULTS, **config}
+    for key, value in _FIXED.items():
+        if config[key] != value:
             raise ValueError(
                 f"{folder} has {key}={config[key]!r}, and our ViT {value!r}; it cannot "
                 "be converted with equal results"
             )
-    return {**_DEFAULTS, **config}
+    for key in ("image_size", "patch_size"):
+        config[key] = _side(folder, key, config[key])
+    for key, unit in [
+        ("image_size", "patch_size"),
+        ("hidden_size", "num_attention_heads"),
+    ]:
+        if config[key] % config[unit]:
+            raise ValueError(
+                f"{folder} has {key} {config[key]}, no multiple of its {unit} "
+                f"{config[unit]}; choose another checkpoint"
+            )
+    return config
 
 
-# What transformers takes for a value that config.json leaves out.
-_DEFAULTS = {
-    "hidden_dropout_prob": 0.0,
-    "attention_probs_dropout_prob": 0.0,
-    "initializer_range": 0.02,
-    "layer_norm_eps": 1e-12,
-    "num_channels": 3,
-}
+def _side(folder, key, value):
+    """Return the side of the square images or patches, in pixels."""
+    sides = {value} if isinstance(value, int) else set(value)
+    if len(sides) != 1:
+        raise ValueError(
+            f"{folder} has {key}={value}, but our ViT takes squares only; choose "
+            "another checkpoint"
+        )
+    return sides.pop()
+
+
+def _brief(error):
+    return (str(error).splitlines() or [""])[0][:90] or type(error).__name__
 
 
 def write_checkpoint(
@@ -110,7 +153,7 @@ def write_checkpoint(
     id2label: Mapping[int, str] | None = None,
     processor: str | Path | None = None,
 ) -> None:
-    """Write a Keras ViT as a checkpoint that transformers loads.
+    """Write a Keras ViT as a checkpoint that transformers and KerasHub load.
 
     Parameters
     ----------
@@ -120,71 +163,88 @@ def write_checkpoint(
     id2label : mapping of int to str, optional
         A name for each logit; without it they are called ``LABEL_0`` and so on.
     processor : str or Path, optional
-        The folder whose ``preprocessor_config.json`` goes along.
+        The folder whose ``preprocessor_config.json`` goes along, with the size of the
+        model's images.
 
     Raises
     ------
     FileExistsError
         If the folder exists.
     ValueError
-        If ``id2label`` does not name each logit.
+        If ``id2label`` does not name each logit, or if the model is not a plain ViT:
+        another activation, attention or pooling, added weights.
     TypeError
         If the model is of neither class.
     """
     folder = Path(folder)
     if folder.exists():
         raise FileExistsError(f"{folder} exists already; choose another folder")
-    config = settings(model)
+    config, weights = settings(model), weights_of(model)
+    _refuse_other_logits(model, config, weights)
     classes = config.pop("num_classes")
-    names = dict(id2label or {i: f"LABEL_{i}" for i in range(classes)})
-    if sorted(names) != list(range(classes)):
+    if id2label is None:
+        id2label = {i: f"LABEL_{i}" for i in range(classes)}
+    if sorted(id2label) != list(range(classes)):
         raise ValueError(
             f"id2label must have the keys 0 to {classes - 1}, one for each logit, but "
-            f"has {sorted(names)}"
+            f"has {', '.join(map(repr, list(id2label)[:5]))}"
+            + (", ..." if len(id2label) > 5 else "")
+        )
+    label2id = {id2label[i]: i for i in range(classes)}
+    if len(label2id) < classes:
+        raise ValueError(
+            f"id2label has {classes} logits and {len(label2id)} different names; give "
+            "each logit its own"
         )
     config |= {
         "architectures": ["ViTForImageClassification"],
-        "id2label": {str(i): names[i] for i in range(classes)},
-        "label2id": {names[i]: i for i in range(classes)},
+        "id2label": {str(i): name for name, i in label2id.items()},
+        "label2id": label2id,
     }
+    files = {"config.json": config}
+    if processor is not None:
+        path = Path(processor) / "preprocessor_config.json"
+        side = config["image_size"]
+        files[path.name] = {
+            **json.loads(path.read_text(encoding="utf-8")),
+            "size": {"height": side, "width": side},
+        }
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".part-") as part:
-        text = json.dumps(config, indent=2) + "\n"
-        (Path(part) / "config.json").write_text(text, encoding="utf-8")
-        path = Path(part) / "model.safetensors"
-        save_file(weights_of(model), path, metadata={"format": "pt"})
-        if processor is not None:
-            shutil.copy(Path(processor) / "preprocessor_config.json", part)
-        Path(part).chmod(0o755)
-        shutil.copytree(part, f"{part}/whole")
-        os.replace(f"{part}/whole", folder)
+        whole = Path(part) / folder.name
+        whole.mkdir()
+        for name, content in files.items():
+            text = json.dumps(content, indent=2) + "\n"
+            (whole / name).write_text(text, encoding="utf-8")
+        save_file(weights, whole / "model.safetensors", metadata={"format": "pt"})
+        os.replace(whole, folder)
+
+
+def _refuse_other_logits(model, config, weights):
+    """Refuse a model whose code does something else with its weights than a ViT."""
+    twin = build(config, weights)
+    side, channels = config["image_size"], config["num_channels"]
+    random = np.random.default_rng(0)
+    images = random.uniform(-1, 1, (2, side, side, channels)).astype(np.float32)
+    wanted, got = (
+        keras.ops.convert_to_numpy(net(images, training=False)).astype(np.float32)
+        for net in (twin, model)
+    )
+    difference = np.abs(got - wanted).max() / np.abs(wanted).max()
+    half = getattr(model, "backbone", model).compute_dtype != "float32"
+    if not difference < (0.1 if half else 1e-3):
+        raise ValueError(
+            f"the model's logits differ by {difference:.1%} from those of a plain ViT "
+            "with its weights, so what was changed in it (activation, attention, ...) "
+            "would be lost; save it with model.save instead"
+        )
 
 
 # --- Models -----------------------------------------------------------------------
 
 
-def to_keras(source: str | Path | keras_hub.models.ViTImageClassifier) -> ViT:
-    """Build our Keras ViT with the weights of another one.
-
-    Parameters
-    ----------
-    source : folder of a checkpoint with a head, or a ViTImageClassifier of KerasHub
-
-    Raises
-    ------
-    ValueError
-        If the folder holds no ViT, one without a head, or one of another design.
-    """
-    if isinstance(source, str | os.PathLike):
-        config, weights = read_checkpoint(source)
-        if "classifier.weight" not in weights:
-            raise ValueError(
-                f"{source} has no classification head, and our ViT needs one; "
-                "course_utils.finetune_keras.pretrained puts a new one on it"
-            )
-        config["num_classes"] = len(weights["classifier.weight"])
-    else:
-        config, weights = settings(source), weights_of(source)
+def build(config: Mapping, weights: Mapping[str, np.ndarray]) -> ViT:
+    """Build our Keras ViT from settings with ``num_classes``, and weights."""
     model = ViT(
         config["image_size"],
         config["patch_size"],
@@ -201,11 +261,62 @@ def to_keras(source: str | Path | keras_hub.models.ViTImageClassifier) -> ViT:
     return model
 
 
-def to_keras_hub(model: ViT) -> keras_hub.models.ViTImageClassifier:
-    """Build KerasHub's ViT with the weights of ours."""
-    config = settings(model)
-    backbone = keras_hub.models.ViTBackbone(
-        (config["image_size"], config["image_size"], config["num_channels"]),
+def to_keras(source: str | Path | keras_hub.models.ViTImageClassifier) -> ViT:
+    """Build our Keras ViT with the weights of another one.
+
+    Parameters
+    ----------
+    source : folder of a checkpoint with a head, or a ViTImageClassifier of KerasHub
+
+    Returns
+    -------
+    ViT
+        Largest difference of logits in float32: 1e-4.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds no ViT, one without a head, or one of another design.
+    TypeError
+        If the source is neither a folder nor a ViT in Keras.
+    """
+    return build(*_described(source))
+
+
+def to_keras_hub(source: str | Path | ViT) -> keras_hub.models.ViTImageClassifier:
+    """Build KerasHub's ViT with the weights of another one.
+
+    KerasHub's own ``from_preset`` leaves the epsilon of the layer norms at 1e-6,
+    whatever the checkpoint says; this sets it.
+
+    Parameters
+    ----------
+    source : folder of a checkpoint with a head, or our ViT in Keras
+
+    Returns
+    -------
+    keras_hub.models.ViTImageClassifier
+        In float32, without a preprocessor. Largest difference of logits: 1e-4.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds no ViT, one without a head, or one of another design.
+    TypeError
+        If the source is neither a folder nor a ViT in Keras.
+    """
+    config, weights = _described(source)
+    backbone = keras_hub_backbone(config)
+    classifier = keras_hub.models.ViTImageClassifier(backbone, config["num_classes"])
+    load(classifier, weights)
+    return classifier
+
+
+def keras_hub_backbone(config: Mapping) -> keras_hub.models.ViTBackbone:
+    """Build KerasHub's ViT without a head, in float32, with random weights."""
+    side = config["image_size"]
+    return keras_hub.models.ViTBackbone(
+        (side, side, config["num_channels"]),
         config["patch_size"],
         num_layers=config["num_hidden_layers"],
         num_heads=config["num_attention_heads"],
@@ -213,10 +324,21 @@ def to_keras_hub(model: ViT) -> keras_hub.models.ViTImageClassifier:
         mlp_dim=config["intermediate_size"],
         dropout_rate=config["hidden_dropout_prob"],
         layer_norm_epsilon=config["layer_norm_eps"],
+        dtype="float32",
     )
-    classifier = keras_hub.models.ViTImageClassifier(backbone, config["num_classes"])
-    load(classifier, weights_of(model))
-    return classifier
+
+
+def _described(source):
+    """Return settings with ``num_classes``, and weights, of a folder or a model."""
+    if not isinstance(source, str | os.PathLike):
+        return settings(source), weights_of(source)
+    config, weights = read_checkpoint(source)
+    if "classifier.weight" not in weights:
+        raise ValueError(
+            f"{source} has no classification head, and this model needs one; "
+            "course_utils.finetune_keras.pretrained puts a new one on it"
+        )
+    return {**config, "num_classes": len(config["id2label"])}, weights
 
 
 def settings(model: keras.Model) -> dict:
@@ -230,70 +352,74 @@ def settings(model: keras.Model) -> dict:
         If its attention has dropout, other biases or another pooling than ours.
     """
     if isinstance(model, ViT):
-        return _our_settings(model)
-    if isinstance(model, keras_hub.models.ViTImageClassifier):
-        return _keras_hub_settings(model)
-    raise TypeError(
-        "a course_utils.vit.keras.ViT or keras_hub.models.ViTImageClassifier is needed,"
-        f" not {type(model).__module__.split('.')[0]}.{type(model).__name__}"
-    )
-
-
-def _our_settings(model):
-    block, kernel = model.blocks[0], model.embed.project.kernel
+        given = model.arguments
+        return {
+            "model_type": "vit",
+            "image_size": given["image_size"],
+            "patch_size": given["patch_size"],
+            "num_channels": given["in_channels"],
+            "hidden_size": given["dim"],
+            "num_hidden_layers": len(model.blocks),
+            "num_attention_heads": given["heads"],
+            "intermediate_size": given["mlp_dim"],
+            "hidden_dropout_prob": given["dropout"],
+            "layer_norm_eps": given["epsilon"],
+            **_FIXED,
+            "num_classes": given["num_classes"],
+        }
+    backbone = getattr(model, "backbone", None)
+    if not isinstance(backbone, keras_hub.models.ViTBackbone):
+        raise TypeError(
+            "a folder, a course_utils.vit.keras.ViT or a "
+            "keras_hub.models.ViTImageClassifier with a ViTBackbone is needed, not "
+            f"{type(model).__module__.split('.')[0]}.{type(model).__name__}"
+        )
+    _refuse_other_options(model, backbone)
     return {
         "model_type": "vit",
-        "image_size": model.embed.image_shape[0],
-        "patch_size": kernel.shape[0],
-        "num_channels": kernel.shape[2],
-        "hidden_size": kernel.shape[3],
-        "num_hidden_layers": len(model.blocks),
-        "num_attention_heads": block.attention.heads,
-        "intermediate_size": block.mlp.expand.units,
-        "hidden_act": "gelu",
-        "hidden_dropout_prob": model.dropout.rate,
-        "attention_probs_dropout_prob": 0.0,
-        "layer_norm_eps": model.norm.epsilon,
-        "qkv_bias": True,
-        "num_classes": model.head.units,
-    }
-
-
-def _keras_hub_settings(model):
-    backbone = model.backbone
-    height, width, channels = backbone.image_shape
-    odd = {
-        "pooling": model.pooling != "token",
-        "intermediate_dim": model.intermediate_dim is not None,
-        "activation": model.activation is not None,
-        "image_shape": height != width,
-        "attention_dropout": backbone.attention_dropout != 0,
-        "use_mha_bias": not backbone.use_mha_bias,
-        "use_mlp_bias": not backbone.use_mlp_bias,
-    }
-    for name, is_odd in odd.items():
-        if is_odd:
-            value = getattr(model, name, getattr(backbone, name, None))
-            raise ValueError(
-                f"the classifier has {name}={value!r}, which our ViT and the format "
-                "cannot express; build it without"
-            )
-    return {
-        "model_type": "vit",
-        "image_size": height,
+        "image_size": backbone.image_shape[0],
         "patch_size": backbone.patch_size[0],
-        "num_channels": channels,
+        "num_channels": backbone.image_shape[2],
         "hidden_size": backbone.hidden_dim,
         "num_hidden_layers": backbone.num_layers,
         "num_attention_heads": backbone.num_heads,
         "intermediate_size": backbone.mlp_dim,
-        "hidden_act": "gelu",
         "hidden_dropout_prob": backbone.dropout_rate,
-        "attention_probs_dropout_prob": 0.0,
         "layer_norm_eps": backbone.layer_norm_epsilon,
-        "qkv_bias": True,
+        **_FIXED,
         "num_classes": model.num_classes,
     }
+
+
+def _refuse_other_options(model, backbone):
+    found = {
+        **backbone.get_config(),
+        "pooling": model.pooling,
+        "intermediate_dim": model.intermediate_dim,
+        "activation": model.activation,
+    }
+    wanted = {
+        "pooling": "token",
+        "intermediate_dim": None,
+        "activation": None,
+        "attention_dropout": 0,
+        "use_mha_bias": True,
+        "use_mlp_bias": True,
+        "use_class_token": True,
+        "use_patch_bias": True,
+    }
+    for name, value in wanted.items():
+        if found.get(name, value) != value:
+            raise ValueError(
+                f"the classifier has {name}={found[name]!r}, which our ViT and the "
+                f"format cannot express; build it with {name}={value!r}"
+            )
+    for name in ("image_shape", "patch_size"):
+        if found[name][0] != found[name][1]:
+            raise ValueError(
+                f"the classifier has {name}={found[name]}, but our ViT takes squares "
+                "only; it cannot be converted"
+            )
 
 
 # --- Weights ----------------------------------------------------------------------
@@ -305,17 +431,43 @@ def weights_of(model: keras.Model) -> dict[str, np.ndarray]:
     Parameters
     ----------
     model : course_utils.vit.keras.ViT or keras_hub.models.ViTImageClassifier
+        Or a ``ViTBackbone``, which has no ``classifier`` among its weights.
+
+    Returns
+    -------
+    dict of str to array, float32
+
+    Raises
+    ------
+    TypeError
+        If the model is none of these.
+    ValueError
+        If layers with weights were added to it.
     """
+    places = _places(model)
+    known = {id(variable) for _, variable in places}
+    added = [other.path for other in model.weights if id(other) not in known]
+    if added:
+        raise ValueError(
+            f"the model has weights that a plain ViT has no place for: {added[0]}"
+            f"{_more(added)}; convert it before you add layers"
+        )
     weights = {}
-    for names, variable in _places(model):
-        value = _to_disk(keras.ops.convert_to_numpy(variable), names[0])
-        pieces = np.split(value, len(names))
+    for names, variable in places:
+        value = keras.ops.convert_to_numpy(variable).astype(np.float32)
+        pieces = np.split(_to_disk(value, names[0]), len(names))
         weights.update(zip(names, map(np.ascontiguousarray, pieces), strict=True))
     return weights
 
 
 def load(model: keras.Model, weights: Mapping[str, np.ndarray]) -> None:
     """Put weights, named as in a checkpoint on disk, into a Keras ViT.
+
+    Parameters
+    ----------
+    model : course_utils.vit.keras.ViT or keras_hub.models.ViTImageClassifier
+        Or a ``ViTBackbone``, for weights without ``classifier``.
+    weights : mapping of str to array
 
     Raises
     ------
@@ -375,10 +527,13 @@ def _from_disk(value, shape):
 
 def _places(model):
     """List (names in the checkpoint, Keras variable) for every weight."""
+    if isinstance(model, keras_hub.models.ViTBackbone):
+        return _keras_hub_places(model)
     settings(model)  # refuses other models
     if isinstance(model, ViT):
         return _our_places(model)
-    return _keras_hub_places(model)
+    head = _dense("classifier", model.output_dense)
+    return _keras_hub_places(model.backbone) + head
 
 
 def _our_places(model):
@@ -405,9 +560,9 @@ def _our_places(model):
     )
 
 
-def _keras_hub_places(model):
-    embed = model.backbone.get_layer("vit_patching_and_embedding")
-    encoder = model.backbone.get_layer("vit_encoder")
+def _keras_hub_places(backbone):
+    embed = backbone.get_layer("vit_patching_and_embedding")
+    encoder = backbone.get_layer("vit_encoder")
     stem = "vit.embeddings"
     places = [
         ([f"{stem}.cls_token"], embed.class_token),
@@ -426,8 +581,7 @@ def _keras_hub_places(model):
             *_dense(f"{stem}.intermediate.dense", block.mlp.dense_1),
             *_dense(f"{stem}.output.dense", block.mlp.dense_2),
         ]
-    places += _norm("vit.layernorm", encoder.layer_norm)
-    return places + _dense("classifier", model.output_dense)
+    return places + _norm("vit.layernorm", encoder.layer_norm)
 
 
 def _dense(name, layer):

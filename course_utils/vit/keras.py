@@ -7,7 +7,8 @@ last: ``(B, H, W, C)``.
 """
 
 import keras
-from keras import initializers, layers, ops
+from keras import layers, ops
+from keras.initializers import RandomNormal, RandomUniform
 
 
 def dense(fan_in: int, units: int) -> layers.Dense:
@@ -19,8 +20,8 @@ def dense(fan_in: int, units: int) -> layers.Dense:
     limit = fan_in**-0.5
     return layers.Dense(
         units,
-        kernel_initializer=initializers.RandomUniform(-limit, limit),
-        bias_initializer=initializers.RandomUniform(-limit, limit),
+        kernel_initializer=RandomUniform(-limit, limit),
+        bias_initializer=RandomUniform(-limit, limit),
     )
 
 
@@ -61,9 +62,7 @@ class MultiHeadAttention(layers.Layer):
         B, T, D = ops.shape(x)
         qkv = ops.reshape(self.qkv(x), (B, T, 3, self.heads, D // self.heads))
         q, k, v = ops.unstack(ops.transpose(qkv, (2, 0, 3, 1, 4)))  # each (B, h, T, d)
-        scores = q @ ops.swapaxes(
-            k, -2, -1
-        )  # (B, h, T, d) @ (B, h, d, T) -> (B, h, T, T)
+        scores = q @ ops.swapaxes(k, -2, -1)  # -> (B, h, T, T)
         weights = ops.softmax(scores / q.shape[-1] ** 0.5, axis=-1)
         context = weights @ v  # (B, h, T, T) @ (B, h, T, d) -> (B, h, T, d)
         context = ops.transpose(context, (0, 2, 1, 3))  # (B, h, T, d) -> (B, T, h, d)
@@ -85,9 +84,8 @@ class MLP(layers.Layer):
         self.shrink.build((*shape[:-1], self.expand.units))
 
     def call(self, x):
-        hidden = ops.gelu(
-            self.expand(x), approximate=False
-        )  # (B, T, D) -> (B, T, mlp_dim)
+        hidden = self.expand(x)  # (B, T, D) -> (B, T, mlp_dim)
+        hidden = ops.gelu(hidden, approximate=False)
         return self.shrink(hidden)  # (B, T, mlp_dim) -> (B, T, D)
 
 
@@ -163,8 +161,8 @@ class PatchEmbedding(layers.Layer):
             dim,
             patch_size,
             strides=patch_size,
-            kernel_initializer=initializers.RandomUniform(-limit, limit),
-            bias_initializer=initializers.RandomUniform(-limit, limit),
+            kernel_initializer=RandomUniform(-limit, limit),
+            bias_initializer=RandomUniform(-limit, limit),
         )
 
     def build(self, shape):
@@ -239,27 +237,18 @@ class ViT(keras.Model):
             "epsilon": epsilon,
         }
         self.embed = PatchEmbedding(image_size, patch_size, in_channels, dim)
-        tokens = self.embed.num_patches + 1
-        self.class_token = self.add_weight((1, 1, dim), "zeros", name="class_token")
-        self.positions = self.add_weight(
-            (1, tokens, dim), initializers.RandomNormal(stddev=1.0), name="positions"
-        )
+        shape = (1, self.embed.num_patches + 1, dim)  # of the tokens
+        self.class_token = self.add_weight((1, 1, dim), "zeros")
+        self.positions = self.add_weight(shape, RandomNormal(stddev=1.0))
         self.dropout = layers.Dropout(dropout)
         self.blocks = [
-            EncoderBlock(dim, heads, mlp_dim, dropout, epsilon, name=f"block_{i}")
-            for i in range(depth)
+            EncoderBlock(dim, heads, mlp_dim, dropout, epsilon) for _ in range(depth)
         ]
         self.norm = layers.LayerNormalization(epsilon=epsilon)
         self.head = dense(dim, num_classes)
-        self.build((None, image_size, image_size, in_channels))
-
-    def build(self, shape):
-        self.embed.build(shape)
-        tokens = self.positions.shape  # (1, N+1, D)
-        for block in self.blocks:
-            block.build((None, *tokens[1:]))
-        self.norm.build((None, *tokens[1:]))
-        self.head.build((None, tokens[-1]))
+        self.embed.build((None, image_size, image_size, in_channels))
+        for part in (*self.blocks, self.norm, self.head):
+            part.build(shape)
         self.built = True
 
     def get_config(self):
@@ -282,8 +271,7 @@ class ViT(keras.Model):
         the logits and a list of ``depth`` tensors of shape (B, h, N+1, N+1).
         """
         x = self.embed(images)  # (B, H, W, C) -> (B, N, D)
-        B, _, D = ops.shape(x)
-        class_token = ops.broadcast_to(self.class_token, (B, 1, D))  # (1, 1, D) ->
+        class_token = ops.zeros_like(x[:, :1]) + self.class_token  # (B, 1, D)
         x = ops.concatenate([class_token, x], axis=1)  # (B, N, D) -> (B, N+1, D)
         x = self.dropout(x + self.positions, training=training)
         attention = []
