@@ -102,6 +102,23 @@ FIGURES = {
         ["a", "b"],
         title="t",
     ),
+    "moved_parts": lambda: on_axes(
+        plots.moved_parts, [[0, 1], [1, 0]], ["one", "two"], ["embed", "1"], title="t"
+    ),
+    "attention_kinds": lambda: plots.attention_kinds(
+        {"softmax": RNG.random((5, 5)), "linear": RNG.random((5, 5))}, title="t"
+    ),
+    "cost_by_tokens": lambda: plots.cost_by_tokens(
+        [37, 145], {"softmax": [1, 1]}, {"softmax": [1, 1]}, title="t"
+    ),
+    "accuracy_and_cost": lambda: plots.accuracy_and_cost(
+        {"softmax": {"before": 0.7, "after": 0.8}},
+        {"37 tokens": [1.0], "577 tokens": [1.0]},
+        title="t",
+    ),
+    "accuracy_by_depth": lambda: on_axes(
+        plots.accuracy_by_depth, {2: 0.2, 3: 0.5}, {2: 0.4}, guessing=0.1, title="t"
+    ),
 }
 
 

@@ -447,8 +447,8 @@ STEP = Exercise(
     mistakes=(
         Mistake(
             _step(training=None),
-            "Called without `training`, a model outside of `fit` behaves as in "
-            "evaluation: no dropout, no augmentation, and no message.",
+            "Called without `training`, each layer follows its own default: dropout "
+            "rests, as the layer of the check does, and there is no message.",
         ),
         Mistake(
             _step(all_variables=True),
@@ -735,15 +735,6 @@ def _summing_to_one(labels):
 def _two_classes(labels):
     counts = np.bincount(labels)
     return dict(enumerate(len(labels) / (2 * counts)))
-
-
-def _as_list(labels):
-    return list(class_weights(labels).values())
-
-
-def _for_each_picture(labels):
-    weights = class_weights(labels)
-    return [weights[int(label)] for label in labels]
 
 
 def _by_scikit_learn(labels):

@@ -127,7 +127,7 @@ FROZEN = Exercise(
         Mistake(
             _freezing(lambda i, n: i >= n, thaw=False),
             "A backbone that was frozen as a whole stays frozen, whatever its parts "
-            "say. Set `backbone.trainable = True` too.",
+            "say: thaw the backbone itself, too.",
         ),
         Mistake(
             _new_attribute,
