@@ -188,8 +188,8 @@ def augmentation() -> keras.Sequential:
 
     Pictures must lie between -1 and 1, and do so afterwards: brightness and contrast
     cut off what is outside of their ``value_range``, which is 0 to 255 unless they are
-    told otherwise. (And a single 0.3 would only ever raise the contrast.) Outside of
-    training the layers leave pictures alone.
+    told otherwise. (And a single 0.3 would only ever raise the contrast.) With
+    ``training=False`` the layers leave pictures alone; called without it, they act.
     """
     span = (-1, 1)
     return keras.Sequential(

@@ -358,6 +358,14 @@ def test_freeze_holds_embeddings_and_first_blocks_and_nothing_else(folder, block
     )
 
 
+def test_freeze_undoes_what_was_frozen_before(folder):
+    model = pretrained(folder, NAMES)
+    everything = len(model.trainable_variables)
+    model.backbone.get_layer("vit_encoder").trainable = False
+    freeze(model, 0)
+    assert len(model.trainable_variables) == everything
+
+
 def test_freeze_refuses_more_blocks_than_there_are(folder):
     with pytest.raises(ValueError, match="0 to 2, not 3"):
         freeze(pretrained(folder, NAMES), 3)
