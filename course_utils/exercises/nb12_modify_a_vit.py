@@ -367,7 +367,7 @@ REPORT = Exercise(
         Mistake(
             _by_name_alone,
             "You compare names alone. A weight of another shape cannot be loaded; it "
-            "belongs into 'other shape'.",
+            "belongs in 'other shape'.",
         ),
         Mistake(
             _twice,
