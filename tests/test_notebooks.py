@@ -44,7 +44,11 @@ PACKAGE = {
     )
 }
 # A heading of a PyTorch lesson that names its tool -> the twin's.
-TWIN_TITLES = {"### The same loop in the package": "### The same loop in Keras"}
+TWIN_TITLES = {
+    "### The same loop in the package": "### The same loop in Keras",
+    "## Augmentation with Pillow alone": "## Augmentation with Keras layers alone",
+    "## The Trainer": "## fit and its callbacks",
+}
 
 
 def ids(path):
