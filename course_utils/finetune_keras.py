@@ -178,7 +178,7 @@ def _check_labels(dataset):
 
 
 def augmentation() -> keras.Sequential:
-    """Make layers that flip, zoom and tint pictures at random while training.
+    """Make layers that flip, zoom and tint pictures at random.
 
     Near to what ``finetune.augment`` does with Pillow. Half of the pictures are
     mirrored. A middle part with 80 to 100 % of the sides is blown up to the old size,
@@ -189,7 +189,8 @@ def augmentation() -> keras.Sequential:
     Pictures must lie between -1 and 1, and do so afterwards: brightness and contrast
     cut off what is outside of their ``value_range``, which is 0 to 255 unless they are
     told otherwise. (And a single 0.3 would only ever raise the contrast.) With
-    ``training=False`` the layers leave pictures alone; called without it, they act.
+    ``training=False``, as in ``evaluate`` and ``predict``, the layers leave pictures
+    alone; in ``fit``, or called by hand without it, they act.
     """
     span = (-1, 1)
     return keras.Sequential(
@@ -313,7 +314,8 @@ def freeze(classifier: keras_hub.models.ViTImageClassifier, blocks: int) -> None
     layers = encoder.encoder_layers
     if not 0 <= blocks <= len(layers):
         raise ValueError(f"blocks must be 0 to {len(layers)}, not {blocks}")
-    backbone.trainable = encoder.trainable = True  # True again is not passed down
+    for layer in classifier._flatten_layers():  # True again is not passed down
+        layer.trainable = True
     backbone.get_layer("vit_patching_and_embedding").trainable = blocks == 0
     for i, layer in enumerate(layers):
         layer.trainable = i >= blocks
