@@ -4,7 +4,7 @@
 
 PY := $(if $(filter Windows_NT,$(OS)),.venv/Scripts/python.exe,.venv/bin/python)
 # Small models on a shared machine: one thread each, unless the caller says otherwise.
-THREADS := OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} MKL_NUM_THREADS=$${MKL_NUM_THREADS:-1} OPENBLAS_NUM_THREADS=$${OPENBLAS_NUM_THREADS:-1}
+THREADS := OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} MKL_NUM_THREADS=$${MKL_NUM_THREADS:-$${OMP_NUM_THREADS:-1}} OPENBLAS_NUM_THREADS=$${OPENBLAS_NUM_THREADS:-$${OMP_NUM_THREADS:-1}}
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=300 --nbval-kernel-startup-timeout=120 -p no:python --dist loadscope
 WORKERS ?= 2
 ARGS ?=

@@ -259,7 +259,7 @@ def execute(
         )
     seconds = time.monotonic() - start
     console.print(_summary(outcomes, profile))
-    beside = f", {jobs} notebooks at a time" if jobs > 1 else ""
+    beside = f", {jobs} notebooks at a time" if min(jobs, len(paths)) > 1 else ""
     _say(console, f"Took {seconds:.0f} s{beside}.")
     _say(console, f"Executed copies and HTML pages: {folder}")
     if interrupted:

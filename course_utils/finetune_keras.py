@@ -64,15 +64,22 @@ class Processor:
 
 
 def load_processor(folder: str | Path) -> Processor:
-    """Read ``preprocessor_config.json`` of a checkpoint.
+    """Read ``preprocessor_config.json`` of a checkpoint, given as in ``load_backbone``.
 
     Raises
     ------
     ValueError
-        If it asks for other steps than resize to a square, rescale, normalize.
+        If it is missing, or asks for other steps than resize to a square, rescale,
+        normalize.
     """
-    path = Path(folder) / "preprocessor_config.json"
-    config = json.loads(path.read_text(encoding="utf-8"))
+    path = checkpoints.local(folder) / "preprocessor_config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"{path} cannot be read ({error}); give the folder of a whole checkpoint, "
+            "or make a Processor of its size, mean and spread"
+        ) from None
     size = config.get("size", 224)
     if isinstance(size, dict) and size.get("height") == size.get("width"):
         size = size.get("height")
@@ -90,8 +97,8 @@ def load_processor(folder: str | Path) -> Processor:
     half = (0.5, 0.5, 0.5)
     return Processor(
         size,
-        tuple(config.get("image_mean", half)),
-        tuple(config.get("image_std", half)),
+        tuple(config.get("image_mean") or half),
+        tuple(config.get("image_std") or half),
         config.get("resample", 2),
     )
 
@@ -388,7 +395,6 @@ class LayerwiseAdamW(keras.optimizers.Optimizer):
         epsilon=1e-8,
         **options,
     ):
-        options.pop("weight_decay", None)
         super().__init__(learning_rate, **options)
         self.decay, self.depth, self.shrink = decay, depth, weight_decay
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
@@ -508,7 +514,8 @@ class ExactBackup(keras.callbacks.Callback):
     ------
     ValueError
         For ``EarlyStopping(restore_best_weights=True)``: it keeps weights in memory,
-        which a kill takes along.
+        which a kill takes along. In ``fit``, if the backup was written with another
+        number of callbacks in ``remember``.
     """
 
     def __init__(
@@ -529,8 +536,14 @@ class ExactBackup(keras.callbacks.Callback):
         found = sorted(self.folder.glob("epoch-*"))
         if not found:
             return
-        self._keras(found[-1]).on_train_begin()
         stored = json.loads((found[-1] / "callbacks.json").read_text(encoding="utf-8"))
+        if len(stored) != len(self.remember):
+            raise ValueError(
+                f"{self.folder} was written with {len(stored)} callbacks in remember, "
+                f"and now there are {len(self.remember)}; give the same ones, or "
+                "delete the folder to start anew"
+            )
+        self._keras(found[-1]).on_train_begin()
         for callback, values in zip(self.remember, stored, strict=True):
             vars(callback).update(values)
 

@@ -206,6 +206,7 @@ def run(
     interrupted : bool
     """
     outcomes = [Outcome(path.stem) for path in paths]
+    jobs = min(jobs, len(paths))
     try:
         # On Windows, a kernel just killed may still hold its file open.
         with tempfile.TemporaryDirectory(
@@ -353,7 +354,8 @@ def _is_code(cell):
 
 def _environment(job):
     # Kernels side by side that each took all cores would only wait for each other.
-    environment = {} if job.alone else dict.fromkeys(_THREADS, "1")
+    threads = os.environ.get("OMP_NUM_THREADS") or "1"
+    environment = {} if job.alone else dict.fromkeys(_THREADS, threads)
     environment |= {
         **os.environ,
         "COURSE_PROFILE": job.profile,
@@ -429,14 +431,20 @@ def _last_words(path, lines=3):
 
 
 def _note_memory(job):
-    """Keep the most that the kernel and its children have held, in resident bytes."""
-    total = 0
+    """Keep the most that the kernel and its children have held, in resident bytes.
+
+    Libraries, of which Linux keeps one copy for all processes, count once.
+    """
+    own, common = 0, [0]
     for process in _family(job):
         try:
-            total += process.memory_info().rss
+            memory = process.memory_info()
         except psutil.Error:
             continue
-    seen = max(total, _high_water_mark(_kernel_id(job)))
+        shared = getattr(memory, "shared", 0)
+        own += memory.rss - shared
+        common.append(shared)
+    seen = max(own + max(common), _high_water_mark(_kernel_id(job)))
     job.outcome.peak_bytes = max(job.outcome.peak_bytes, seen)
 
 

@@ -403,6 +403,17 @@ def test_kernels_side_by_side_use_one_thread_each_unless_told(
     assert runner._environment(job).get("OMP_NUM_THREADS") == found
 
 
+@POSIX
+def test_one_notebook_alone_keeps_all_threads(monkeypatch, tmp_path):
+    seen = []
+    monkeypatch.setattr(runner, "_run_all", lambda jobs, limit, show: seen.extend(jobs))
+    for paths in ([Path("a.ipynb")], [Path("a.ipynb"), Path("b.ipynb")]):
+        runner.run(
+            paths, profile="reduced", timeout=9, build=tmp_path, jobs=2, show=print
+        )
+    assert [job.alone for job in seen] == [True, False, False]
+
+
 # What the command line shows of it
 
 

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -167,6 +168,11 @@ def test_old_and_short_processor_files_are_read(tmp_path, entry, size):
 def test_processor_with_other_steps_is_refused(tmp_path, entry):
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(entry))
     with pytest.raises(ValueError, match="other steps"):
+        load_processor(tmp_path)
+
+
+def test_missing_processor_is_told_with_the_way_out(tmp_path):
+    with pytest.raises(ValueError, match="cannot be read .* or make a Processor"):
         load_processor(tmp_path)
 
 
@@ -712,6 +718,15 @@ def test_a_fit_after_a_resumed_one_makes_all_its_epochs(tmp_path):
     assert history.epoch[0] > 0
     again = model.fit(np.ones((4, 3)), np.ones((4, 1)), epochs=2, verbose=0)
     assert again.epoch == [0, 1]
+
+
+def test_backup_of_other_callbacks_is_refused_before_anything_is_restored(tmp_path):
+    (tmp_path / "epoch-000001").mkdir()
+    (tmp_path / "epoch-000001" / "callbacks.json").write_text("[{}]")
+    backup = ExactBackup(tmp_path)
+    backup.set_model(SimpleNamespace(_initial_epoch=None))
+    with pytest.raises(ValueError, match="with 1 callbacks .* there are 0; give"):
+        backup.on_train_begin()
 
 
 def test_backup_refuses_weights_kept_in_memory(tmp_path):

@@ -297,6 +297,11 @@ def test_everything_imported_is_declared():
 # --- texts ------------------------------------------------------------------------
 
 
+def test_readme_has_no_open_number():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert not re.search(r"@\d", readme)
+
+
 def test_licenses_are_stated():
     code = (ROOT / "LICENSE").read_text(encoding="utf-8")
     assert "Apache License\n" in code and "Version 2.0, January 2004" in code

@@ -264,6 +264,13 @@ def test_changed_computation_is_not_written_as_a_plain_vit(theirs, tmp_path, spo
     assert not list(tmp_path.iterdir())
 
 
+def test_head_of_zeros_can_be_written(theirs, tmp_path):
+    theirs.output_dense.kernel.assign(0 * theirs.output_dense.kernel)
+    theirs.output_dense.bias.assign(0 * theirs.output_dense.bias)
+    write_checkpoint(tmp_path / "vit", theirs)
+    assert (tmp_path / "vit" / "model.safetensors").exists()
+
+
 # --- refusals ---------------------------------------------------------------------
 
 

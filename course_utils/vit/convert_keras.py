@@ -134,8 +134,8 @@ def read_config(folder: str | Path) -> dict:
 
 def _side(folder, key, value):
     """Return the side of the square images or patches, in pixels."""
-    sides = {value} if isinstance(value, int) else set(value)
-    if len(sides) != 1:
+    sides = set(value) if isinstance(value, list | tuple) else {value}
+    if len(sides) != 1 or not all(isinstance(s, int) and s > 0 for s in sides):
         raise ValueError(
             f"{folder} has {key}={value}, but our ViT takes squares only; choose "
             "another checkpoint"
@@ -230,7 +230,8 @@ def _refuse_other_logits(model, config, weights):
         keras.ops.convert_to_numpy(net(images, training=False)).astype(np.float32)
         for net in (twin, model)
     )
-    difference = np.abs(got - wanted).max() / np.abs(wanted).max()
+    scale = np.abs(wanted).max() or 1.0  # a head of zeros gives logits of zero
+    difference = np.abs(got - wanted).max() / scale
     half = getattr(model, "backbone", model).compute_dtype != "float32"
     if not difference < (0.1 if half else 1e-3):
         raise ValueError(
@@ -477,7 +478,10 @@ def load(model: keras.Model, weights: Mapping[str, np.ndarray]) -> None:
     places = _places(model)
     known = {name for names, _ in places for name in names}
     if missing := sorted(known - weights.keys()):
-        raise ValueError(f"the checkpoint lacks {missing[0]}{_more(missing)}")
+        raise ValueError(
+            f"the checkpoint lacks {missing[0]}{_more(missing)}; is it a whole ViT, "
+            "with as many blocks as the model?"
+        )
     if strange := sorted(weights.keys() - known):
         raise ValueError(
             f"the model has no place for {strange[0]}{_more(strange)}; was it saved "
