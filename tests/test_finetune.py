@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from datasets import ClassLabel, Dataset, DatasetDict, Features
-from datasets import Image as ImageFeature
+from datasets import DatasetDict
 from PIL import Image
+from tinted import NAMES, tinted
 from transformers import (
     TrainerCallback,
     TrainingArguments,
@@ -43,7 +43,6 @@ from course_utils.finetune import (
 )
 
 ROOT = Path(__file__).resolve().parent.parent
-NAMES = ["red", "green", "blue"]
 
 
 def write_checkpoint(folder, classes=5, dtype=torch.float32):
@@ -64,20 +63,6 @@ def write_checkpoint(folder, classes=5, dtype=torch.float32):
         ViTForImageClassification(config).to(dtype).save_pretrained(folder)
     ViTImageProcessorPil(size={"height": 16, "width": 16}).save_pretrained(folder)
     return str(folder)
-
-
-def tinted(count, seed):
-    """Noisy pictures, a little more red, green or blue; hard to tell apart."""
-    random = np.random.default_rng(seed)
-    labels = np.arange(count) % 3
-    images = random.integers(0, 200, (count, 20, 20, 3))
-    images[np.arange(count), :, :, labels] += 12
-    columns = {
-        "image": [Image.fromarray(image.astype("uint8")) for image in images],
-        "label": labels.tolist(),
-    }
-    kinds = Features({"image": ImageFeature(), "label": ClassLabel(names=NAMES)})
-    return Dataset.from_dict(columns, features=kinds)
 
 
 @pytest.fixture(scope="module")

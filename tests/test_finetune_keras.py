@@ -16,9 +16,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from datasets import ClassLabel, Dataset, Features
-from datasets import Image as ImageFeature
 from notebook_checks import read
 from PIL import Image
+from tinted import NAMES, tinted
 
 from course_utils.backend import use_tensorflow
 
@@ -49,7 +49,6 @@ from course_utils.vit import convert_keras  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOK = ROOT / "notebooks/09_finetune_cifar10_tensorflow.ipynb"
-NAMES = ["red", "green", "blue"]
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
@@ -74,20 +73,6 @@ def write_checkpoint(folder, blocks=2):
         folder / "model", classifier, dict(enumerate("abcde")), processor
     )
     return folder / "model"
-
-
-def tinted(count, seed):
-    """Noisy pictures, a little more red, green or blue; hard to tell apart."""
-    random = np.random.default_rng(seed)
-    labels = np.arange(count) % 3
-    images = random.integers(0, 200, (count, 20, 20, 3))
-    images[np.arange(count), :, :, labels] += 12
-    columns = {
-        "image": [Image.fromarray(image.astype("uint8")) for image in images],
-        "label": labels.tolist(),
-    }
-    kinds = Features({"image": ImageFeature(), "label": ClassLabel(names=NAMES)})
-    return Dataset.from_dict(columns, features=kinds)
 
 
 @pytest.fixture(scope="module")
