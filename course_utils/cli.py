@@ -1,5 +1,6 @@
-"""The command line ``vit-course``: doctor, download, run, progress."""
+"""The command line ``vit-course``: doctor, download, run, export, progress."""
 
+import json
 import signal
 import sys
 import threading
@@ -422,17 +423,58 @@ def _summary(outcomes, profile):
     return table
 
 
+# export
+
+
+@app.command()
+def export(
+    student: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="A new folder: every exercise open."),
+    ] = None,
+    solutions: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="A new folder: every exercise solved."),
+    ] = None,
+) -> None:
+    """Write a copy of the course for a class, without outputs and progress."""
+    from course_utils import export as copies
+
+    wanted = [(student, False), (solutions, True)]
+    wanted = [(folder, solved) for folder, solved in wanted if folder is not None]
+    if not wanted:
+        _say(Console(stderr=True), "Name --student DIR or --solutions DIR.", "bold red")
+        raise typer.Exit(2)
+    for folder, solved in wanted:
+        try:
+            with _terminate_as_interrupt():
+                copies.export(folder, solved=solved)
+        except copies.ExportError as error:
+            _say(Console(stderr=True), str(error), "bold red")
+            raise typer.Exit(1) from None
+        state = "solved" if solved else "open"
+        _say(Console(), f"{folder}: a copy of the course, every exercise {state}.")
+
+
 # progress
 
 
 @app.command()
-def progress() -> None:
-    """Show which exercises you have solved, and the next step."""
-    from course_utils import exercises
+def progress(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object, for an instructor.")
+    ] = False,
+) -> None:
+    """Show which exercises you have solved, how long it took, and the next step."""
+    from course_utils.exercises import progress_file
 
-    console, record = Console(), exercises.progress()
-    table = Table("Notebook", "Done", "Open")
+    if as_json:
+        print(json.dumps(progress_file.report()))  # on one line, for many of them
+        return
+    console, record = Console(), progress_file.progress()
+    table = Table(*progress_file.HEADINGS)
     for row in record.rows():
         table.add_row(*map(Text, row))
     console.print(table)
+    _say(console, "Planned by the lesson, exercises included; spent is an estimate.")
     _say(console, record.next_step)

@@ -23,7 +23,6 @@ from PIL import Image, ImageEnhance
 from sklearn.metrics import accuracy_score, f1_score
 from torch import Tensor, nn
 from transformers import (
-    AutoImageProcessor,
     PreTrainedModel,
     PrinterCallback,
     Trainer,
@@ -31,6 +30,7 @@ from transformers import (
     TrainingArguments,
     ViTConfig,
     ViTForImageClassification,
+    ViTImageProcessorPil,
 )
 
 from course_utils import checkpoints, data
@@ -122,8 +122,7 @@ def load_processor(folder: str):
 
     Its numbers are the same on every machine, with torchvision or without.
     """
-    with quiet():  # it warns that torchvision is missing
-        return AutoImageProcessor.from_pretrained(folder, backend="pil")
+    return ViTImageProcessorPil.from_pretrained(folder)
 
 
 def pretrained(folder: str, names: Sequence[str]) -> ViTForImageClassification:

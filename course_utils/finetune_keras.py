@@ -5,6 +5,7 @@ The parts that notebooks 09, 11 and 12 share. Needs neither torch nor transforme
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -455,8 +456,9 @@ class LayerwiseAdamW(keras.optimizers.Optimizer):
         if "vit_patching_and_embedding" in parts:
             layer = 0
         else:
-            blocks = [part for part in parts if part.startswith("transformer_block_")]
-            layer = int(blocks[0].split("_")[2]) if blocks else self.depth + 1
+            # Older KerasHubs, Colab's among them, spell it tranformer_block_1.
+            block = re.search(r"\btrans?former_block_(\d+)/", path)
+            layer = int(block[1]) if block else self.depth + 1
         return self.decay ** (self.depth + 1 - layer)
 
     def get_config(self):

@@ -87,12 +87,18 @@ def heatmap(
     ax.set_xticks(range(width), columns if columns is not None else range(width))
     if digits is not None:
         for (i, j), value in np.ndenumerate(values):
-            red, green, blue, _ = image.cmap(image.norm(value))
-            luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
-            color = "black" if luminance > 0.45 else "white"
+            color = _ink_on(image.cmap(image.norm(value)))
             label = f"{value:.{digits}f}" if np.isfinite(value) else f"{value}"
             ax.text(j, i, label, ha="center", va="center", color=color)
     return image
+
+
+def _ink_on(color):
+    """Return black or white, whichever has the larger contrast (WCAG 2.2)."""
+    light = np.asarray(color[:3])
+    light = np.where(light <= 0.04045, light / 12.92, ((light + 0.055) / 1.055) ** 2.4)
+    luminance = light @ [0.2126, 0.7152, 0.0722]
+    return "black" if luminance + 0.05 > (1.05 * 0.05) ** 0.5 else "white"
 
 
 # --- Notebook 00 ------------------------------------------------------------------
@@ -166,7 +172,7 @@ def compass(keys, labels, weights, query, *, title):
         )  # fmt: skip
     arrow = {"arrowstyle": "->", "color": COLORS["vermilion"], "lw": 2, "ls": "--"}
     ax.annotate("", xy=query, xytext=(0, 0), arrowprops=arrow)
-    ax.text(*(1.08 * np.asarray(query)), "query", color=COLORS["vermilion"])
+    ax.text(*(1.08 * np.asarray(query)), "query")
     ax.set(xlim=(-2.3, 2.3), ylim=(-1.7, 1.7), aspect="equal", title=title)
     ax.axis("off")
     return fig
@@ -586,7 +592,6 @@ def draw_confusion(ax, counts, names, *, title):
     drawn = ax.imshow(mistakes, cmap=MAGNITUDE, vmin=0, vmax=max(mistakes.max(), 1))
     for (i, j), count in np.ndenumerate(counts):
         if count:
-            dark = mistakes[i, j] <= mistakes.max() / 2
             ax.text(
                 j,
                 i,
@@ -594,7 +599,7 @@ def draw_confusion(ax, counts, names, *, title):
                 ha="center",
                 va="center",
                 fontsize=9,
-                color="white" if dark else "black",
+                color=_ink_on(drawn.cmap(drawn.norm(mistakes[i, j]))),
                 fontweight="normal" if i == j else "bold",
             )
     ax.set_title(title)
@@ -799,14 +804,16 @@ def learning_curves(sizes, accuracy, *, title, guessing):
     height = -np.inf
     for name in sorted(ends, key=ends.get):
         height = max(height + 5, ends[name])  # names do not overlap
-        color = cycle.by_key()["color"][list(accuracy).index(name)]
-        ax.text(1.12 * sizes[-1], height, name, color=color, va="center", weight="bold")
+        number = list(accuracy).index(name)
+        color = cycle.by_key()["color"][number]
+        ax.plot(1.25 * sizes[-1], height, "osD^v"[number], color=color)
+        ax.text(1.36 * sizes[-1], height, name, va="center", weight="bold")
     ends_at = 0.9 * sizes[0], 1.1 * sizes[-1]
     ax.hlines(100 * guessing, *ends_at, color=COLORS["gray"], lw=1, ls=":")
     place = 1.2 * sizes[0], 100 * guessing - 1
     ax.text(*place, "guessing", va="top", color=COLORS["gray"])
     ax.set(xscale="log", xlabel="training pictures", ylabel="test accuracy (%)")
-    ax.set(title=title, xlim=(0.9 * sizes[0], 2.2 * sizes[-1]))
+    ax.set(title=title, xlim=(0.9 * sizes[0], 2.6 * sizes[-1]))
     ax.set_ylim(max(0, 100 * guessing - 10), 101)
     ax.set_xticks(sizes, sizes)
     ax.minorticks_off()
@@ -890,7 +897,7 @@ def reliability(panels, *, bins, title):
                 continue
             share, said = 100 * right[inside].mean(), 100 * confidence[inside].mean()
             middle, width = 50 * (edges[b] + edges[b + 1]), 50 / bins
-            ax.bar(middle, share, 0.92 * width, color=COLORS["sky"])
+            ax.bar(middle, share, 0.92 * width, fc=COLORS["sky"], ec=COLORS["blue"])
             ax.plot(
                 [said, said], [share, said], color=COLORS["vermilion"], lw=2, ls="-"
             )
@@ -959,7 +966,7 @@ def moved_parts(ax, table, ways, parts, *, title):
         The finding.
     """
     for (row, column), share in np.ndenumerate(table):
-        box = {"fc": COLORS["sky"] if share else "#EEEEEE", "ec": "white", "lw": 2}
+        box = {"fc": COLORS["sky"] if share else "white", "ec": COLORS["gray"]}
         ax.add_patch(plt.Rectangle((column - 0.5, row - 0.5), 1, 1, **box))
         text = "moves" if share else "fixed"
         ax.text(column, row, text, ha="center", va="center", fontsize=9)
@@ -1068,7 +1075,7 @@ def accuracy_and_cost(results, costs, *, title):
     for i, ((name, shares), look) in enumerate(zip(costs.items(), looks, strict=True)):
         places = [row + 0.36 * (i - 0.5) for row in range(len(shares))]
         percent = [100 * share for share in shares]
-        right.barh(places, percent, 0.34, label=name, ec="white", **look)
+        right.barh(places, percent, 0.34, label=name, ec="black", **look)
     right.set(xlabel="multiplications (% of the first)", xlim=(0, 105))
     figure.legend(loc="outside lower right", ncols=2)
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
@@ -1089,7 +1096,8 @@ def accuracy_by_depth(ax, before, after, *, guessing, title):
         The finding.
     """
     heights = [100 * share for share in before.values()]
-    ax.bar(list(before), heights, color=COLORS["sky"], label="before fine-tuning")
+    look = {"fc": COLORS["sky"], "ec": COLORS["blue"]}
+    ax.bar(list(before), heights, label="before fine-tuning", **look)
     ax.plot(
         list(after),
         [100 * share for share in after.values()],

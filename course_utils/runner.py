@@ -498,16 +498,42 @@ def _write(notebook, path, build):
             cell.outputs = _settle(cell.outputs)
         else:
             cell.source = _rebase(cell.source, path.parent, build)
+    text = nbformat.writes(notebook) + "\n"
+    _describe_figures(notebook.cells)
     logging.getLogger("traitlets").setLevel(logging.ERROR)
-    page, _ = HTMLExporter(embed_images=True).from_notebook_node(
+    page, _ = HTMLExporter(embed_images=True, raw_template=_PAGE).from_notebook_node(
         notebook, {"metadata": {"name": path.stem, "path": str(path.parent)}}
     )
     build.mkdir(parents=True, exist_ok=True)
-    text = nbformat.writes(notebook) + "\n"
     for name, content in ((f"{path.stem}.ipynb", text), (f"{path.stem}.html", page)):
         part = build / f".{name}.{threading.get_native_id()}"
         part.write_text(content, encoding="utf-8", newline="\n")
         os.replace(part, build / name)
+
+
+# nbconvert's page, but a figure with a line "*Figure: ...*" beside it has that line as
+# alt text, instead of "No description has been provided for this image".
+_PAGE = """{% extends 'lab/index.html.j2' %}
+{% block data_png scoped %}
+{%- if cell.metadata.alt -%}
+{{ super().replace('<img ', '<img alt="' ~ cell.metadata.alt | e ~ '" ', 1) }}
+{%- else %}{{ super() }}{% endif %}
+{%- endblock %}"""
+
+
+def _describe_figures(cells):
+    """Give each cell that shows a figure its line from the text beside it."""
+    lines = [
+        re.findall(r"^\*Figure: (.+?)\*$", cell.source, flags=re.M | re.S)
+        if cell.cell_type == "markdown"
+        else []
+        for cell in cells
+    ]
+    for i, cell in enumerate(cells):
+        if any("image/png" in o.get("data", {}) for o in cell.get("outputs", ())):
+            before, after = lines[max(i - 1, 0)], lines[min(i + 1, len(lines) - 1)]
+            if beside := before or after:
+                cell.metadata["alt"] = " ".join(beside.pop(0).split())
 
 
 def _rebase(markdown, old, new):

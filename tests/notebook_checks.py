@@ -10,13 +10,17 @@ import json
 import re
 import sys
 import tomllib
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+import nbformat
+import text_checks
+from text_checks import ROOT
+
 CHECKED = "nbval-check-output"
 MAX_BYTES = 1_000_000
 MAX_WORDS = 4_000
@@ -25,6 +29,7 @@ MAX_LINES, MAX_LINES_OF_A_CLASS = 15, 40
 MIN_CHECKED_CELLS = 3
 MIN_EXERCISES = 4
 MIN_FIGURES = 4
+MIN_WORDS_OF_A_FIGURE_LINE = 8
 TABLE_HEAD = "| Time | You need | You will be able to | Profile sizes |"
 PARITY = "%%parity\n"  # runs only where PyTorch is installed
 BACKEND = """\
@@ -194,12 +199,28 @@ def unused_imports(notebook: Notebook) -> list[str]:
     return [f"{imported[name]}: {name} is never used" for name in sorted(unused)]
 
 
+def valid(notebook: Notebook) -> list[str]:
+    """Valid by nbformat's own rules, each cell with its id: editors rely on both."""
+    stored = json.loads(notebook.path.read_text(encoding="utf-8"))
+    if (stored.get("nbformat"), stored.get("nbformat_minor")) != (4, 5):
+        return ["is not of format 4.5"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # nbformat only warns of ids missing or repeated
+        try:
+            nbformat.validate(stored)
+        except (nbformat.ValidationError, Warning) as error:
+            return [str(error).splitlines()[0]]
+    return []
+
+
 def metadata(notebook: Notebook) -> list[str]:
-    """The kernel is python3, and no widget state is stored: GitHub stumbles over it."""
+    """Kernel python3, language Python; no widget state: GitHub stumbles over it."""
     wanted = {"display_name": "Python 3", "language": "python", "name": "python3"}
     problems = []
     if notebook.metadata.get("kernelspec") != wanted:
         problems.append(f"kernelspec is {notebook.metadata.get('kernelspec')}")
+    if notebook.metadata.get("language_info", {}).get("name") != "python":
+        problems.append("language_info does not name python")
     if "widgets" in notebook.metadata:
         problems.append("widget metadata is stored")
     return problems
@@ -219,17 +240,8 @@ def words(notebook: Notebook) -> list[str]:
 
 def headings(notebook: Notebook) -> list[str]:
     """One title, and no level left out on the way down."""
-    problems, level = [], 0
-    for cell in notebook.prose:
-        for marks, text in re.findall(
-            r"^(#{1,6}) (.+)$", _without_fences(cell.source), flags=re.M
-        ):
-            if len(marks) > level + 1:
-                problems.append(f"{cell.place}: '{text}' jumps to level {len(marks)}")
-            if len(marks) == 1 and level:
-                problems.append(f"{cell.place}: '{text}' is a second title")
-            level = len(marks)
-    return problems
+    found = [h for cell in notebook.prose for h in text_checks.headings(cell.source)]
+    return text_checks.headings_out_of_order(found)
 
 
 def ending(notebook: Notebook) -> list[str]:
@@ -260,14 +272,12 @@ def ending(notebook: Notebook) -> list[str]:
 
 def alt_text(notebook: Notebook) -> list[str]:
     """Every picture can be read aloud: alt text, or '*Figure: ...*' beside it."""
-    problems = []
+    problems = _in_prose(notebook, text_checks.pictures_without_words)
+    unused = {cell.number: len(figure_lines(cell.source)) for cell in notebook.prose}
     for cell in notebook.prose:
-        if re.search(r"!\[\s*\]\(", cell.source):
-            problems.append(f"{cell.place}: an image without alt text")
-        for tag in re.findall(r"<img[^>]*>", cell.source):
-            if not re.search(r'\balt="[^"]+"', tag):
-                problems.append(f"{cell.place}: an <img> without alt text")
-    unused = {cell.number: _figure_lines(cell) for cell in notebook.prose}
+        for line in figure_lines(cell.source):
+            if empty := text_checks.empty_phrase(line, MIN_WORDS_OF_A_FIGURE_LINE):
+                problems.append(f"{cell.place}: the figure line {line!r} {empty}")
     for cell in notebook.code:
         if not cell.has_picture:
             continue
@@ -281,27 +291,30 @@ def alt_text(notebook: Notebook) -> list[str]:
     return problems
 
 
-def _figure_lines(cell: Cell) -> int:
-    found = re.findall(r"^\*Figure: (.+?)\*$", cell.source, flags=re.M | re.S)
-    return sum(len(text.split()) >= 5 for text in found)
+def figure_lines(source: str) -> list[str]:
+    """Return the words of the lines '*Figure: ...*' in a text cell."""
+    return re.findall(r"^\*Figure: (.+?)\*$", source, flags=re.M | re.S)
+
+
+def _in_prose(notebook: Notebook, check: Callable[[str], list[str]]) -> list[str]:
+    """Return what a check of texts finds, with the places."""
+    return [
+        f"{cell.place}: {problem}"
+        for cell in notebook.prose
+        for problem in check(cell.source)
+    ]
 
 
 def links(notebook: Notebook) -> list[str]:
     """Links into the repository lead somewhere, and pictures come from it."""
-    problems = []
-    for cell in notebook.prose:
-        text = _without_fences(cell.source)
-        if re.search(r"!\[[^\]]*\]\(\s*https?:", text) or re.search(
-            r'<img[^>]*src="https?:', text
-        ):
-            problems.append(f"{cell.place}: a picture from another site")
-        for target in re.findall(r"\]\(([^)\s]+)", text):
-            if re.match(r"[a-z]+:|#", target):
-                continue
-            path = notebook.path.parent / target.split("#")[0]
-            if not path.exists():
-                problems.append(f"{cell.place}: {target} does not exist")
-    return problems
+    return _in_prose(
+        notebook, partial(text_checks.broken_links, notebook.path)
+    ) + _in_prose(notebook, text_checks.pictures_from_elsewhere)
+
+
+def bare_numbers(notebook: Notebook) -> list[str]:
+    """A percentage, a time or a size names its data, profile and machine."""
+    return _in_prose(notebook, text_checks.bare_numbers)
 
 
 def emoji(notebook: Notebook) -> list[str]:
@@ -352,12 +365,12 @@ def plain_python(notebook: Notebook) -> list[str]:
 
 
 def code_width(notebook: Notebook) -> list[str]:
-    """No scroll bar on a phone held sideways."""
+    """No scroll bar on a phone held sideways; a long address cannot be helped."""
     return [
         f"{cell.place}: a line of {len(line)} characters"
         for cell in notebook.code
         for line in cell.source.splitlines()
-        if len(line) > MAX_WIDTH
+        if len(line) > MAX_WIDTH and "REPO, TAG = " not in line
     ]
 
 
@@ -635,10 +648,49 @@ def shipped_names(notebook: Notebook) -> set[str]:
     return {name for cell in cells for name in definitions(cell.source)}
 
 
+def copied_code(notebook: Notebook, others: dict[str, set[str]]) -> list[str]:
+    """Code without the tag ``shipped`` stands in no other place.
+
+    ``others`` holds the ``pieces`` of each other place: a copy is a run of six lines,
+    or a whole class or function of three. Imports and the fixed opening do not count.
+    """
+    problems = []
+    for cell in own_code(notebook):
+        ours = set() if "shipped" in cell.tags else pieces(cell.source)
+        for name, theirs in others.items():
+            if copied := sorted(ours & theirs):
+                start = copied[0].splitlines()[0]
+                problems.append(f"{cell.place}: as in {name}, {start!r} and so on")
+    return problems
+
+
+def own_code(notebook: Notebook) -> list[Cell]:
+    """Return the code that is not the same in every notebook by design."""
+    return [c for c in notebook.code if c.tree and c.number > 4]
+
+
+def pieces(source: str) -> set[str]:
+    """Return all runs of six lines of code, and all definitions of three and more.
+
+    Docstrings, comments, annotations, imports and layout are left out.
+    """
+    body = ast.parse(source.removeprefix(PARITY)).body
+    imports = ast.Import | ast.ImportFrom
+    code = [ast.unparse(_Bare().visit(n)) for n in body if not isinstance(n, imports)]
+    lines = "\n".join(code).splitlines()
+    runs = {"\n".join(lines[i : i + 6]) for i in range(len(lines) - 5)}
+    return runs | {
+        whole
+        for whole in definitions(source.removeprefix(PARITY)).values()
+        if len(whole.splitlines()) >= 3
+    }
+
+
 CHECKS: tuple[Callable[[Notebook], list[str]], ...] = (
     opening,
     import_groups,
     unused_imports,
+    valid,
     metadata,
     size,
     words,
@@ -646,6 +698,7 @@ CHECKS: tuple[Callable[[Notebook], list[str]], ...] = (
     ending,
     alt_text,
     links,
+    bare_numbers,
     emoji,
     absolute_paths,
     plain_python,

@@ -98,5 +98,5 @@ def test_google_s_old_processor_file_loads_with_the_model_beside_it(course_hub):
     mean = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
     path.write_text(json.dumps({**old, **mean}))
     folder = checkpoints.locate("anatomy")
-    processor = transformers.AutoImageProcessor.from_pretrained(folder, backend="pil")
+    processor = transformers.ViTImageProcessorPil.from_pretrained(folder)
     assert dict(processor.size) == {"height": 224, "width": 224}

@@ -327,6 +327,21 @@ def test_pictures_beside_a_notebook_go_into_its_page(tmp_path):
     assert embedded in page and 'src="gone.svg"' in page
 
 
+def test_figures_of_the_page_have_their_line_as_alt_text(tmp_path):
+    cells = [nbformat.v4.new_markdown_cell(f"*Figure: {s}.*") for s in ("one", '"<2>"')]
+    for output in 3 * [nbformat.v4.new_output("display_data", {"image/png": "iVB"})]:
+        cells.append(nbformat.v4.new_code_cell("1", outputs=[output]))
+    first, second, *shown = cells
+    cells = [first, *shown[:2], second, shown[2]]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    runner._write(notebook, tmp_path / "a.ipynb", tmp_path / "build")
+    page = (tmp_path / "build" / "a.html").read_text(encoding="utf-8")
+    alts = re.findall(r"<img alt=(?:\"(.*?)\"|'(.*?)')", page)
+    nothing = "No description has been provided for this image"
+    assert [*map("".join, alts)] == ["one.", '"&lt;2&gt;".', nothing]
+    assert "alt" not in (tmp_path / "build" / "a.ipynb").read_text(encoding="utf-8")
+
+
 # Side by side
 
 
@@ -870,3 +885,11 @@ def test_progress_shows_the_learner_s_record():
     result = vit_course("progress")
     assert result.exit_code == 0
     assert "01_attention_math" in result.output and "Next: " in result.output
+    assert "Planned" in result.output and "is an estimate" in result.output
+
+
+def test_progress_as_json_is_one_line_for_an_instructor(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "ada.json"))
+    (line,) = vit_course("progress", "--json").output.splitlines()
+    report = json.loads(line)
+    assert report["file"] == str(tmp_path / "ada.json") and report["next"] == "00.1"

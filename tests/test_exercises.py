@@ -5,14 +5,25 @@ import functools
 import inspect
 import json
 import os
+import subprocess
+import sys
 import threading
 import time
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
 import torch
 
-from course_utils.exercises import catalog, check, engine, hint, progress, solution
+from course_utils.exercises import (
+    catalog,
+    check,
+    engine,
+    hint,
+    progress,
+    progress_file,
+    solution,
+)
 from course_utils.exercises.engine import Exercise, Mistake, NotAnAnswer, judge
 
 IDS = [i for exercises in catalog.LESSONS.values() for i in exercises]
@@ -357,11 +368,22 @@ def test_progress_shows_a_table_and_the_next_step():
     assert "01_attention_math" in repr(progress())
     for exercise_id in IDS:
         assert exercise_id in progress().next_step
-        check(exercise_id, catalog.find(exercise_id).solution)
+        progress_file.record(exercise_id, passed=True)
     assert progress().next_step == "Every exercise is done."
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"exercises": {"01.1": 3}}', "\x00"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        "\x00",
+        '{"exercises": {"01.1": 3}}',
+        '{"exercises": {"01.1": {"attempts": 1, "passed": "yes"}}}',
+        '{"exercises": {}, "lessons": {"01_attention_math": {"seconds": "x"}}}',
+        '{"exercises": {}, "lessons": []}',
+    ],
+)
 def test_damaged_progress_file_is_set_aside_with_a_warning(own_progress_file, text):
     own_progress_file.write_text(text)
     with pytest.warns(UserWarning, match="damaged.*starts anew"):
@@ -407,4 +429,134 @@ def test_interrupted_write_keeps_the_old_progress(own_progress_file, monkeypatch
     with pytest.warns(UserWarning, match="No space left"):
         check("01.1", catalog.find("01.1").mistakes[0].answer)
     assert own_progress_file.read_text() == before
-    assert [p.name for p in own_progress_file.parent.iterdir()] == ["progress.json"]
+    left = {path.name for path in own_progress_file.parent.iterdir()}
+    assert left == {"progress.json", "progress.json.lock"}
+
+
+def test_notebooks_side_by_side_lose_no_entry(own_progress_file):
+    own_progress_file.write_text('{"exercises": {}}')
+    code = """
+import sys
+from course_utils.exercises.progress_file import record
+
+input()
+for _ in range(60):
+    record(sys.argv[1], True)
+"""
+    kernels = [
+        subprocess.Popen([sys.executable, "-c", code, name], stdin=subprocess.PIPE)
+        for name in ("01.1", "01.2")
+    ]
+    for kernel in kernels:
+        kernel.stdin.write(b"\n")
+        kernel.stdin.close()
+    assert [kernel.wait(timeout=60) for kernel in kernels] == [0, 0]
+    entries = json.loads(own_progress_file.read_text())["exercises"]
+    assert [entries[name]["attempts"] for name in ("01.1", "01.2")] == [60, 60]
+
+
+# --- time spent -------------------------------------------------------------------
+
+
+class Clock:
+    """The two clocks of the machine, moved by hand."""
+
+    def __init__(self):
+        self.monotonic = 100.0
+        self.wall = datetime(2026, 3, 2, 9, 0).astimezone()
+
+    def passes(self, minutes):
+        self.monotonic += 60 * minutes
+        self.wall += timedelta(minutes=minutes)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(progress_file.time, "monotonic", lambda: clock.monotonic)
+    monkeypatch.setattr(progress_file, "_now", lambda: clock.wall)
+    monkeypatch.setattr(progress_file, "_moment", clock.monotonic)
+    return clock
+
+
+def spent(lesson):
+    (name,) = (name for name in catalog.LESSONS if name.startswith(lesson))
+    return progress().spent[name]
+
+
+def test_time_from_import_to_each_call_is_added_to_the_lesson(clock):
+    clock.passes(20)
+    check("01.1", 8)
+    clock.passes(5)
+    hint("01.2")
+    clock.passes(3)
+    solution("02.1")
+    clock.passes(50)
+    check("02.1", ...)  # an open stub is no work on it
+    assert [spent("01"), spent("02"), spent("03")] == [25, 3, 0]
+    assert "25 min" in repr(progress()) and "| 90 min | 25 min |" in (
+        progress()._repr_markdown_()
+    )
+
+
+def test_pause_counts_as_an_hour_at_most(clock):
+    check("01.1", 8)
+    clock.passes(24 * 60)
+    check("01.1", 8)
+    assert spent("01") == 60
+
+
+def test_time_in_two_notebooks_at_once_counts_once(clock, monkeypatch):
+    clock.passes(30)
+    check("01.1", 8)
+    monkeypatch.setattr(progress_file, "_moment", 100.0)  # the other kernel
+    clock.passes(10)
+    check("02.1", 8)
+    assert [spent("01"), spent("02")] == [30, 10]
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=-400), timedelta(days=400)])
+def test_clock_that_jumps_adds_no_time_and_takes_none(clock, jump):
+    check("01.1", 8)
+    clock.wall += jump
+    clock.passes(10)
+    check("01.1", 8)
+    assert spent("01") == 10
+
+
+def test_file_of_an_older_version_is_read(own_progress_file, clock):
+    entry = {"attempts": 2, "passed": "2026-01-05T10:00:00"}
+    own_progress_file.write_text(json.dumps({"exercises": {"01.1": entry}}))
+    assert progress().done["01_attention_math"] == ["01.1"]
+    clock.passes(4)
+    check("01.2", 8)
+    assert progress().done["01_attention_math"] == ["01.1"] and spent("01") == 4
+
+
+def test_notebook_that_cannot_be_read_has_no_planned_time(monkeypatch, tmp_path):
+    monkeypatch.setattr(progress_file, "ROOT", tmp_path)
+    assert set(progress().planned.values()) == {None}
+    assert "00.1, Count the patches" in repr(progress())
+
+
+def test_report_for_an_instructor(own_progress_file, clock):
+    clock.passes(6.5)
+    check("01.1", catalog.find("01.1").mistakes[0].answer)
+    check("01.1", catalog.find("01.1").solution)
+    report = progress_file.report()
+    lessons = report.pop("lessons")
+    assert report == {
+        "file": str(own_progress_file),
+        "done": 1,
+        "exercises": len(IDS),
+        "minutes_spent": 6.5,
+        "next": "00.1",
+    }
+    assert list(lessons) == list(catalog.LESSONS)
+    lesson = lessons["01_attention_math"]
+    exercises = lesson.pop("exercises")
+    now = clock.wall.isoformat()
+    assert lesson == {"minutes_planned": 90, "minutes_spent": 6.5, "last": now}
+    assert list(exercises) == list(catalog.LESSONS["01_attention_math"])
+    assert exercises["01.1"] == {"attempts": 2, "passed": now}
+    assert exercises["01.2"] == {"attempts": 0, "passed": None}

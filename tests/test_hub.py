@@ -377,12 +377,12 @@ def test_unmodified_clients_load_from_the_stand_in(server, tmp_path):
     shutil.copyfile(TINY / "model.safetensors", server.folder / GOOGLE / WEIGHTS)
     code = f"""
         from datasets import load_dataset
-        from transformers import AutoImageProcessor, AutoModelForImageClassification
+        from transformers import AutoModelForImageClassification, ViTImageProcessorPil
 
         rows = load_dataset({REPO!r})
         print({{split: len(part) for split, part in rows.items()}}, rows["test"][0])
         model = AutoModelForImageClassification.from_pretrained({GOOGLE!r})
-        processor = AutoImageProcessor.from_pretrained({GOOGLE!r}, backend="pil")
+        processor = ViTImageProcessorPil.from_pretrained({GOOGLE!r})
         print(model.config.hidden_size, processor.size["height"])
     """
     done = subprocess.run(

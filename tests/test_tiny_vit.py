@@ -8,7 +8,7 @@ import nbformat
 import numpy as np
 import pytest
 import torch
-from transformers import AutoImageProcessor, ViTForImageClassification
+from transformers import ViTForImageClassification, ViTImageProcessorPil
 
 from course_utils.data import load
 from course_utils.finetune import collate, pixels, quiet
@@ -53,7 +53,7 @@ def test_it_names_new_pictures_of_its_own_task():
     assert data["train"].features["label"].names == list(
         tiny_vit().config.id2label.values()
     )
-    processor = AutoImageProcessor.from_pretrained(FOLDER, backend="pil")
+    processor = ViTImageProcessorPil.from_pretrained(FOLDER)
     batch = collate(data["test"].with_transform(pixels(processor)))
     with torch.inference_mode():
         logits = tiny_vit()(pixel_values=batch["pixel_values"]).logits

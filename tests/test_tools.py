@@ -4,6 +4,7 @@ import copy
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -189,18 +190,128 @@ def test_check_says_what_is_wrong_and_writes_nothing(tmp_path, capsys):
 # --- address ----------------------------------------------------------------------
 
 
-def test_address_is_written_everywhere(tmp_path):
-    shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
-    for name in set_address.TEXTS:
-        shutil.copy(ROOT / name, tmp_path)
-    old = set_address.current(ROOT)
-    assert set_address.main(["ada/vit-course"], tmp_path) == 0
-    assert set_address.current(tmp_path) == "ada/vit-course"
-    for path in set_address.files(tmp_path):
-        assert old not in path.read_text(encoding="utf-8"), path.name
+@pytest.fixture
+def course(tmp_path):
+    """Return a copy of every file that `make badges` looks at."""
+    for path in set_address.files(ROOT):
+        copy = tmp_path / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copy)
+    return tmp_path
 
 
-@pytest.mark.parametrize("bad", ["", "ada", "your_org/x", "https://github.com/a/b"])
+def strange_addresses(root):
+    """Find what names this course, anywhere, otherwise than pyproject.toml does."""
+    address = set_address.current(root)
+    owner_and_name = r"([\w.-]+/[\w.-]+)"
+    patterns = (
+        rf"colab\.research\.google\.com/github/{owner_and_name}",
+        rf'REPO, TAG = \\?"{owner_and_name}',
+        rf"github(?:usercontent)?\.com[/:]([\w.-]+/{address.split('/')[1]})(?![\w-])",
+        "(your_org/vit-course)",
+    )
+    elsewhere = {".git", ".venv", "build", "tests"}
+    found = []
+    for top in root.iterdir():
+        for path in [] if top.name in elsewhere else [top, *top.rglob("*")]:
+            if path.suffix in set_address.KINDS and path.is_file():
+                text = path.read_text(encoding="utf-8")
+                named = {name for p in patterns for name in re.findall(p, text)}
+                found += [(path.name, name) for name in named - {address}]
+    return found
+
+
+def test_every_place_names_the_same_address():
+    assert strange_addresses(ROOT) == []
+
+
+@pytest.mark.parametrize("address", ["ada/vit-course", "b-0/Vit.2_x", "a/v"])
+def test_address_is_written_everywhere(address, course, capsys):
+    old = f"/{set_address.current(course)}".encode()
+    before = {path: path.read_bytes() for path in set_address.files(course)}
+    assert set_address.main([address], course) == 0
+    assert set_address.current(course) == address
+    assert strange_addresses(course) == []
+    for path, content in before.items():
+        now = path.read_bytes().count(f"/{address}".encode())
+        assert now >= content.count(old), path
+    capsys.readouterr()
+    assert set_address.main([address], course) == 0
+    assert capsys.readouterr().out == f"badges: every file says {address} already\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("README.md", "See https://github.com/eve/vit-course/issues."),
+        ("docs/new.md", "https://colab.research.google.com/github/eve/x/blob/main/a"),
+        ("course_utils/hub.py", 'URL = "https://github.com/your_org/vit-course"'),
+    ],
+)
+def test_place_that_names_another_address_is_found(name, line, course):
+    assert set_address.main(["ada/vit-course"], course) == 0
+    path = course / name
+    path.parent.mkdir(exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(line)
+    ((where, _),) = strange_addresses(course)
+    assert where == path.name
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("https://github.com/a/b.", "https://github.com/x/y."),
+        ("git@github.com:a/b.git", "git@github.com:x/y.git"),
+        ("https://colab.research.google.com/github/a/b/blob", None),
+        ('REPO, TAG = \\"a/b\\"', 'REPO, TAG = \\"x/y\\"'),
+        ("https://github.com/a/b-old", "https://github.com/a/b-old"),
+        ("https://github.com/a/b.c", "https://github.com/a/b.c"),
+        ("data/a/b and a/b", "data/a/b and a/b"),
+    ],
+)
+def test_only_this_address_changes(text, wanted):
+    wanted = wanted or text.replace("a/b/", "x/y/")
+    assert set_address.written(text, "a/b", "x/y") == wanted
+
+
+def test_interrupted_change_is_finished_by_the_next_run(course, monkeypatch):
+    replace, calls = os.replace, []
+
+    def fail_late(*names):
+        calls.append(names)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        replace(*names)
+
+    monkeypatch.setattr(set_address.os, "replace", fail_late)
+    with pytest.raises(KeyboardInterrupt):
+        set_address.main(["ada/vit-course"], course)
+    monkeypatch.undo()
+    assert set_address.main(["ada/vit-course"], course) == 0
+    assert strange_addresses(course) == []
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "",
+        "ada",
+        "your_org/x",
+        "https://github.com/a/b",
+        "-a/b",
+        "a-/b",
+        "a--b/c",
+        "a" * 40 + "/b",
+        "a/" + "b" * 101,
+        "a/.",
+        "a/..",
+        "a/b.git",
+        "a/b c",
+        "a/b/c",
+        "a/b\n",
+    ],
+)
 def test_impossible_address_is_refused(bad, tmp_path, capsys):
     assert set_address.main([bad] if bad else [], tmp_path) == 1
     assert "owner/name" in capsys.readouterr().out
@@ -216,11 +327,11 @@ def set_up(folder, python, *arguments, **environment):
         shutil.copy(ROOT / name, folder / name)
     commands = folder / "bin"
     commands.mkdir()
-    for command in ("sh", "cat", "cksum", "dirname", "rm", "uname", "mkdir"):
+    for command in ("sh", "cat", "cksum", "dirname", "rm", "mkdir"):
         (commands / command).symlink_to(shutil.which(command))
-    fake = commands / "python3"
-    fake.write_text(f"#!/bin/sh\n{python}\n")
-    fake.chmod(0o755)
+    for name, script in (("python3", python), ("uname", "echo Linux")):
+        (commands / name).write_text(f"#!/bin/sh\n{script}\n")
+        (commands / name).chmod(0o755)
     return subprocess.run(
         ["sh", "tools/setup.sh", *arguments],
         cwd=folder,
@@ -244,7 +355,7 @@ REAL = f'exec "{sys.executable}" "$@"'
         ("exit 127", "there is no python3"),
         (
             f'case "$2" in *ensurepip*) exit 1 ;; esac; exec "{sys.executable}" "$@"',
-            "sudo apt install python3-venv",
+            f"sudo apt install python{sys.version_info[0]}.{sys.version_info[1]}-venv",
         ),
         (
             f'[ "$2" = venv ] && mkdir .venv && exit 1; exec "{sys.executable}" "$@"',
@@ -286,6 +397,8 @@ def test_failed_update_keeps_the_environment_and_is_tried_again(tmp_path):
     run = set_up(tmp_path, REAL, TORCH_INDEX="")
     assert run.returncode != 0
     assert "bringing .venv up to date" in run.stdout
+    assert "needs a network, and obeys HTTPS_PROXY and PIP_INDEX_URL" in run.stderr
+    assert "until then .venv is as it was" in run.stderr
     assert (tmp_path / ".venv" / "bin" / "python").exists()
     again = ["sh", "tools/setup.sh"]
     environment = {"PATH": str(tmp_path / "bin"), "TORCH_INDEX": ""}
@@ -325,6 +438,81 @@ def test_environment_of_another_python_than_the_named_one_is_made_anew(tmp_path)
     assert run.returncode != 0
     assert "creating .venv with" in run.stdout
     assert not (tmp_path / ".venv").exists()
+
+
+@needs_unix
+@pytest.mark.parametrize(
+    ("settings", "asked"),
+    [
+        ({}, True),
+        ({"PIP_INDEX_URL": "http://127.0.0.1/simple"}, False),
+        ({"PIP_CONFIG_FILE": "pip.conf"}, False),
+        ({"PIP_EXTRA_INDEX_URL": "http://127.0.0.1/simple"}, True),
+        ({"TORCH_INDEX": ""}, False),
+    ],
+    ids=["plain", "own index", "own index in pip.conf", "one more", "no torch index"],
+)
+def test_pytorch_s_index_is_not_asked_beside_an_index_of_one_s_own(
+    settings, asked, tmp_path
+):
+    (tmp_path / "pip.conf").write_text(
+        "[global]\nindex-url = http://127.0.0.1/simple\n"
+    )
+    no_install = f'[ "$4" = install ] && exit 1; {REAL}'
+    make_venv(tmp_path, no_install, f"{tmp_path} of old")
+    run = set_up(tmp_path, REAL, **{"PIP_CONFIG_FILE": os.devnull, **settings})
+    assert run.returncode != 0
+    assert ("torch from https://download.pytorch.org" in run.stdout) == asked
+
+
+# --- JupyterLab -------------------------------------------------------------------
+
+
+@needs_unix
+def test_lab_takes_the_kernel_of_the_environment_though_others_have_its_name(tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    for place in ("home/.local/share/jupyter", "elsewhere"):
+        foreign = tmp_path / place / "kernels" / "python3" / "kernel.json"
+        foreign.parent.mkdir(parents=True)
+        foreign.write_text('{"argv": ["false"], "display_name": "Another Python"}')
+    dry = ["make", "--no-print-directory", "-n", "lab"]
+    printed = subprocess.check_output(dry, cwd=tmp_path, text=True).splitlines()
+    command, _, options = printed[-1].partition(" -m jupyterlab ")
+    ask = "from jupyter_client.kernelspec import get_kernel_spec as f"
+    run = subprocess.run(
+        f"{command} -c '{ask}; print(f(\"python3\").resource_dir)'",
+        shell=True,
+        cwd=tmp_path,
+        env=os.environ
+        | {
+            "HOME": str(tmp_path / "home"),
+            "JUPYTER_PATH": str(tmp_path / "elsewhere"),
+            "JUPYTER_PREFER_ENV_PATH": "0",
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert run.stdout.strip() == str(tmp_path / ".venv/share/jupyter/kernels/python3")
+    start = options.partition("default_url=/lab/tree/")[2]
+    assert (ROOT / start).is_file() and "root_dir=." in options
+
+
+@needs_unix
+def test_lab_says_in_one_line_that_it_needs_a_home(tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    command = ["make", "--no-print-directory", "-o", "setup", "lab", "PY=false"]
+    run = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=os.environ | {"HOME": str(tmp_path / "none")},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode != 0
+    line, by_make = run.stderr.splitlines()
+    assert line.startswith("lab: ") and "HOME=/path/to/it make lab" in line
+    assert by_make.startswith("make")
 
 
 # --- stored outputs ---------------------------------------------------------------

@@ -2,14 +2,16 @@
 # Creates .venv with what requirements.lock names, brings an outdated one up to date,
 # and does nothing, quickly, where it is ready (with --say, it says so). `make setup`
 # calls it; so does every other target. Variables: PYTHON (the one Python to build on;
-# a .venv of another one is made anew), TORCH_INDEX (a package index to look for torch
-# in, besides PyPI; empty for none), and pip's own.
+# a .venv of another one is made anew), LOCK (another file of versions; /dev/null for the
+# newest releases), TORCH_INDEX (a package index to look for torch in, besides PyPI;
+# empty for none), and pip's own.
 set -eu
 cd "$(dirname "$0")/.."
 
+lock=${LOCK:-requirements.lock}
 stamp=.venv/.ready
 # The folder belongs in the stamp: a virtual environment does not survive a move.
-wanted="$(pwd) $(cat pyproject.toml requirements.lock | cksum)"
+wanted="$(pwd) $(cat pyproject.toml "$lock" | cksum)"
 
 venv_python() {
     if [ -x .venv/bin/python ]; then
@@ -82,14 +84,16 @@ case "$(cat "$stamp" 2>/dev/null)" in
 esac
 
 if [ "$update" = yes ]; then
-    echo "setup: bringing .venv up to date with requirements.lock"
+    echo "setup: bringing .venv up to date with $lock"
     # Should this fail, .venv stays as it is, and the next run tries again.
     echo "$(pwd) outdated" >"$stamp"
 else
     python=$(find_python)
     if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+        # Not python3-venv: that one is for the system's own Python, whatever $python is.
+        package=$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
         echo "setup: $python cannot make virtual environments." \
-            "On Debian and Ubuntu: sudo apt install python3-venv" >&2
+            "On Debian and Ubuntu: sudo apt install $package" >&2
         exit 1
     fi
     echo "setup: creating .venv with $("$python" --version) (a few minutes and 4 GB of disk, once)"
@@ -101,9 +105,21 @@ fi
 # A bar to look at in a terminal, silence in a log.
 if [ -t 1 ]; then quiet=; else quiet=-qq; fi
 pip() { "$(venv_python)" -m pip --disable-pip-version-check "$@"; }
+give_up() {
+    echo "setup: pip could not install the packages; why stands above. It needs a" \
+        "network, and obeys HTTPS_PROXY and PIP_INDEX_URL." >&2
+    if [ "$update" = yes ]; then
+        echo "setup: until then .venv is as it was: .venv/bin/vit-course run," \
+            ".venv/bin/jupyter lab" >&2
+    fi
+    exit 1
+}
+has_own_index() { # does PIP_INDEX_URL or pip's configuration name an index, to ask alone?
+    case "$(pip config list)" in *.index-url=*) ;; *) return 1 ;; esac
+}
 # PyPI's torch for Linux brings several GB of CUDA. Without an NVIDIA GPU, PyTorch's own
 # index has a build for the CPU; where that index cannot be reached, PyPI's has to do.
-if [ -z "${TORCH_INDEX+set}" ] && [ -z "${PIP_INDEX_URL:-}" ] &&
+if [ -z "${TORCH_INDEX+set}" ] && ! has_own_index &&
     [ "$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/null; then
     TORCH_INDEX=https://download.pytorch.org/whl/cpu
 fi
@@ -111,10 +127,10 @@ fi
 if [ -n "${TORCH_INDEX:-}" ]; then
     echo "setup: torch from $TORCH_INDEX, or from PyPI if that is out of reach"
     pip install $quiet --no-deps --retries 1 --extra-index-url "$TORCH_INDEX" \
-        -c requirements.lock torch
+        -c "$lock" torch || give_up
 fi
 # shellcheck disable=SC2086
-pip install $quiet -c requirements.lock -e ".[torch,tensorflow,dev]"
+pip install $quiet -c "$lock" -e ".[torch,tensorflow,dev]" || give_up
 
 printf '%s\n' "$wanted" >"$stamp"
 echo "setup: .venv is ready"

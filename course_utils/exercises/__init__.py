@@ -1,12 +1,15 @@
 """Exercises: ``check`` an answer, get a ``hint``, a ``solution``, your ``progress``."""
 
-import inspect
-import textwrap
 from typing import Any
 
 from course_utils.exercises import catalog
 from course_utils.exercises.engine import Result, judge
-from course_utils.exercises.progress_file import Progress, progress, record
+from course_utils.exercises.progress_file import (
+    Progress,
+    progress,
+    record,
+    record_time,
+)
 
 __all__ = ["Progress", "Result", "check", "hint", "progress", "solution"]
 
@@ -58,6 +61,7 @@ def hint(exercise_id: str) -> Note:
         If there is no such exercise.
     """
     hints = catalog.find(exercise_id).hints
+    record_time(exercise_id)
     given = min(_hints_given.get(exercise_id, 0), len(hints) - 1)
     _hints_given[exercise_id] = given + 1
     last = given + 1 == len(hints)
@@ -74,11 +78,8 @@ def solution(exercise_id: str) -> Note:
         If there is no such exercise.
     """
     exercise = catalog.find(exercise_id)
-    if exercise.cases:
-        source = textwrap.dedent(inspect.getsource(exercise.solution)).strip()
-    else:
-        source = repr(exercise.solution)
+    record_time(exercise_id)
     return Note(
         f"**{exercise_id} · {catalog.title(exercise_id)}**\n\n"
-        f"```python\n{source}\n```\n\n{exercise.because}"
+        f"```python\n{exercise.source}\n```\n\n{exercise.because}"
     )

@@ -67,7 +67,7 @@ divisor = Exercise(
 
 
 def log_softmax(scores):
-    """Logarithm of softmax along the last axis, finite wherever scores are."""
+    """Logarithm of softmax along the last axis, finite as the scores."""
     shifted = scores - scores.max(axis=-1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
@@ -196,7 +196,7 @@ log_softmax_exercise = Exercise(
 
 
 def softmax_backward(weights, upstream):
-    """Jacobian of softmax times ``upstream``, row by row, with no Jacobian made."""
+    """Jacobian of softmax times ``upstream``, without the Jacobian."""
     pull = (weights * upstream).sum(axis=-1, keepdims=True)
     return weights * (upstream - pull)
 
@@ -286,7 +286,7 @@ softmax_backward_exercise = Exercise(
 
 
 def padded_weights(scores, lengths):
-    """Softmax over the first ``lengths[b]`` keys of each item b; 0 for padding."""
+    """Softmax over the first ``lengths[b]`` keys; 0 for padding."""
     real = np.arange(scores.shape[-1]) < lengths[:, None]  # (B, M)
     return softmax(np.where(real[:, None, :], scores, -np.inf))  # (B, N, M)
 
@@ -434,7 +434,7 @@ padded_weights_exercise = Exercise(
 
 def fixed_attention(queries, keys, values):
     """Scaled dot-product attention of (N, d), (M, d) and (M, v)."""
-    scores = queries @ keys.T / np.sqrt(queries.shape[1])  # (N, d) @ (d, M) -> (N, M)
+    scores = queries @ keys.T / np.sqrt(queries.shape[1])  # (N, M)
     scores = scores - scores.max(axis=1, keepdims=True)
     weights = np.exp(scores)
     weights = weights / weights.sum(axis=1, keepdims=True)
@@ -572,7 +572,7 @@ fixed_attention_exercise = Exercise(
 
 
 def streaming_attention(query, blocks):
-    """Attention of one query over blocks of (keys, values) that pass by once."""
+    """Attention of one query over blocks that pass by once."""
     largest, total, mixed = -np.inf, 0.0, 0.0
     for keys, values in blocks:
         scores = keys @ query / np.sqrt(len(query))  # (m, d) @ (d,) -> (m,)
@@ -580,7 +580,7 @@ def streaming_attention(query, blocks):
         rescale = np.exp(largest - new_largest)
         exponentials = np.exp(scores - new_largest)
         total = rescale * total + exponentials.sum()
-        mixed = rescale * mixed + exponentials @ values  # (m,) @ (m, v) -> (v,)
+        mixed = rescale * mixed + exponentials @ values  # (v,)
         largest = new_largest
     return mixed / total
 

@@ -301,9 +301,9 @@ def _grid_in_lists(row_table, column_table):
 
 def resize_positions(positions, old, new):
     class_position, patches = positions[:, :1], positions[:, 1:]
-    grid = patches.transpose(1, 2).unflatten(2, (old, old))  # (1, D, old, old)
-    grid = F.interpolate(grid, (new, new), mode="bilinear", align_corners=False)
-    patches = grid.flatten(2).transpose(1, 2)  # (1, D, new, new) -> (1, new*new, D)
+    grid = patches.transpose(1, 2).unflatten(2, (old, old))  # (1, D, R, R)
+    grid = F.interpolate(grid, (new, new), mode="bilinear")  # (1, D, S, S)
+    patches = grid.flatten(2).transpose(1, 2)  # (1, D, S, S) -> (1, S*S, D)
     return torch.cat([class_position, patches], dim=1)
 
 

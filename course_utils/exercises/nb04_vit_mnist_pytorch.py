@@ -99,7 +99,7 @@ COUNT = Exercise(
 class FixedPatches(nn.Module):
     def __init__(self, patch_size, in_channels, dim):
         super().__init__()
-        self.project = nn.Conv2d(in_channels, dim, patch_size, stride=patch_size)
+        self.project = nn.Conv2d(in_channels, dim, patch_size, patch_size)
 
     def forward(self, images):
         patches = self.project(images)  # (B, C, H, W) -> (B, D, H/P, W/P)
@@ -509,8 +509,8 @@ SCHEDULE = Exercise(
 
 
 def accuracy(batches):
-    right = sum((logits.argmax(1) == labels).sum() for logits, labels in batches)
-    return right / sum(len(labels) for _, labels in batches)
+    right = sum((logits.argmax(1) == y).sum() for logits, y in batches)
+    return right / sum(len(y) for _, y in batches)
 
 
 def _mean_of_means(batches):

@@ -186,7 +186,7 @@ def module_name(name):
         "attention.attention.query": "attention.q_proj",
         "attention.attention.key": "attention.k_proj",
         "attention.attention.value": "attention.v_proj",
-        "attention.output.dense": "attention.o_proj",  # before the shorter one
+        "attention.output.dense": "attention.o_proj",  # before the next
         "intermediate.dense": "mlp.fc1",
         "output.dense": "mlp.fc2",
     }

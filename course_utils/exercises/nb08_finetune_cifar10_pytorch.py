@@ -14,7 +14,7 @@ def prepare(picture):
     values = np.asarray(picture)
     if values.dtype == np.uint8:
         values = values / 255
-    return ((values - 0.5) / 0.5).transpose(2, 0, 1)  # (H, W, 3) -> (3, H, W)
+    return ((values - 0.5) / 0.5).transpose(2, 0, 1)  # -> (3, H, W)
 
 
 def _prepared(scale="by type", center=0.5, spread=0.5, order=(2, 0, 1)):

@@ -140,7 +140,7 @@ def _what_trains(answer, n):
         parts = weight.path.split("/")
         if not weight.dtype.startswith("float"):
             continue
-        blocks = [p for p in parts if p.startswith("transformer_block_")]
+        blocks = [p for p in parts if "_block_" in p]
         part = blocks[0] if blocks else parts[-2] if "ln" in parts else parts[0]
         learns = any(weight is w for w in model.trainable_variables)
         states.setdefault(part, set()).add(learns)
@@ -177,7 +177,7 @@ def _whole_backbone(classifier, n):
 
 
 def _by_variables(classifier, n):
-    low = [f"transformer_block_{i + 1}/" for i in range(n)]
+    low = [f"_block_{i + 1}/" for i in range(n)]
     low.append("vit_patching_and_embedding/")
     for weight in classifier.weights:
         if any(part in weight.path for part in low):
@@ -460,7 +460,7 @@ SLOW = Exercise(
 
 def to_matrix(kernel):
     width = kernel.shape[0]
-    return kernel.reshape(width, -1).T  # (D, h, d) -> (D, h * d) -> (h * d, D)
+    return kernel.reshape(width, -1).T  # (D, h, d) -> (h * d, D)
 
 
 _SMALL = np.arange(8.0).reshape(2, 2, 2)

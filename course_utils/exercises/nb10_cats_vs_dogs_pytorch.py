@@ -13,11 +13,10 @@ from course_utils.exercises.engine import Exercise, Mistake, NotAnAnswer
 
 def balanced_rows(labels, n, rng):
     classes = np.unique(labels)
-    rows = [
-        rng.choice(np.flatnonzero(labels == label), n // len(classes), replace=False)
-        for label in classes
-    ]
-    return np.concatenate(rows)
+    each = n // len(classes)
+    rows_of = [np.flatnonzero(labels == label) for label in classes]
+    drawn = [rng.choice(rows, each, replace=False) for rows in rows_of]
+    return np.concatenate(drawn)
 
 
 def _first_rows(labels, n, rng):
@@ -340,7 +339,8 @@ def roc_points(scores, labels):
     points = [(0.0, 0.0)]
     for threshold in thresholds:
         called = scores >= threshold
-        points.append((called[labels == 0].mean(), called[labels == 1].mean()))
+        false, true = called[labels == 0].mean(), called[labels == 1].mean()
+        points.append((false, true))
     return np.array(points)
 
 

@@ -1,6 +1,7 @@
 """Exercises of notebook 12: freezing, windows, partial loading, linear attention."""
 
 import functools
+import re
 
 import numpy as np
 
@@ -42,7 +43,7 @@ def _what_trains(answer, n, frozen_before):
         words = variable.path.split("/")
         part = words[0] if words[0] != "vit_encoder" else words[1]
         part = {"vit_patching_and_embedding": "embeddings", "predictions": "head"}.get(
-            part, part.replace("transformer_block_", "block ")
+            part, re.sub(r"\w+_block_", "block ", part)
         )
         found.setdefault(part, set()).add(variable.path in learning)
     words = {(True,): "trains", (False,): "frozen", (False, True): "in part"}
@@ -155,7 +156,7 @@ FROZEN = Exercise(
 
 def window_mask(grid, window):
     row, column = np.divmod(np.arange(grid * grid), grid)
-    home = row // window * grid + column // window  # (N,), a name for each window
+    home = row // window * grid + column // window  # (N,), which window
     mask = np.ones((grid * grid + 1, grid * grid + 1), dtype=bool)
     mask[1:, 1:] = home[:, None] == home
     return mask
@@ -273,11 +274,12 @@ MASK = Exercise(
 
 def loading_report(model, file):
     shared = model.keys() & file.keys()
+    fits = {name for name in shared if model[name] == file[name]}
     return {
-        "loaded": sorted(name for name in shared if model[name] == file[name]),
+        "loaded": sorted(fits),
         "missing": sorted(model.keys() - file.keys()),
         "unexpected": sorted(file.keys() - model.keys()),
-        "other shape": sorted(name for name in shared if model[name] != file[name]),
+        "other shape": sorted(shared - fits),
     }
 
 
@@ -405,8 +407,9 @@ REPORT = Exercise(
 
 
 def linear_attention(q, k, v):
-    q, k = np.where(q > 0, q + 1, np.exp(q)), np.where(k > 0, k + 1, np.exp(k))
-    table = k.swapaxes(-1, -2) @ v  # (..., d, T) @ (..., T, d) -> (..., d, d)
+    q = np.where(q > 0, q + 1, np.exp(q))
+    k = np.where(k > 0, k + 1, np.exp(k))
+    table = k.swapaxes(-1, -2) @ v  # (..., d, d)
     total = k.sum(axis=-2, keepdims=True)  # (..., 1, d)
     weight = (q * total).sum(axis=-1, keepdims=True)  # (..., T, 1)
     return q @ table / weight

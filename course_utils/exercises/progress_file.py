@@ -1,56 +1,105 @@
-"""The learner's own record: which exercises are done, in one small JSON file.
+"""The learner's own record in one small JSON file: exercises done, and time spent.
 
 The file is ``~/.vit-course/progress.json``, or wherever ``COURSE_PROGRESS`` points. It
-never leaves the machine.
+never leaves the machine. Time is an estimate: each ``check``, ``hint`` or ``solution``
+adds to its lesson the time since the one before it, or since the kernel imported the
+exercises, whichever is shorter, and never more than an hour.
 """
 
 import errno
 import json
 import os
 import tempfile
+import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
-from course_utils.exercises.catalog import LESSONS
+from filelock import FileLock
 
+from course_utils import lessons
+from course_utils.exercises.catalog import LESSONS
+from course_utils.profiles import ROOT
+
+_LONGEST = 3600  # seconds that one pause counts at most
+_moment = time.monotonic()  # of this kernel's last call; first, of its import
 _unsaved: dict[str, dict] = {}  # what this process could not write
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Done and open exercises, lesson by lesson, and the next step."""
+    """Done and open exercises and minutes, lesson by lesson, and the next step.
+
+    ``planned`` is what a lesson says of itself, exercises included; it is None where
+    its notebook cannot be read. ``spent`` is an estimate.
+    """
 
     done: dict[str, list[str]]
     open: dict[str, list[str]]
+    planned: dict[str, int | None]
+    spent: dict[str, float]
 
     @property
     def next_step(self) -> str:
         """What to do now, in one sentence."""
-        for lesson, exercises in self.open.items():
-            if exercises:
-                title = LESSONS[lesson][exercises[0]]
-                return f"Next: exercise {exercises[0]}, {title}, in notebook {lesson}."
-        return "Every exercise is done."
+        exercise_id = self.next_exercise
+        if exercise_id is None:
+            return "Every exercise is done."
+        lesson, title = next(
+            (lesson, titles[exercise_id])
+            for lesson, titles in LESSONS.items()
+            if exercise_id in titles
+        )
+        return f"Next: exercise {exercise_id}, {title}, in notebook {lesson}."
 
-    def rows(self) -> list[tuple[str, str, str]]:
-        """Give lesson, done of total, and the ids still open, for a table."""
-        table = []
-        for lesson, done in self.done.items():
-            count = f"{len(done)} of {len(LESSONS[lesson])}"
-            table.append((lesson, count, ", ".join(self.open[lesson])))
-        return table
+    @property
+    def next_exercise(self) -> str | None:
+        """The first exercise that is open, if one is."""
+        return next((ids[0] for ids in self.open.values() if ids), None)
+
+    def rows(self) -> list[tuple[str, str, str, str, str]]:
+        """Give lesson, done of total, minutes planned and spent, ids still open."""
+        return [
+            (
+                lesson,
+                f"{len(done)} of {len(LESSONS[lesson])}",
+                "" if self.planned[lesson] is None else f"{self.planned[lesson]} min",
+                _minutes(self.spent[lesson]),
+                ", ".join(self.open[lesson]),
+            )
+            for lesson, done in self.done.items()
+        ]
 
     def __repr__(self) -> str:
-        rows = [("notebook", "done", "open"), *self.rows()]
-        width = max(len(row[0]) for row in rows)
-        lines = [f"{a:<{width}}  {b:<7}  {c}".rstrip() for a, b, c in rows]
-        return "\n".join([*lines, "", self.next_step])
+        rows = [tuple(name.lower() for name in HEADINGS), *self.rows()]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = [
+            "  ".join(
+                cell.ljust(width) for cell, width in zip(row, widths, strict=True)
+            )
+            for row in rows
+        ]
+        return "\n".join([*map(str.rstrip, lines), "", self.next_step])
 
     def _repr_markdown_(self) -> str:
-        rows = "\n".join(f"| {a} | {b} | {c or 'none'} |" for a, b, c in self.rows())
-        return f"| Notebook | Done | Open |\n|---|---|---|\n{rows}\n\n{self.next_step}"
+        rows = [
+            HEADINGS,
+            ["---"] * len(HEADINGS),
+            *((*cells, left or "none") for *cells, left in self.rows()),
+        ]
+        lines = [f"| {' | '.join(row)} |" for row in rows]
+        return "\n".join([*lines, "", self.next_step])
+
+
+HEADINGS = ("Notebook", "Done", "Planned", "Spent, about", "Open")
+
+
+def _minutes(spent: float) -> str:
+    return f"{spent:.0f} min" if spent >= 1 else "< 1 min" if spent else ""
 
 
 def path() -> Path:
@@ -63,33 +112,144 @@ def path() -> Path:
 
 def record(exercise_id: str, passed: bool) -> None:
     """Note an attempt; once passed, an exercise stays passed."""
-    entries = _read()
-    entry = entries.setdefault(exercise_id, {"attempts": 0, "passed": None})
-    entry["attempts"] += 1
-    if passed and not entry["passed"]:
-        entry["passed"] = datetime.now().isoformat(timespec="seconds")
-    _write(entries)
+    with _alone():
+        known = _read()
+        entry = known["exercises"].setdefault(
+            exercise_id, {"attempts": 0, "passed": None}
+        )
+        entry["attempts"] += 1
+        if passed and not entry["passed"]:
+            entry["passed"] = _iso(_now())
+        _add_time(known["lessons"], exercise_id)
+        _write(known)
+
+
+def record_time(exercise_id: str) -> None:
+    """Note that somebody works on an exercise."""
+    with _alone():
+        known = _read()
+        _add_time(known["lessons"], exercise_id)
+        _write(known)
 
 
 def progress() -> Progress:
-    """Show which exercises are done and open, and the next step."""
-    passed = {i for i, entry in _read().items() if entry["passed"]}
+    """Show which exercises are done and open, the time it took, and the next step."""
+    return _progress(_read())
+
+
+def _progress(known: dict[str, dict]) -> Progress:
+    passed = {i for i, entry in known["exercises"].items() if entry["passed"]}
     done = {name: [i for i in ids if i in passed] for name, ids in LESSONS.items()}
     left = {name: [i for i in ids if i not in passed] for name, ids in LESSONS.items()}
-    return Progress(done, left)
+    planned = {name: _planned(ROOT / "notebooks" / f"{name}.ipynb") for name in LESSONS}
+    seconds = {name: entry["seconds"] for name, entry in known["lessons"].items()}
+    spent = {name: seconds.get(name, 0) / 60 for name in LESSONS}
+    return Progress(done, left, planned, spent)
+
+
+def report() -> dict:
+    """Return what ``vit-course progress --json`` prints; times are ISO 8601.
+
+    Returns
+    -------
+    dict
+        ``file``; ``done`` and ``exercises``, two counts; ``minutes_spent``, an
+        estimate; ``next``, an exercise or None; ``lessons``, by the notebook's name:
+        ``minutes_planned`` (None if unknown), ``minutes_spent``, ``last`` (when, or
+        None), and ``exercises``, by id: ``attempts`` and ``passed`` (when, or None).
+    """
+    known = _read()
+    seen = _progress(known)
+    parts = {}
+    for name, ids in LESSONS.items():
+        last = known["lessons"].get(name, {}).get("last")
+        entries = {i: known["exercises"].get(i, {}) for i in ids}
+        parts[name] = {
+            "minutes_planned": seen.planned[name],
+            "minutes_spent": round(seen.spent[name], 1),
+            "last": last and _iso(_when(last)),
+            "exercises": {
+                i: {
+                    "attempts": entry.get("attempts", 0),
+                    "passed": entry.get("passed") and _iso(_when(entry["passed"])),
+                }
+                for i, entry in entries.items()
+            },
+        }
+    return {
+        "file": str(path()),
+        "done": sum(map(len, seen.done.values())),
+        "exercises": sum(map(len, LESSONS.values())),
+        "minutes_spent": round(sum(seen.spent.values()), 1),
+        "next": seen.next_exercise,
+        "lessons": parts,
+    }
+
+
+@cache
+def _planned(notebook: Path) -> int | None:
+    try:
+        found = lessons.read(notebook)
+    except (OSError, ValueError):  # a learner's notebook may be in any state
+        return None
+    return found.reading + found.exercises
+
+
+def _now() -> datetime:
+    return datetime.now().astimezone()
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
+
+
+def _when(text: str) -> datetime:
+    """Read a moment; one without a time zone is local time."""
+    return datetime.fromisoformat(text).astimezone()
+
+
+def _add_time(known: dict[str, dict], exercise_id: str) -> None:
+    """Add the time since the last call, here or in a notebook beside this one."""
+    global _moment
+    before, _moment = _moment, time.monotonic()
+    now, gaps = _now(), [_moment - before, _LONGEST]
+    calls = [_when(entry["last"]) for entry in known.values()]
+    if calls and max(calls) <= now:  # else the clock was set back since
+        gaps.append((now - max(calls)).total_seconds())
+    lesson = next(name for name, titles in LESSONS.items() if exercise_id in titles)
+    entry = known.setdefault(lesson, {"seconds": 0})
+    entry["seconds"] = round(entry["seconds"] + min(gaps), 1)
+    entry["last"] = _iso(now)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Let one notebook at a time read, change and write the file."""
+    lock = FileLock(f"{path()}.lock", timeout=5)
+    try:
+        lock.acquire()
+    except (OSError, NotImplementedError):
+        pass  # a folder that cannot be written to is reported on writing
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _read() -> dict[str, dict]:
+    known = {}
     try:
-        entries = json.loads(path().read_text(encoding="utf-8"))["exercises"]
-        for entry in entries.values():
-            entry["attempts"] + 0, entry["passed"]
+        known = json.loads(path().read_text(encoding="utf-8"))
+        for entry in known["exercises"].values():
+            entry["attempts"] + 0, entry["passed"] and _when(entry["passed"])
+        for entry in known.get("lessons", {}).values():  # none in older files
+            entry["seconds"] + 0, _when(entry["last"])
     except FileNotFoundError:
-        entries = {}
+        pass
     except OSError as error:
         _warn(f"cannot be read ({error.strerror})", "check its permissions")
-        entries = {}
     except (ValueError, KeyError, TypeError, AttributeError):
+        known = {}
         aside = path().with_suffix(".damaged.json")
         _warn(
             "is damaged, so your record starts anew",
@@ -99,12 +259,14 @@ def _read() -> dict[str, dict]:
             os.replace(path(), aside)
         except OSError:
             pass  # a folder that cannot be written to is reported on writing
-        entries = {}
-    return {**entries, **_unsaved}
+    return {
+        part: {**known.get(part, {}), **_unsaved.get(part, {})}
+        for part in ("exercises", "lessons")
+    }
 
 
-def _write(entries: dict[str, dict]) -> None:
-    text = json.dumps({"exercises": entries}, indent=1)
+def _write(known: dict[str, dict]) -> None:
+    text = json.dumps(known, indent=1)
     temporary = None
     try:
         if path().exists() and not os.access(path(), os.W_OK):
@@ -127,7 +289,7 @@ def _write(entries: dict[str, dict]) -> None:
                 "your record lasts until this kernel stops; "
                 "set COURSE_PROGRESS to a file you may write",
             )
-        _unsaved.update(entries)
+        _unsaved.update(known)
 
 
 def _warn(what: str, way_out: str) -> None:
