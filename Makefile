@@ -22,8 +22,7 @@ course: setup ## run all notebooks on bundled data (ARGS="04 --profile full" for
 	@echo "course: running the notebooks; executed copies and HTML go to build/"
 	@$(THREADS) $(PY) -m course_utils run $(ARGS)
 
-test: setup ## unit tests, structure of the notebooks, then every notebook cell by cell
-	@test -d tests || { echo "test: this is a copy for a class, without the tests of the course"; exit 1; }
+test: tests setup ## unit tests, structure of the notebooks, then every notebook cell by cell
 	@echo "test: units, exercises and the structure of the notebooks"
 	@$(THREADS) $(PY) -m pytest -q -n $(WORKERS) --dist worksteal --ignore tests/test_solved_lessons.py tests
 	@echo "test: all notebooks, stored outputs compared with fresh ones"
@@ -38,14 +37,18 @@ notebooks: setup ## run all notebooks and store their outputs in notebooks/
 	@echo "notebooks: running them in profile reduced, then storing their outputs"
 	@$(THREADS) $(PY) tools/store_outputs.py
 
-bench: setup ## measure the course's model against others, as a table of ratios
+bench: benchmarks setup ## measure the course's model against others, as a table of ratios
 	@echo "bench: measuring; leave the machine alone meanwhile"
 	@$(PY) benchmarks/bench.py $(ARGS)
 
-browser: setup ## run lessons in JupyterLab with a real browser (ARGS="09 11" for others)
+browser: tests setup ## run lessons in JupyterLab with a real browser (ARGS="09 11" for others)
 	@echo "browser: running lessons in JupyterLab; pictures of it go to build/browser/"
 	@test -d build/playwright || $(PY) -m pip install --quiet --target build/playwright "playwright>=1.55,<2"
 	@$(THREADS) $(PY) tests/browser/drive.py $(ARGS)
+
+# Commands that need one of these end here, before setup, where it is missing.
+tests benchmarks:
+	@echo "make: this is a copy for a class, without $@/; use a clone of the course" >&2; exit 1
 
 badges: setup ## write the address of the repository everywhere (REPO=owner/name)
 	@$(PY) tools/set_address.py "$(REPO)"

@@ -139,6 +139,14 @@ def download(
             _fill(folder, [hub.REPOSITORIES[name] for name in names], console)
     except hub.DataError as error:
         _say(Console(stderr=True), str(error), "bold red")
+        if isinstance(error, hub.Unreachable):
+            mend = (
+                "Unset HF_HUB_OFFLINE"
+                if hub.offline()
+                else "Check the connection (HTTPS_PROXY for a proxy, HF_ENDPOINT for a "
+                "mirror)"
+            )
+            _say(Console(stderr=True), f"{mend} and run the same command again.")
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         _say(console, "Interrupted; the same command goes on from here.", "yellow")
@@ -469,10 +477,17 @@ def progress(
     from course_utils.exercises import progress_file
 
     if as_json:
-        print(json.dumps(progress_file.report()))  # on one line, for many of them
+        try:
+            report = progress_file.report()
+        except progress_file.Unreadable as error:
+            _say(Console(stderr=True), str(error), "bold red")
+            raise typer.Exit(1) from None
+        print(json.dumps(report))  # on one line, for many of them
         return
     console, record = Console(), progress_file.progress()
-    table = Table(*progress_file.HEADINGS)
+    table = Table()
+    for heading in progress_file.HEADINGS:
+        table.add_column(heading, overflow="fold")
     for row in record.rows():
         table.add_row(*map(Text, row))
     console.print(table)

@@ -14,6 +14,7 @@ import tomllib
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 import course_utils
@@ -66,8 +67,8 @@ def install(cloned: bool) -> str:
                 f"{project['urls']['Repository']}/issues"
             )
         done.append(f"added {names}")
-    strange = [_named(r) for r in wanted if not _is_missing(r) and not _is_accepted(r)]
-    note = f" (not tested with {', '.join(strange)})" if strange else ""
+    untested = [_named(r) for r in wanted if not _is_missing(r) and not _is_accepted(r)]
+    note = f" (not tested with {', '.join(untested)})" if untested else ""
     if done and not added:
         done.append("added nothing")
     told = ", ".join(done) or "already here"
@@ -82,7 +83,7 @@ def _is_installed():
 
 
 def _requirements(project):
-    """Return what the lessons import, of both frameworks; not the tools."""
+    """Return the course's requirements and both frameworks'; not the extra "dev"."""
     extras = project["optional-dependencies"]
     lines = project["dependencies"] + extras["torch"] + extras["tensorflow"]
     requirements = [Requirement(line) for line in lines]
@@ -129,6 +130,7 @@ def _installed():
         name, version = distribution.metadata["Name"], distribution.version
         try:
             Version(version)
+            name = canonicalize_name(name)  # Foo_bar and foo-bar are the same
         except (InvalidVersion, TypeError):  # left behind by a broken installation
             continue
         found.setdefault(name, f"{name}=={version}")  # the first is the one in use
@@ -136,7 +138,7 @@ def _installed():
 
 
 def _pip(*arguments):
-    """Run pip install; return its first word on an error, or None."""
+    """Run pip install; if it fails, return its first line that says ERROR."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", *arguments]
     run = subprocess.run(command, capture_output=True, text=True)
     if run.returncode == 0:

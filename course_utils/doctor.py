@@ -22,7 +22,6 @@ GROUPS = {
 }
 FRAMEWORKS = ("torch", "tensorflow")  # each extra brings the package of its name
 _GB = 1e9
-_SETUP = "run `make setup` in the course's folder"
 
 
 @dataclass(frozen=True)
@@ -90,6 +89,17 @@ def _belongs_to(requirement, extra):
     )
 
 
+def _on_colab():
+    return "google.colab" in sys.modules
+
+
+def _set_up():
+    """Say how to install the course's packages again."""
+    if _on_colab():
+        return "disconnect and delete the runtime, then run the notebook's first cell"
+    return "run `make setup` in the course's folder"
+
+
 def _python(wanted):
     version = ".".join(map(str, sys.version_info[:3]))
     good = SpecifierSet(wanted).contains(version, prereleases=True)
@@ -98,7 +108,7 @@ def _python(wanted):
         "ok" if good else "fail",
         version,
         wanted,
-        "" if good else f"install Python {wanted}, then {_SETUP}",
+        "" if good else f"install Python {wanted}, then {_set_up()}",
     )
 
 
@@ -109,13 +119,19 @@ def _package(requirement, extra):
         version = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         version = "not installed"
-    status, remedy = "ok", ""
-    if version == "not installed" or not requirement.specifier.contains(
-        version, prereleases=True
-    ):
-        status = "info" if _can_do_without(extra) else "fail"
-    if status == "fail":
-        remedy = f'{_SETUP}, or `{sys.executable} -m pip install "{name}{wanted}"`'
+    installed = version != "not installed"
+    remedy = ""
+    if installed and requirement.specifier.contains(version, prereleases=True):
+        status = "ok"
+    elif _can_do_without(extra):
+        status = "info"
+    elif not _on_colab():
+        status = "fail"
+        remedy = f'{_set_up()}, or `{sys.executable} -m pip install "{name}{wanted}"`'
+    elif installed:  # what Colab ships is left alone, newer than the course or not
+        status, version = "info", f"{version}: not tested with this version"
+    else:
+        status, remedy = "fail", _set_up()
     return Check(name, status, version, wanted, remedy, GROUPS[extra])
 
 
@@ -146,7 +162,7 @@ def _device():
         return Check("device", "info", cores)
     except OSError as error:  # a broken installation: a library that does not load
         why = str(error).splitlines()[0][:80]
-        return Check("device", "fail", why, "torch", f"reinstall torch: {_SETUP}")
+        return Check("device", "fail", why, "torch", f"reinstall torch: {_set_up()}")
     if torch.cuda.is_available():
         return Check("device", "ok", f"{torch.cuda.get_device_name()}; {cores}")
     if torch.backends.mps.is_available():

@@ -9,8 +9,8 @@ from pathlib import Path
 from course_utils.exercises import catalog
 from course_utils.profiles import ROOT
 
-# What a class works with. Patterns, not folders: a learner's own files in there, what
-# runs leave behind and the tests of the course stay where they are.
+# What a class works with, beside the lessons. What runs leave behind and the tests of
+# the course stay where they are; a file of one's own that fits a pattern travels along.
 FILES = (
     ".editorconfig",
     ".gitattributes",
@@ -43,6 +43,12 @@ FILES = (
 )
 
 
+_GET_BACK = (
+    "put them back (`git restore notebooks` undoes every change there), or export "
+    "from a fresh copy of the course."
+)
+
+
 class ExportError(Exception):
     """Why no copy was written; the message says what to do."""
 
@@ -67,7 +73,8 @@ def export(folder: Path, *, solved: bool, root: Path = ROOT) -> None:
     """
     folder, root = folder.expanduser().resolve(), root.resolve()
     _refuse_place(folder, root)
-    notebooks = sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    lessons = (root / "notebooks" / f"{name}.ipynb" for name in catalog.LESSONS)
+    notebooks = [path for path in lessons if path.is_file()]
     if not notebooks:
         raise ExportError(f"There are no notebooks in {root}: run this in the course.")
     texts = {path.name: _prepared(path, solved) for path in notebooks}
@@ -132,10 +139,9 @@ def _prepared(path, solved):
                 f"{path.name} has no stub and check of exercise {exercise_id} as the "
                 f"course ships them: {_GET_BACK}"
             )
-        cell, node = stubs[exercise_id]
         if solved:
-            _solve(cell, node, _exercise(exercise_id))
-        elif not is_open(node):
+            _solve(*stubs[exercise_id][-1], _exercise(exercise_id))
+        elif not all(is_open(node) for _, node in stubs[exercise_id]):
             answered.append(exercise_id)
     if answered:
         raise ExportError(
@@ -143,12 +149,6 @@ def _prepared(path, solved):
             f"stubs with `...`: {_GET_BACK}"
         )
     return json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
-
-
-_GET_BACK = (
-    "put them back (`git restore notebooks` undoes every change there), or export "
-    "from a fresh copy of the course."
-)
 
 
 def _exercise(exercise_id):
@@ -161,11 +161,12 @@ def _exercise(exercise_id):
         ) from None
 
 
-def find_stubs(cells: list[dict]) -> dict[str, tuple[dict, ast.stmt]]:
-    """Find the code of each exercise: its cell, and the statement that binds the name.
+def find_stubs(cells: list[dict]) -> dict[str, list[tuple[dict, ast.stmt]]]:
+    """Find the code of each exercise: a cell, and a statement that binds the name.
 
-    A stub is the nearest definition or assignment, in a cell above, of the name that
-    ``check("01.2", name)`` hands in.
+    These are the definitions and assignments, in cells above, of the name that
+    ``check("01.2", name)`` hands in. The course has one of each; a learner may have
+    added more, and the last one counts.
     """
     found, seen = {}, {}
     for cell in cells:
@@ -178,13 +179,13 @@ def find_stubs(cells: list[dict]) -> dict[str, tuple[dict, ast.stmt]]:
         for node in body:
             call = getattr(node, "value", None)
             if isinstance(node, ast.FunctionDef | ast.ClassDef):
-                seen[node.name] = cell, node
+                seen.setdefault(node.name, []).append((cell, node))
             elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                seen[node.targets[0].id] = cell, node
+                seen.setdefault(node.targets[0].id, []).append((cell, node))
             elif isinstance(call, ast.Call) and ast.unparse(call.func) == "check":
-                exercise, answer = (*call.args, None, None)[:2]
-                if isinstance(answer, ast.Name) and answer.id in seen:
-                    found[exercise.value] = seen[answer.id]
+                match call.args:
+                    case [ast.Constant(exercise_id), ast.Name(name)] if name in seen:
+                        found.setdefault(exercise_id, []).extend(seen[name])
     return found
 
 

@@ -23,6 +23,10 @@ class DataError(RuntimeError):
     """Data or weights are out of reach; the message says what, why and what to do."""
 
 
+class Unreachable(DataError):
+    """The Hub gives no (whole) answer; the message says only what and why."""
+
+
 @dataclass(frozen=True)
 class Repository:
     """A repository on the Hub, and the files of it that the course uses."""
@@ -89,13 +93,21 @@ def obtain(repository: Repository) -> tuple[dict[str, list[Path]], str]:
         found, missing = find(place, repository)
         if not missing:
             return found, remedy
-    job = survey(repository, folder)
-    print(
-        f"Downloading {repository.id} ({job.left / 1e6:.1f} MB) from {endpoint()} "
-        f"to {folder}",
-        flush=True,
-    )
-    fetch(job)
+    try:
+        job = survey(repository, folder)
+        print(
+            f"Downloading {repository.id} ({job.left / 1e6:.1f} MB) from {endpoint()} "
+            f"to {folder}",
+            flush=True,
+        )
+        fetch(job)
+    except Unreachable as error:
+        later = "Try again later (what has arrived is kept)"
+        raise DataError(
+            f"{error}\n{'Unset HF_HUB_OFFLINE' if offline() else later}, set "
+            "COURSE_HUB to a folder that holds it, or use the reduced profile "
+            "(COURSE_PROFILE=reduced)."
+        ) from None
     return find(folder, repository)[0], remedy
 
 
@@ -230,7 +242,7 @@ def survey(repository: Repository, folder: Path) -> Job:
 
     Raises
     ------
-    DataError
+    Unreachable
         If the Hub does not say so within 8 seconds.
     """
     files = _listing(repository, _PATIENCE)
@@ -242,7 +254,7 @@ def problem(repository: Repository, patience: float) -> str | None:
     """Say why the Hub cannot be used, or None if it can, within some seconds."""
     try:
         _listing(repository, patience)
-    except DataError as error:
+    except Unreachable as error:
         return str(error)
     return None
 
@@ -292,6 +304,12 @@ def endpoint() -> str:
     return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
 
 
+def offline() -> bool:
+    """Tell whether the user forbids downloads, with ``HF_HUB_OFFLINE``."""
+    value = os.environ.get("HF_HUB_OFFLINE", "0")
+    return value.upper() in {"1", "ON", "YES", "TRUE"}
+
+
 # Download
 
 
@@ -302,8 +320,10 @@ def fetch(job: Job) -> None:
 
     Raises
     ------
+    Unreachable
+        If the Hub fails or crawls, or a file arrives damaged.
     DataError
-        If the Hub fails or crawls, a file arrives damaged, or the disk is full.
+        If the disk is full or cannot be written to.
     """
     left = job.left
     check_room(job.folder, left)
@@ -463,10 +483,9 @@ def _receive(response, file, part, pace):
 
 
 def _answer(repository, ask, patience):
-    """Return what ``ask()`` returns, or raise DataError in time."""
-    if os.environ.get("HF_HUB_OFFLINE", "0").upper() in {"1", "ON", "YES", "TRUE"}:
-        why = "HF_HUB_OFFLINE is set (unset it to allow downloads)"
-        raise _unreachable(repository, why)
+    """Return what ``ask()`` returns, or raise Unreachable in time."""
+    if offline():
+        raise _unreachable(repository, "HF_HUB_OFFLINE is set")
     answer = []
 
     def work():
@@ -515,11 +534,7 @@ def first_line(error: Exception) -> str:
 
 
 def _unreachable(repository, why):
-    return DataError(
-        f"{repository.id} cannot be fetched from {endpoint()}: {why}.\n"
-        "Try again later (what has arrived is kept), set COURSE_HUB to a folder that "
-        "holds it, or use the reduced profile (COURSE_PROFILE=reduced)."
-    )
+    return Unreachable(f"{repository.id} cannot be fetched from {endpoint()}: {why}.")
 
 
 _MORE_ROOM = "Free some space, or choose a folder with room (HF_HOME or --to)."

@@ -61,7 +61,10 @@ def setup(seed: int = 0, profile: str = _DEFAULT) -> Run:
     _chosen = _resolve(profile)
     _seed_everything(seed)
     run = Run(profile=_chosen, device=_device(), seed=seed)
-    print(" | ".join([f"profile {run.profile}", f"device {run.device}", *_versions()]))
+    told = [f"profile {run.profile}"]
+    if {"torch", "tensorflow"} & sys.modules.keys():  # NumPy alone would use no GPU
+        told.append(f"device {run.device}")
+    print(" | ".join(told + _versions()))
     return run
 
 

@@ -390,6 +390,8 @@ def _cell_failure(job, reason, line=None):
 
 def _message(error, lines=12, width=200):
     message = _ANSI.sub("", f"{error.ename}: {error.evalue}").splitlines()
+    if error.ename == "DataError":  # written to be read to its end
+        return "\n".join(message)
     if len(message) > lines:
         message = [*message[:lines], "..."]
     return "\n".join(line[:width] for line in message)

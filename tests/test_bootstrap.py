@@ -227,6 +227,17 @@ def test_github_out_of_reach_is_told(runtime):
     assert line.endswith("; check the connection, then run this cell again")
 
 
+def test_git_that_dies_without_the_word_fatal_is_quoted_with_its_last_line(runtime):
+    fake = runtime.folder / "bin" / "git"
+    fake.parent.mkdir()
+    fake.write_text(
+        "#!/bin/sh\necho 'Cloning' >&2\necho 'error: disk quota' >&2\nexit 1\n"
+    )
+    fake.chmod(0o755)
+    (line,) = runtime.run(cell(), PATH=f"{fake.parent}:{os.environ['PATH']}")
+    assert "cannot be fetched (error: disk quota); check the connection" in line
+
+
 def test_problem_of_pip_is_told_in_one_line_and_the_next_run_tries_again(runtime):
     fails = "noise\n  ERROR: Ignored the following\n  ERROR: No matching distribution\n"
     line, _ = runtime.run(cell(), PIP_FAILS=fails)
@@ -316,6 +327,19 @@ def test_only_what_is_missing_is_added_and_nothing_else_may_change(machine):
     pins = [Requirement(line) for line in constraints.splitlines()]
     assert len(pins) == len({pin.name for pin in pins}) > 50
     assert {s.operator for pin in pins for s in pin.specifier} == {"=="}
+
+
+def test_second_installation_under_another_spelling_is_no_second_constraint(
+    tmp_path, monkeypatch
+):
+    for place, name, version in (("a", "Foo_Bar", "2"), ("b", "foo-bar", "1")):
+        metadata = tmp_path / place / f"{name}-{version}.dist-info" / "METADATA"
+        metadata.parent.mkdir(parents=True)
+        metadata.write_text(
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        )
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "a"), str(tmp_path / "b")])
+    assert list(colab._installed()) == ["foo-bar==2"]
 
 
 def test_module_under_another_name_is_not_missing(machine, monkeypatch):

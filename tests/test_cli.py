@@ -10,7 +10,7 @@ import sys
 import textwrap
 import time
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import nbformat
 import psutil
@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 
 import course_utils
 from course_utils import checkpoints, cli, data, doctor, hub, profiles, runner
+from course_utils.exercises import catalog
 
 TINY = profiles.ROOT / "data" / "tiny-vit"
 POSIX = pytest.mark.skipif(os.name == "nt", reason="signals as on POSIX systems")
@@ -229,6 +230,14 @@ def test_failure_shows_the_cell_the_line_and_the_message(mixed):
     assert failure.cell == 2
     assert failure.source.splitlines()[failure.line - 1] == "f()"
     assert failure.reason == "ZeroDivisionError: division by zero"
+
+
+def test_message_of_the_course_is_shown_to_its_end():
+    reason = "COURSE_HUB=/there is not a folder. " + 30 * "Point it at one. " + "Last."
+    mine = SimpleNamespace(ename="DataError", evalue=reason, traceback="")
+    assert runner._message(mine) == f"DataError: {reason}"
+    other = SimpleNamespace(ename="ValueError", evalue=reason, traceback="")
+    assert len(runner._message(other)) == 200
 
 
 def test_cell_over_its_time_is_stopped(mixed):
@@ -648,6 +657,31 @@ def test_doctor_judges_versions(monkeypatch, healthy, package, version, code, st
     assert (remedy in flat(result.output)) == (status == "fail")
 
 
+@pytest.mark.parametrize(
+    ("package", "version", "status", "words"),
+    [
+        ("keras-hub", "99.0", "info", "99.0: not tested with this version"),
+        ("keras-hub", None, "fail", "run the notebook's first cell"),
+    ],
+)
+def test_doctor_changes_nothing_that_colab_ships(
+    monkeypatch, package, version, status, words
+):
+    monkeypatch.setitem(sys.modules, "google.colab", ModuleType("google.colab"))
+    (wanted,) = [r for r in doctor._declared()[1] if r.name == package]
+
+    def report(name):
+        if name == package and version is None:
+            raise doctor.importlib.metadata.PackageNotFoundError(name)
+        return version if name == package else "1.0"
+
+    monkeypatch.setattr(doctor.importlib.metadata, "version", report)
+    check = doctor._package(wanted, "tensorflow")
+    assert check.status == status
+    assert words in check.found + check.remedy
+    assert "make" not in check.remedy and "pip" not in check.remedy
+
+
 def test_doctor_fails_without_any_framework(monkeypatch, healthy):
     real = doctor.importlib.metadata.version
 
@@ -817,10 +851,22 @@ def test_failed_download_is_told_in_two_lines_and_resumed(hub_server, tmp_path):
     assert result.exit_code == 1 and "COURSE_HUB=" not in result.output
     assert len(result.stderr.strip().splitlines()) == 2
     assert "the connection broke off" in result.stderr
+    assert "HTTPS_PROXY for a proxy" in result.stderr
+    assert "COURSE_PROFILE" not in result.stderr
     hub_server.faults = {}
     assert fetch_both(tmp_path / "to").exit_code == 0
     name = f"{hub.REPOSITORIES['anatomy'].id}/model.safetensors"
     assert hub_server.sent[name] == (TINY / "model.safetensors").stat().st_size
+
+
+def test_download_that_is_forbidden_says_what_forbids_it(
+    hub_server, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    result = fetch_both(tmp_path / "to")
+    assert result.exit_code == 1
+    assert "Unset HF_HUB_OFFLINE and run the same command again." in result.stderr
+    assert "connection" not in result.stderr
 
 
 def test_download_without_room_is_refused_before_it_starts(
@@ -888,8 +934,37 @@ def test_progress_shows_the_learner_s_record():
     assert "Planned" in result.output and "is an estimate" in result.output
 
 
+def test_names_of_lessons_are_whole_in_a_narrow_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    names = "".join(
+        line.split("│")[1].strip()
+        for line in vit_course("progress").output.splitlines()
+        if line.startswith("│")
+    )
+    assert all(lesson in names for lesson in catalog.LESSONS)
+
+
 def test_progress_as_json_is_one_line_for_an_instructor(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "ada.json"))
+    (tmp_path / "ada.json").write_text('{"exercises": {}}')
     (line,) = vit_course("progress", "--json").output.splitlines()
     report = json.loads(line)
     assert report["file"] == str(tmp_path / "ada.json") and report["next"] == "00.1"
+
+
+@pytest.mark.parametrize(
+    ("handed_in", "why"),
+    [("damaged", "is damaged"), ("missing", "no progress file"), ("folder", "be read")],
+)
+def test_record_that_cannot_be_read_is_an_error_and_stays_as_it_is(
+    tmp_path, monkeypatch, handed_in, why
+):
+    (tmp_path / "damaged").write_text("{")
+    (tmp_path / "folder").mkdir()
+    monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / handed_in))
+    result = vit_course("progress", "--json")
+    assert result.exit_code == 1 and result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert str(tmp_path / handed_in) in line and why in line
+    assert {path.name for path in tmp_path.iterdir()} == {"damaged", "folder"}
+    assert (tmp_path / "damaged").read_text() == "{"

@@ -692,6 +692,7 @@ def test_offline_nothing_is_asked_of_the_hub(monkeypatch, tmp_path, hub):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     message = error_of_load()
     assert "HF_HUB_OFFLINE is set" in message and "COURSE_HUB" in message
+    assert "Unset HF_HUB_OFFLINE" in message and "later" not in message
     assert not hub.requests
 
 

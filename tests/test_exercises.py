@@ -317,6 +317,9 @@ def test_value_answers():
     assert "not it" in judge(SEVEN, 9).message and "7" not in judge(SEVEN, 9).message
     assert "shape (2,)" in judge(SEVEN, [7, 7]).message
     assert not judge(SEVEN, "seven").passed
+    message = judge(SEVEN, lambda: 7).message
+    assert "wants one number, but you gave a function" in message
+    assert "lambda" not in message
 
 
 def test_check_leaves_the_random_numbers_alone():
@@ -340,8 +343,9 @@ def test_same_compares_deeply():
 def test_unknown_exercise_lists_those_there_are():
     with pytest.raises(ValueError, match=r"no exercise '01.99'.*01.1"):
         check("01.99", 1)
-    with pytest.raises(ValueError, match=r"as text"):
-        check(1.1, 1)
+    with pytest.raises(ValueError, match=r"0\.1; write its number as text") as error:
+        check(0.1, 16)
+    assert len(str(error.value)) < 80
 
 
 # --- progress ---------------------------------------------------------------------
@@ -354,11 +358,15 @@ def test_progress_records_attempts_and_stays_passed(own_progress_file):
         return json.loads(own_progress_file.read_text())["exercises"]["01.1"]
 
     check("01.1", wrong.answer)
+    check("01.1", ...)
     assert entry() == {"attempts": 1, "passed": None}
     check("01.1", right)
+    passed = entry()
+    assert passed["attempts"] == 2 and passed["passed"]
     check("01.1", wrong.answer)
-    check("01.1", ...)
-    assert entry()["attempts"] == 3 and entry()["passed"]
+    check("01.1", right)
+    hint("01.1")
+    assert entry() == passed
     assert progress().done["01_attention_math"] == ["01.1"]
 
 
@@ -372,7 +380,7 @@ def test_progress_shows_a_table_and_the_next_step():
     assert progress().next_step == "Every exercise is done."
 
 
-@pytest.mark.parametrize(
+damaged = pytest.mark.parametrize(
     "text",
     [
         "{",
@@ -384,28 +392,51 @@ def test_progress_shows_a_table_and_the_next_step():
         '{"exercises": {}, "lessons": []}',
     ],
 )
-def test_damaged_progress_file_is_set_aside_with_a_warning(own_progress_file, text):
+
+
+@damaged
+def test_damaged_progress_file_is_set_aside_and_told(own_progress_file, capsys, text):
     own_progress_file.write_text(text)
-    with pytest.warns(UserWarning, match="damaged.*starts anew"):
-        result = check("01.1", catalog.find("01.1").solution)
+    result = check("01.1", catalog.find("01.1").solution)
+    assert "is damaged, so your record starts anew" in capsys.readouterr().err
     assert result.passed and progress().done["01_attention_math"] == ["01.1"]
     assert own_progress_file.with_suffix(".damaged.json").read_text() == text
 
 
-def test_progress_that_cannot_be_written_lasts_for_the_session(tmp_path, monkeypatch):
+@damaged
+def test_damaged_progress_file_stays_when_it_is_only_read(
+    own_progress_file, capsys, text
+):
+    own_progress_file.write_text(text)
+    assert progress().done["01_attention_math"] == []
+    assert "is damaged, so it counts as empty" in capsys.readouterr().err
+    with pytest.raises(progress_file.Unreadable, match="damaged"):
+        progress_file.report()
+    assert own_progress_file.read_text() == text
+    assert list(own_progress_file.parent.iterdir()) == [own_progress_file]
+
+
+def test_progress_that_cannot_be_written_lasts_for_the_session(
+    tmp_path, monkeypatch, capsys
+):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "file" / "progress.json"))
-    with pytest.warns(UserWarning, match="COURSE_PROGRESS"):
-        check("01.1", catalog.find("01.1").solution)
-    with pytest.warns(UserWarning, match="cannot be read"):
-        assert progress().done["01_attention_math"] == ["01.1"]
+    check("01.1", catalog.find("01.1").solution)
+    check("01.1", catalog.find("01.1").solution)
+    unread, unwritten = capsys.readouterr().err.splitlines()  # each once, and bare
+    assert unread.startswith("The progress file ") and "cannot be read" in unread
+    assert unwritten.startswith("The progress file ")
+    assert "set COURSE_PROGRESS to a file you may write" in unwritten
+    assert progress().done["01_attention_math"] == ["01.1"]
 
 
-def test_write_protected_progress_file_is_left_as_it_is(own_progress_file, monkeypatch):
+def test_write_protected_progress_file_is_left_as_it_is(
+    own_progress_file, monkeypatch, capsys
+):
     own_progress_file.write_text('{"exercises": {}}')
     monkeypatch.setattr("os.access", lambda path, mode: mode != os.W_OK)
-    with pytest.warns(UserWarning, match="cannot be written.*Permission denied"):
-        check("01.1", catalog.find("01.1").solution)
+    check("01.1", catalog.find("01.1").solution)
+    assert "cannot be written (Permission denied)" in capsys.readouterr().err
     assert own_progress_file.read_text() == '{"exercises": {}}'
     assert progress().done["01_attention_math"] == ["01.1"]
 
@@ -418,7 +449,9 @@ def test_home_in_the_path_of_the_progress_file_is_expanded(tmp_path, monkeypatch
     assert (tmp_path / "mine.json").is_file()
 
 
-def test_interrupted_write_keeps_the_old_progress(own_progress_file, monkeypatch):
+def test_interrupted_write_keeps_the_old_progress(
+    own_progress_file, monkeypatch, capsys
+):
     check("01.1", catalog.find("01.1").solution)
     before = own_progress_file.read_text()
 
@@ -426,8 +459,8 @@ def test_interrupted_write_keeps_the_old_progress(own_progress_file, monkeypatch
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.replace", fail)
-    with pytest.warns(UserWarning, match="No space left"):
-        check("01.1", catalog.find("01.1").mistakes[0].answer)
+    check("01.1", catalog.find("01.1").mistakes[0].answer)
+    assert "No space left" in capsys.readouterr().err
     assert own_progress_file.read_text() == before
     left = {path.name for path in own_progress_file.parent.iterdir()}
     assert left == {"progress.json", "progress.json.lock"}
@@ -441,7 +474,7 @@ from course_utils.exercises.progress_file import record
 
 input()
 for _ in range(60):
-    record(sys.argv[1], True)
+    record(sys.argv[1], False)
 """
     kernels = [
         subprocess.Popen([sys.executable, "-c", code, name], stdin=subprocess.PIPE)
@@ -537,6 +570,14 @@ def test_notebook_that_cannot_be_read_has_no_planned_time(monkeypatch, tmp_path)
     monkeypatch.setattr(progress_file, "ROOT", tmp_path)
     assert set(progress().planned.values()) == {None}
     assert "00.1, Count the patches" in repr(progress())
+
+
+def test_report_of_a_learner_who_has_not_begun_is_all_zero(tmp_path, monkeypatch):
+    monkeypatch.delenv("COURSE_PROGRESS")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert progress_file.report()["done"] == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_report_for_an_instructor(own_progress_file, clock):

@@ -65,12 +65,15 @@ def sources(path, kind="code"):
     return ["".join(c["source"]) for c in cells(path) if c["cell_type"] == kind]
 
 
-def answer(root, text):
-    """Write something in the place of 00's stub, as a learner would."""
+def answer(root, text, *below):
+    """Write something in the place of 00's stub and cells below it, as a learner."""
     path = root / "notebooks" / "00_start_here.ipynb"
     notebook = json.loads(path.read_text(encoding="utf-8"))
-    (cell,) = (c for c in notebook["cells"] if c["source"] == [STUB])
-    cell["source"] = text.splitlines(keepends=True)
+    (at,) = (i for i, c in enumerate(notebook["cells"]) if c["source"] == [STUB])
+    notebook["cells"][at : at + 1] = [
+        {**notebook["cells"][at], "source": source.splitlines(keepends=True)}
+        for source in (text, *below)
+    ]
     path.write_text(json.dumps(notebook), encoding="utf-8")
 
 
@@ -140,7 +143,7 @@ def test_solved_notebook_is_python_with_a_solution_in_each_stub(path, solved):
         assert max(map(len, source.splitlines()), default=0) <= 76
     stubs = export.find_stubs(cells(copy))
     assert list(stubs) == list(catalog.LESSONS[path.stem])
-    for exercise_id, (cell, node) in stubs.items():
+    for exercise_id, ((cell, node),) in stubs.items():
         assert not export.is_open(node), exercise_id
         assert catalog.find(exercise_id).source in "".join(cell["source"])
     assert [s for s in code if s.startswith("check(")] == [
@@ -158,9 +161,8 @@ def test_solution_whose_framework_is_missing_is_told(small, tmp_path, monkeypatc
 
 
 def test_rest_of_a_stub_s_cell_stays(solved):
-    cell, _ = export.find_stubs(cells(solved / "notebooks/01_attention_math.ipynb"))[
-        "01.4"
-    ]
+    stubs = export.find_stubs(cells(solved / "notebooks/01_attention_math.ipynb"))
+    ((cell, _),) = stubs["01.4"]
     source = "".join(cell["source"])
     assert source.startswith("def padded_weights_bug(") and "print(" in source
     assert source.count("def padded_weights(") == 1
@@ -171,6 +173,7 @@ def test_learner_s_and_temporary_files_stay_where_they_are(small, tmp_path):
         ".venv/x",
         "build/reduced/x",
         "notebooks/Untitled.ipynb",
+        "notebooks/00_start_here-Copy1.ipynb",
         "data/hub/big.bin",
     ]
     left += ["course_utils/__pycache__/x.pyc", "progress.json", ".git/config"]
@@ -206,11 +209,28 @@ def test_answered_exercise_is_refused_by_name_for_students(small, tmp_path, text
     assert [path.name for path in tmp_path.iterdir()] == ["course"]
 
 
+@pytest.mark.parametrize(
+    "own",
+    [STUB, 'mine = ...\ncheck("00.1", mine)', "def number_of_patches(): return ..."],
+)
+def test_answer_is_seen_although_a_cell_below_it_looks_open(small, tmp_path, own):
+    answer(small, "number_of_patches = 16", own)
+    with pytest.raises(export.ExportError, match="has answers to 00.1"):
+        export.export(tmp_path / "copy", solved=False, root=small)
+
+
+def test_check_of_a_learner_s_own_is_let_be(small, tmp_path):
+    answer(small, STUB, "i = '00.1'\ncheck(i, number_of_patches)\ncheck('00.1')")
+    export.export(tmp_path / "copy", solved=False, root=small)
+    assert "00_start_here.ipynb" in str(files(tmp_path / "copy"))
+
+
 def test_answer_gives_way_to_the_solution(small, tmp_path):
     answer(small, "side = 28 // 7\nnumber_of_patches = (\n    side\n)\nprint(side)")
     export.export(tmp_path / "copy", solved=True, root=small)
     stubs = export.find_stubs(cells(tmp_path / "copy/notebooks/00_start_here.ipynb"))
-    assert "".join(stubs["00.1"][0]["source"]) == (
+    ((cell, _),) = stubs["00.1"]
+    assert "".join(cell["source"]) == (
         "side = 28 // 7\nnumber_of_patches = 16\nprint(side)"
     )
 
@@ -232,13 +252,13 @@ def test_stub_is_open_while_it_has_its_three_dots_and_nothing_else(code, still_o
     assert export.is_open(ast.parse(code).body[0]) == still_open
 
 
-def test_last_definition_above_the_check_is_the_stub():
+def test_stub_is_what_binds_the_name_above_the_check():
     def code(source):
         return {"cell_type": "code", "source": [source]}
 
     first, last = code("def f(): return 1"), code("@cache\ndef f(): return ...")
     found = export.find_stubs([first, last, code('check("1", f)'), code("f = 4")])
-    assert found["1"][0] is last
+    assert [cell for cell, _ in found["1"]] == [first, last]
 
 
 # --- places that are refused ------------------------------------------------------
@@ -288,7 +308,29 @@ def test_folder_without_notebooks_is_refused(tmp_path):
         export.export(tmp_path / "copy", solved=False, root=tmp_path / "empty")
 
 
-# --- the command ------------------------------------------------------------------
+# --- the commands ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("command", "folder"),
+    [("test", "tests"), ("browser", "tests"), ("bench", "benchmarks")],
+)
+def test_command_that_needs_what_a_copy_lacks_ends_before_setup(
+    tmp_path, command, folder
+):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "setup.sh").write_text("touch set-up")
+
+    def make(command):
+        return subprocess.run(
+            ["make", command], cwd=tmp_path, capture_output=True, text=True
+        )
+
+    done = make(command)
+    assert done.returncode != 0 and f"without {folder}/" in done.stderr
+    assert files(tmp_path) == {"Makefile", "tools/setup.sh"}
+    assert make("setup").returncode == 0 and "set-up" in files(tmp_path)
 
 
 def test_command_says_what_it_wrote_or_why_not(tmp_path):

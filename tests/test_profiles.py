@@ -104,6 +104,13 @@ def test_setup_prints_one_line_with_what_matters(capsys, torch):
         assert part in printed
 
 
+def test_device_is_not_told_while_nothing_can_look_for_one(capsys, monkeypatch):
+    for name in ("torch", "tensorflow"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    profiles.setup()
+    assert "device" not in capsys.readouterr().out
+
+
 def test_importing_the_package_loads_no_framework():
     code = (
         "import sys, course_utils; print(sorted({'torch', 'tensorflow', 'keras', "

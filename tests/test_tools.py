@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import nbformat
@@ -320,14 +321,14 @@ def test_impossible_address_is_refused(bad, tmp_path, capsys):
 # --- set-up -----------------------------------------------------------------------
 
 
-def set_up(folder, python, *arguments, **environment):
+def set_up(folder, python, *arguments, user=None, **environment):
     """Run tools/setup.sh where `python` is all the Python there is."""
     (folder / "tools").mkdir()
     for name in ("tools/setup.sh", "pyproject.toml", "requirements.lock"):
         shutil.copy(ROOT / name, folder / name)
     commands = folder / "bin"
     commands.mkdir()
-    for command in ("sh", "cat", "cksum", "dirname", "rm", "mkdir"):
+    for command in ("sh", "cat", "cksum", "dirname", "grep", "ls", "rm", "mkdir"):
         (commands / command).symlink_to(shutil.which(command))
     for name, script in (("python3", python), ("uname", "echo Linux")):
         (commands / name).write_text(f"#!/bin/sh\n{script}\n")
@@ -336,6 +337,7 @@ def set_up(folder, python, *arguments, **environment):
         ["sh", "tools/setup.sh", *arguments],
         cwd=folder,
         env={"PATH": str(commands), **environment},
+        user=user,
         capture_output=True,
         text=True,
     )
@@ -386,7 +388,9 @@ def make_venv(folder, python, stamp):
 def ready_stamp(folder):
     """Return the stamp of a .venv that is up to date."""
     texts = [(ROOT / n).read_bytes() for n in ("pyproject.toml", "requirements.lock")]
-    checksum = subprocess.run(["cksum"], input=b"".join(texts), capture_output=True)
+    lines = b"".join(texts).splitlines(keepends=True)
+    kept = b"".join(line for line in lines if not line.startswith(b"Repository = "))
+    checksum = subprocess.run(["cksum"], input=kept, capture_output=True)
     return f"{folder} {checksum.stdout.decode().strip()}"
 
 
@@ -416,6 +420,49 @@ def test_ready_environment_is_left_alone(python, tmp_path):
     run = set_up(tmp_path, REAL, "--say", PYTHON=python)
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout == "setup: .venv is up to date\n"
+
+
+@needs_unix
+@pytest.mark.parametrize(
+    ("old", "new", "ready"),
+    [("^Repository = .*", "Repository = 1", True), ('"torch>=', '"torch>=9', False)],
+    ids=["address", "range"],
+)
+def test_another_address_needs_no_packages_and_another_range_does(
+    old, new, ready, tmp_path
+):
+    make_venv(tmp_path, f'[ "$2" = pip ] && exit 1; {REAL}', ready_stamp(tmp_path))
+    set_up(tmp_path, REAL)
+    project = tmp_path / "pyproject.toml"
+    text, changes = re.subn(old, new, project.read_text("utf-8"), flags=re.M)
+    assert changes == 1
+    project.write_text(text, encoding="utf-8")
+    run = subprocess.run(
+        ["sh", "tools/setup.sh"],
+        cwd=tmp_path,
+        env={"PATH": str(tmp_path / "bin"), "TORCH_INDEX": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert (run.returncode == 0) == ready
+    assert ("bringing .venv up to date" in run.stdout) != ready
+
+
+@needs_unix
+def test_environment_of_another_user_is_left_alone():
+    somebody = 65534 if os.geteuid() == 0 else None  # root may change everything
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name).resolve()
+        folder.chmod(0o755)
+        make_venv(folder, "exit 126", "another folder")
+        (folder / ".venv").chmod(0o555)
+        run = set_up(folder, "exit 127", user=somebody)
+        assert (folder / ".venv" / "bin" / "python").exists()
+        owner = folder.owner()
+        (folder / ".venv").chmod(0o755)
+    (line,) = (run.stderr + run.stdout).splitlines()
+    assert run.returncode == 1
+    assert line.startswith(f"setup: .venv belongs to {owner}, does not fit")
 
 
 @needs_unix

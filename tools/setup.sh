@@ -10,8 +10,9 @@ cd "$(dirname "$0")/.."
 
 lock=${LOCK:-requirements.lock}
 stamp=.venv/.ready
-# The folder belongs in the stamp: a virtual environment does not survive a move.
-wanted="$(pwd) $(cat pyproject.toml "$lock" | cksum)"
+# The folder belongs in the stamp: a virtual environment does not survive a move. The
+# address that `make badges` writes does not: it changes no package.
+wanted="$(pwd) $(grep -v '^Repository = ' pyproject.toml | cat - "$lock" | cksum)"
 
 venv_python() {
     if [ -x .venv/bin/python ]; then
@@ -70,6 +71,14 @@ if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] &&
     "$(venv_python)" -c '' 2>/dev/null && is_wanted_python; then
     if [ "${1:-}" = --say ]; then echo "setup: .venv is up to date"; fi
     exit 0
+fi
+
+if [ -e .venv ] && [ ! -w .venv ]; then
+    # shellcheck disable=SC2012
+    owner=$(ls -ld .venv | { read -r _ _ owner _ && echo "$owner"; })
+    echo "setup: .venv belongs to $owner, does not fit, and may not be changed by you." \
+        "Run make as $owner, or in a copy of the course of your own." >&2
+    exit 1
 fi
 
 trap clean_up EXIT

@@ -4,12 +4,7 @@ from typing import Any
 
 from course_utils.exercises import catalog
 from course_utils.exercises.engine import Result, judge
-from course_utils.exercises.progress_file import (
-    Progress,
-    progress,
-    record,
-    record_time,
-)
+from course_utils.exercises.progress_file import Progress, progress, record
 
 __all__ = ["Progress", "Result", "check", "hint", "progress", "solution"]
 
@@ -61,7 +56,7 @@ def hint(exercise_id: str) -> Note:
         If there is no such exercise.
     """
     hints = catalog.find(exercise_id).hints
-    record_time(exercise_id)
+    record(exercise_id)
     given = min(_hints_given.get(exercise_id, 0), len(hints) - 1)
     _hints_given[exercise_id] = given + 1
     last = given + 1 == len(hints)
@@ -78,7 +73,7 @@ def solution(exercise_id: str) -> Note:
         If there is no such exercise.
     """
     exercise = catalog.find(exercise_id)
-    record_time(exercise_id)
+    record(exercise_id)
     return Note(
         f"**{exercise_id} · {catalog.title(exercise_id)}**\n\n"
         f"```python\n{exercise.source}\n```\n\n{exercise.because}"

@@ -95,23 +95,28 @@ LESSONS: dict[str, dict[str, str]] = {
 }
 
 
-def title(exercise_id: str) -> str:
-    """Return the title of an exercise.
+def lesson_of(exercise_id: str) -> str:
+    """Return the lesson (its notebook's name) that an exercise belongs to.
 
     Raises
     ------
     ValueError
         If there is no such exercise; the message lists those of its lesson.
     """
-    titles = {i: t for exercises in LESSONS.values() for i, t in exercises.items()}
-    if exercise_id not in titles:
-        lesson = str(exercise_id)[:2]
-        near = [i for i in titles if i.startswith(lesson)] or list(titles)
-        raise ValueError(
-            f"there is no exercise {exercise_id!r}; "
-            f"write its number as text, one of {', '.join(near)}"
-        )
-    return titles[exercise_id]
+    for lesson, titles in LESSONS.items():
+        if exercise_id in titles:
+            return lesson
+    number = str(exercise_id)[:2]
+    near = [i for titles in LESSONS.values() for i in titles if i[:2] == number]
+    wanted = f"one of {', '.join(near)}" if near else 'like "01.2"'
+    raise ValueError(
+        f"there is no exercise {exercise_id!r}; write its number as text, {wanted}"
+    )
+
+
+def title(exercise_id: str) -> str:
+    """Return the title of an exercise, or raise ValueError if there is none."""
+    return LESSONS[lesson_of(exercise_id)][exercise_id]
 
 
 def find(exercise_id: str):
@@ -122,7 +127,6 @@ def find(exercise_id: str):
     ValueError
         If there is no such exercise.
     """
-    title(exercise_id)
-    lesson = next(name for name, titles in LESSONS.items() if exercise_id in titles)
+    lesson = lesson_of(exercise_id)
     module = importlib.import_module(f"course_utils.exercises.nb{lesson}")
     return next(e for e in module.EXERCISES if e.id == exercise_id)

@@ -173,7 +173,7 @@ def _judge_value(exercise: Exercise, answer: Any) -> Result:
     wanted, given = plain(exercise.solution), plain(answer)
     if isinstance(answer, str) and _kind(wanted) == "one number":
         return _wrong(exercise, "That is text. Give a number, without quotes.")
-    if np.shape(given) != np.shape(wanted):
+    if _kind(given) != _kind(wanted):
         return _wrong(
             exercise,
             f"The check wants {_kind(wanted)}, but you gave {_kind(given)}.",

@@ -9,9 +9,9 @@ exercises, whichever is shorter, and never more than an hour.
 import errno
 import json
 import os
+import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,12 +22,17 @@ from pathlib import Path
 from filelock import FileLock
 
 from course_utils import lessons
-from course_utils.exercises.catalog import LESSONS
+from course_utils.exercises.catalog import LESSONS, lesson_of, title
 from course_utils.profiles import ROOT
 
 _LONGEST = 3600  # seconds that one pause counts at most
 _moment = time.monotonic()  # of this kernel's last call; first, of its import
 _unsaved: dict[str, dict] = {}  # what this process could not write
+HEADINGS = ("Notebook", "Done", "Planned", "Spent, about", "Open")
+
+
+class Unreadable(Exception):
+    """Why there is no report; the message names the file and says what to do."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +54,10 @@ class Progress:
         exercise_id = self.next_exercise
         if exercise_id is None:
             return "Every exercise is done."
-        lesson, title = next(
-            (lesson, titles[exercise_id])
-            for lesson, titles in LESSONS.items()
-            if exercise_id in titles
+        return (
+            f"Next: exercise {exercise_id}, {title(exercise_id)}, "
+            f"in notebook {lesson_of(exercise_id)}."
         )
-        return f"Next: exercise {exercise_id}, {title}, in notebook {lesson}."
 
     @property
     def next_exercise(self) -> str | None:
@@ -95,9 +98,6 @@ class Progress:
         return "\n".join([*lines, "", self.next_step])
 
 
-HEADINGS = ("Notebook", "Done", "Planned", "Spent, about", "Open")
-
-
 def _minutes(spent: float) -> str:
     return f"{spent:.0f} min" if spent >= 1 else "< 1 min" if spent else ""
 
@@ -110,24 +110,20 @@ def path() -> Path:
     return Path.home() / ".vit-course" / "progress.json"
 
 
-def record(exercise_id: str, passed: bool) -> None:
-    """Note an attempt; once passed, an exercise stays passed."""
-    with _alone():
-        known = _read()
-        entry = known["exercises"].setdefault(
-            exercise_id, {"attempts": 0, "passed": None}
-        )
-        entry["attempts"] += 1
-        if passed and not entry["passed"]:
-            entry["passed"] = _iso(_now())
-        _add_time(known["lessons"], exercise_id)
-        _write(known)
+def record(exercise_id: str, passed: bool | None = None) -> None:
+    """Note work on an exercise, and an attempt if ``passed`` says how it ended.
 
-
-def record_time(exercise_id: str) -> None:
-    """Note that somebody works on an exercise."""
+    Once passed, an exercise stays passed, and its attempts count no more.
+    """
     with _alone():
-        known = _read()
+        known = _read(set_aside=True)
+        if passed is not None:
+            entry = known["exercises"].setdefault(
+                exercise_id, {"attempts": 0, "passed": None}
+            )
+            if not entry["passed"]:
+                entry["attempts"] += 1
+                entry["passed"] = _iso(_now()) if passed else None
         _add_time(known["lessons"], exercise_id)
         _write(known)
 
@@ -150,6 +146,8 @@ def _progress(known: dict[str, dict]) -> Progress:
 def report() -> dict:
     """Return what ``vit-course progress --json`` prints; times are ISO 8601.
 
+    Changes nothing on the disk.
+
     Returns
     -------
     dict
@@ -157,8 +155,30 @@ def report() -> dict:
         estimate; ``next``, an exercise or None; ``lessons``, by the notebook's name:
         ``minutes_planned`` (None if unknown), ``minutes_spent``, ``last`` (when, or
         None), and ``exercises``, by id: ``attempts`` and ``passed`` (when, or None).
+
+    Raises
+    ------
+    Unreadable
+        If the file cannot be read, is damaged, or is named but not there.
     """
-    known = _read()
+    known = {"exercises": {}, "lessons": {}}
+    try:
+        known = _stored()
+    except FileNotFoundError:
+        if os.environ.get("COURSE_PROGRESS"):  # else its learner has not begun
+            raise Unreadable(
+                f"There is no progress file {path()}: see what COURSE_PROGRESS names."
+            ) from None
+    except OSError as error:
+        raise Unreadable(
+            f"The progress file {path()} cannot be read ({error.strerror}): see that "
+            "it is a file that you may read."
+        ) from None
+    except ValueError:
+        raise Unreadable(
+            f"The progress file {path()} is damaged: it stays as it is; ask for "
+            "another copy."
+        ) from None
     seen = _progress(known)
     parts = {}
     for name, ids in LESSONS.items():
@@ -216,8 +236,7 @@ def _add_time(known: dict[str, dict], exercise_id: str) -> None:
     calls = [_when(entry["last"]) for entry in known.values()]
     if calls and max(calls) <= now:  # else the clock was set back since
         gaps.append((now - max(calls)).total_seconds())
-    lesson = next(name for name, titles in LESSONS.items() if exercise_id in titles)
-    entry = known.setdefault(lesson, {"seconds": 0})
+    entry = known.setdefault(lesson_of(exercise_id), {"seconds": 0})
     entry["seconds"] = round(entry["seconds"] + min(gaps), 1)
     entry["last"] = _iso(now)
 
@@ -236,29 +255,56 @@ def _alone() -> Iterator[None]:
         lock.release()
 
 
-def _read() -> dict[str, dict]:
-    known = {}
+def _stored() -> dict[str, dict]:
+    """Return what the file holds.
+
+    Raises
+    ------
+    OSError
+        If there is no such file, or it cannot be read.
+    ValueError
+        If it is damaged.
+    """
+    known = json.loads(path().read_text(encoding="utf-8"))
     try:
-        known = json.loads(path().read_text(encoding="utf-8"))
         for entry in known["exercises"].values():
             entry["attempts"] + 0, entry["passed"] and _when(entry["passed"])
-        for entry in known.get("lessons", {}).values():  # none in older files
+        known.setdefault("lessons", {})  # older files have none
+        for entry in known["lessons"].values():
             entry["seconds"] + 0, _when(entry["last"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not as it was written: {error}") from None
+    return known
+
+
+def _read(*, set_aside: bool = False) -> dict[str, dict]:
+    """Return what is known, in whatever state the file is.
+
+    Who goes on to write lets a damaged file be set aside first.
+    """
+    known = {}
+    try:
+        known = _stored()
     except FileNotFoundError:
         pass
     except OSError as error:
         _warn(f"cannot be read ({error.strerror})", "check its permissions")
-    except (ValueError, KeyError, TypeError, AttributeError):
-        known = {}
+    except ValueError:
         aside = path().with_suffix(".damaged.json")
-        _warn(
-            "is damaged, so your record starts anew",
-            f"the old file is kept as {aside.name} beside it",
-        )
-        try:
-            os.replace(path(), aside)
-        except OSError:
-            pass  # a folder that cannot be written to is reported on writing
+        if set_aside:
+            _warn(
+                "is damaged, so your record starts anew",
+                f"the old file is kept as {aside.name} beside it",
+            )
+            try:
+                os.replace(path(), aside)
+            except OSError:
+                pass  # a folder that cannot be written to is reported on writing
+        else:
+            _warn(
+                "is damaged, so it counts as empty",
+                f"the next check keeps it as {aside.name} and starts anew",
+            )
     return {
         part: {**known.get(part, {}), **_unsaved.get(part, {})}
         for part in ("exercises", "lessons")
@@ -283,14 +329,19 @@ def _write(known: dict[str, dict]) -> None:
     except OSError as error:
         if temporary and os.path.exists(temporary):
             os.unlink(temporary)
-        if not _unsaved:
-            _warn(
-                f"cannot be written ({error.strerror})",
-                "your record lasts until this kernel stops; "
-                "set COURSE_PROGRESS to a file you may write",
-            )
+        _warn(
+            f"cannot be written ({error.strerror})",
+            "your record lasts until this kernel stops; "
+            "set COURSE_PROGRESS to a file you may write",
+        )
         _unsaved.update(known)
 
 
 def _warn(what: str, way_out: str) -> None:
-    warnings.warn(f"The progress file {path()} {what}: {way_out}.", stacklevel=4)
+    _say_once(f"The progress file {path()} {what}: {way_out}.")
+
+
+@cache
+def _say_once(line: str) -> None:
+    # Not warnings.warn: it adds a line of the course's own code, which helps nobody.
+    print(line, file=sys.stderr)
