@@ -31,6 +31,7 @@ from transformers import (
     ViTConfig,
     ViTForImageClassification,
     ViTImageProcessorPil,
+    ViTModel,
 )
 
 from course_utils import checkpoints, data
@@ -147,6 +148,12 @@ def pretrained(folder: str, names: Sequence[str]) -> ViTForImageClassification:
             ignore_mismatched_sizes=True,
             dtype=torch.float32,
         )
+        # transformers 5.15, Colab's, leaves the blocks of a checkpoint without head,
+        # such as Google's, random in there. A ViTModel gets them whole.
+        backbone = ViTModel.from_pretrained(
+            folder, add_pooling_layer=False, dtype=torch.float32
+        )
+        model.vit.load_state_dict(backbone.state_dict())
     head = model.classifier  # of the checkpoint still, if it had as many classes
     nn.init.trunc_normal_(head.weight, std=model.config.initializer_range)
     nn.init.zeros_(head.bias)

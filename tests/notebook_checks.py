@@ -329,7 +329,7 @@ def emoji(notebook: Notebook) -> list[str]:
 
 def absolute_paths(notebook: Notebook) -> list[str]:
     """No path of somebody's machine, in outputs either."""
-    folders = "home|root|work|tmp|Users|usr|opt|var|mnt|content|private"
+    folders = "home|root|work|tmp|Users|usr|opt|var|mnt|private|content(?!/drive)"
     pattern = rf"(?<![\w.:/~-])/(?:{folders})/\w|\b[A-Z]:\\\\?\w"
     problems = []
     for cell in notebook.cells:
