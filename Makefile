@@ -28,10 +28,10 @@ test: tests setup ## unit tests, structure of the notebooks, then every notebook
 	@echo "test: all notebooks, stored outputs compared with fresh ones"
 	@$(THREADS) COURSE_PROFILE=reduced HF_HUB_OFFLINE=1 $(PY) -m pytest -q -n $(WORKERS) $(NBVAL) notebooks
 
-lab: setup ## open the course in JupyterLab
+lab: setup ## open the course in JupyterLab (ARGS=--allow-root in a container)
 	@test -w "$${HOME:-.}" -o -w "$${HOME:-.}/.local" || { echo "lab: JupyterLab keeps files in your home, and $$HOME cannot be written; name another folder: HOME=/path/to/it make lab" >&2; exit 1; }
 	@echo "lab: opening notebooks/00_start_here.ipynb in JupyterLab (Ctrl-C twice ends it)"
-	@$(LAB)
+	@$(LAB) $(ARGS)
 
 notebooks: setup ## run all notebooks and store their outputs in notebooks/
 	@echo "notebooks: running them in profile reduced, then storing their outputs"

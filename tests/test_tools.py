@@ -541,7 +541,7 @@ def test_lab_takes_the_kernel_of_the_environment_though_others_have_its_name(tmp
         text=True,
     )
     assert run.stdout.strip() == str(tmp_path / ".venv/share/jupyter/kernels/python3")
-    start = options.partition("default_url=/lab/tree/")[2]
+    start = options.partition("default_url=/lab/tree/")[2].strip()
     assert (ROOT / start).is_file() and "root_dir=." in options
 
 
