@@ -126,7 +126,7 @@ def faulty(folder):
 def lab_command():
     """Return the line with which `make lab` starts JupyterLab."""
     lines = subprocess.run(
-        ["make", "--no-print-directory", "-n", "lab"],
+        ["make", "--no-print-directory", "-n", "lab", "ARGS="],  # ours name lessons
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -165,7 +165,8 @@ def jupyterlab(folder):
     try:
         yield _address(server, folder / "runtime")
     finally:
-        os.killpg(server.pid, signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):  # it may not have started
+            os.killpg(server.pid, signal.SIGTERM)
         server.wait()
         log.close()
 
