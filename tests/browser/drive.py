@@ -40,7 +40,8 @@ SLIPS = {
     "11": ("11.6", "rate <= limit", "rate < limit"),
 }
 BAR = re.compile(r"(\d+)%\|")
-GROWING = re.compile(r"\d+%\||^epoch +\d", flags=re.M)  # a bar, or a line per epoch
+# A bar, or a line per epoch.
+GROWING = re.compile(r"\d+%\||^epoch +[\d.]+(?:, | +step| +loss)", flags=re.M)
 PANEL = ".jp-NotebookPanel:not(.lm-mod-hidden)"
 # What a reader of the page sees, cell by cell.
 LOOK = """(selector) => {
