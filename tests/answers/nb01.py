@@ -1,0 +1,820 @@
+"""Answers to the exercises of notebook 01 as learners give them, from the statements.
+
+"Answers may use your functions from above", says the notebook, so these do as well.
+"""
+
+import math
+
+import numpy as np
+from scipy import special
+from tests_answers import right, wrong
+
+from course_utils.vit.numpy import attention, attention_weights, softmax
+
+
+def _log_sum_exp(scores):
+    largest = scores.max(axis=-1, keepdims=True)
+    total = np.exp(scores - largest).sum(axis=-1, keepdims=True)
+    return (largest + np.log(total))[..., 0]
+
+
+def _softmax_jacobian(weights):
+    return np.diag(weights) - np.outer(weights, weights)
+
+
+# 01.1: the divisor
+
+right("01.1", 48)
+right("01.1", np.sqrt(64 * 4 * 9))
+right("01.1", 2 * 3 * 8.0)
+right("01.1", math.sqrt(64) * math.sqrt(4) * math.sqrt(9))
+right("01.1", (64 * 36) ** 0.5)
+
+wrong("01.1", "divides by √d as if the variances were 1", 8)
+wrong("01.1", "takes the variance for the spread", 64 * 4 * 9)
+wrong("01.1", "forgets d", math.sqrt(4 * 9))
+wrong("01.1", "takes the root of d only", 4 * 9 * math.sqrt(64))
+wrong("01.1", "takes the root of the variances only", 2 * 3 * 64)
+wrong("01.1", "adds the variances", math.sqrt(64 * (4 + 9)))
+wrong("01.1", "adds the spreads", (2 + 3) * 8)
+wrong("01.1", "gives the factor instead of the divisor", 1 / 48)
+wrong("01.1", "takes variances for spreads and squares them", 4 * 9 * 8 * 8 * 36)
+wrong("01.1", "divides by the spreads instead of multiplying", 8 / 6)
+wrong("01.1", "gives d", 64)
+wrong("01.1", "forgets the keys", math.sqrt(64 * 4))
+
+
+# 01.2: log-softmax
+
+
+@right("01.2")
+def log_softmax_shifted(scores):
+    shifted = scores - scores.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+@right("01.2")
+def log_softmax_lse(scores):
+    return scores - _log_sum_exp(scores)[..., None]
+
+
+@right("01.2")
+def log_softmax_scipy(scores):
+    return special.log_softmax(scores, axis=-1)
+
+
+@right("01.2")
+def log_softmax_logaddexp(scores):
+    return scores - np.logaddexp.reduce(scores, axis=-1, keepdims=True)
+
+
+@right("01.2")
+def log_softmax_rows(scores):
+    scores = np.asarray(scores, dtype=float)
+    rows = scores.reshape(-1, scores.shape[-1])
+    result = []
+    for row in rows:
+        m = max(row)
+        total = sum(math.exp(s - m) for s in row)
+        result.append([s - m - math.log(total) for s in row])
+    return np.array(result).reshape(scores.shape)
+
+
+@right("01.2")
+def log_softmax_expand(scores):
+    m = np.expand_dims(np.max(scores, -1), -1)
+    lse = m + np.log(np.sum(np.exp(scores - m), -1, keepdims=True))
+    return scores - lse
+
+
+@wrong("01.2", "takes the logarithm of a stable softmax")
+def log_of_softmax(scores):
+    return np.log(softmax(scores))
+
+
+@wrong("01.2", "forgets that log_sum_exp drops the last axis")
+def lse_without_axis(scores):
+    return scores - _log_sum_exp(scores)
+
+
+@wrong("01.2", "does not shift by the largest score")
+def unshifted(scores):
+    return scores - np.log(np.exp(scores).sum(axis=-1, keepdims=True))
+
+
+@wrong("01.2", "adds a small number inside the logarithm")
+def log_of_clipped_softmax(scores):
+    return np.log(softmax(scores) + 1e-12)
+
+
+@wrong("01.2", "replaces what is not finite by nan_to_num")
+def nan_to_num(scores):
+    return np.nan_to_num(np.log(softmax(scores)))
+
+
+@wrong("01.2", "takes the largest score of the whole array")
+def global_largest(scores):
+    shifted = scores - scores.max()
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+@wrong("01.2", "normalizes along the first axis")
+def first_axis(scores):
+    shifted = scores - scores.max(axis=0, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=0, keepdims=True))
+
+
+@wrong("01.2", "normalizes over the whole array")
+def whole_array(scores):
+    shifted = scores - scores.max()
+    return shifted - np.log(np.exp(shifted).sum())
+
+
+@wrong("01.2", "forgets to subtract the maximum from the first term")
+def half_shifted(scores):
+    m = scores.max(axis=-1, keepdims=True)
+    return scores - np.log(np.exp(scores - m).sum(axis=-1, keepdims=True))
+
+
+@wrong("01.2", "forgets the logarithm of the sum")
+def without_the_sum(scores):
+    return scores - scores.max(axis=-1, keepdims=True)
+
+
+@wrong("01.2", "returns softmax itself")
+def no_logarithm(scores):
+    return softmax(scores)
+
+
+@wrong("01.2", "shifts the caller's array in place")
+def log_softmax_in_place(scores):
+    scores -= scores.max(axis=-1, keepdims=True)
+    return scores - np.log(np.exp(scores).sum(axis=-1, keepdims=True))
+
+
+@wrong("01.2", "forgets the sign of the logarithm of the sum")
+def plus_lse(scores):
+    return scores + _log_sum_exp(scores)[..., None]
+
+
+@wrong("01.2", "uses a logarithm of base 10")
+def base_ten(scores):
+    shifted = scores - scores.max(axis=-1, keepdims=True)
+    return shifted - np.log10(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+# 01.3: backward through softmax
+
+
+@right("01.3")
+def backward_formula(weights, upstream):
+    inner = (weights * upstream).sum(axis=-1, keepdims=True)
+    return weights * (upstream - inner)
+
+
+@right("01.3")
+def backward_two_terms(w, g):
+    wg = w * g
+    return wg - w * np.sum(wg, axis=-1, keepdims=True)
+
+
+@right("01.3")
+def backward_einsum(weights, upstream):
+    dot = np.einsum("...m,...m->...", weights, upstream)
+    return weights * (upstream - dot[..., None])
+
+
+@right("01.3")
+def backward_matmul(weights, upstream):
+    dot = weights[..., None, :] @ upstream[..., :, None]
+    return weights * upstream - weights * dot[..., 0]
+
+
+@right("01.3")
+def backward_rows(weights, upstream):
+    shape = weights.shape
+    w, g = weights.reshape(-1, shape[-1]), upstream.reshape(-1, shape[-1])
+    rows = [_softmax_jacobian(a) @ b for a, b in zip(w, g, strict=True)]
+    return np.array(rows).reshape(shape)
+
+
+@right("01.3")
+def backward_ndindex(weights, upstream):
+    result = np.empty(weights.shape)
+    for i in np.ndindex(*weights.shape[:-1]):
+        w, g = weights[i], upstream[i]
+        result[i] = w * g - w * w.dot(g)
+    return result
+
+
+@wrong("01.3", "keeps only the diagonal of the Jacobian")
+def diagonal_only(weights, upstream):
+    return weights * (1 - weights) * upstream
+
+
+@wrong("01.3", "forgets the second term")
+def first_term_only(weights, upstream):
+    return weights * upstream
+
+
+@wrong("01.3", "sums without the weights")
+def unweighted_sum(weights, upstream):
+    return weights * (upstream - upstream.sum(axis=-1, keepdims=True))
+
+
+@wrong("01.3", "takes the mean of upstream instead of its weighted mean")
+def mean_of_upstream(weights, upstream):
+    return weights * (upstream - upstream.mean(axis=-1, keepdims=True))
+
+
+@wrong("01.3", "forgets keepdims")
+def without_keepdims(weights, upstream):
+    return weights * (upstream - (weights * upstream).sum(axis=-1))
+
+
+@wrong("01.3", "sums over the whole array")
+def sums_everything(weights, upstream):
+    return weights * (upstream - (weights * upstream).sum())
+
+
+@wrong("01.3", "sums along the first axis")
+def sums_columns(weights, upstream):
+    return weights * (upstream - (weights * upstream).sum(axis=0))
+
+
+@wrong("01.3", "forgets the weights in front")
+def no_weights_in_front(weights, upstream):
+    return upstream - (weights * upstream).sum(axis=-1, keepdims=True)
+
+
+@wrong("01.3", "adds the second term")
+def adds_second_term(weights, upstream):
+    return weights * (upstream + (weights * upstream).sum(axis=-1, keepdims=True))
+
+
+@wrong("01.3", "squares the weights by hand once too often")
+def weights_twice(weights, upstream):
+    inner = (weights**2 * upstream).sum(axis=-1, keepdims=True)
+    return weights * (upstream - inner)
+
+
+@wrong("01.3", "takes softmax of the weights again")
+def softmax_again(weights, upstream):
+    w = softmax(weights)
+    return w * (upstream - (w * upstream).sum(axis=-1, keepdims=True))
+
+
+@wrong("01.3", "works on one row only")
+def single_row(weights, upstream):
+    return _softmax_jacobian(weights) @ upstream
+
+
+@wrong("01.3", "works on two axes only")
+def two_axes(weights, upstream):
+    return weights * (upstream - (weights * upstream).sum(axis=1, keepdims=True))
+
+
+# 01.4: padding that leaks
+
+
+@right("01.4")
+def padded_where(scores, lengths):
+    real = np.arange(scores.shape[-1]) < lengths[:, None]
+    return softmax(np.where(real[:, None, :], scores, -np.inf))
+
+
+@right("01.4")
+def padded_copy(scores, lengths):
+    scores = scores.astype(float).copy()
+    for b, length in enumerate(lengths):
+        scores[b, :, length:] = -np.inf
+    return softmax(scores)
+
+
+@right("01.4")
+def padded_slices(scores, lengths):
+    weights = np.zeros(scores.shape)
+    for b in range(len(scores)):
+        n = lengths[b]
+        weights[b, :, :n] = softmax(scores[b, :, :n])
+    return weights
+
+
+@right("01.4")
+def padded_large_negative(scores, lengths):
+    B, N, M = scores.shape
+    mask = np.arange(M)[None, None, :] >= lengths[:, None, None]
+    return softmax(np.where(mask, -1e9, scores))
+
+
+@right("01.4")
+def padded_added(scores, lengths):
+    M = scores.shape[2]
+    real = np.arange(M)[None, :] < lengths.reshape(-1, 1)
+    bias = np.where(real, 0.0, -np.inf)
+    return softmax(scores + np.expand_dims(bias, 1))
+
+
+@right("01.4")
+def padded_masked_array(scores, lengths):
+    hidden = np.arange(scores.shape[-1]) >= lengths[:, None, None]
+    hidden = np.broadcast_to(hidden, scores.shape)
+    masked = np.ma.masked_array(scores, hidden)
+    e = np.exp(masked - masked.max(axis=-1, keepdims=True))
+    return (e / e.sum(axis=-1, keepdims=True)).filled(0)
+
+
+@wrong("01.4", "forgets the axis of the queries")
+def no_query_axis(scores, lengths):
+    real = np.arange(scores.shape[-1]) < lengths[:, None]
+    return softmax(np.where(real, scores, -np.inf))
+
+
+@wrong("01.4", "sets the weights to 0 after the softmax")
+def masked_after(scores, lengths):
+    real = np.arange(scores.shape[-1]) < lengths[:, None]
+    return softmax(scores) * real[:, None, :]
+
+
+@wrong("01.4", "masks after the softmax and divides by what is left")
+def masked_after_and_divided(scores, lengths):
+    real = np.arange(scores.shape[-1]) < lengths[:, None]
+    weights = softmax(scores) * real[:, None, :]
+    return weights / weights.sum(axis=-1, keepdims=True)
+
+
+@wrong("01.4", "hides the real keys")
+def inverted_mask(scores, lengths):
+    real = np.arange(scores.shape[-1]) < lengths[:, None]
+    return softmax(np.where(real[:, None, :], -np.inf, scores))
+
+
+@wrong("01.4", "lets the first padding key through")
+def one_too_many(scores, lengths):
+    real = np.arange(scores.shape[-1]) <= lengths[:, None]
+    return softmax(np.where(real[:, None, :], scores, -np.inf))
+
+
+@wrong("01.4", "masks queries instead of keys")
+def masks_queries(scores, lengths):
+    real = np.arange(scores.shape[1]) < lengths[:, None]
+    return softmax(np.where(real[:, :, None], scores, -np.inf))
+
+
+@wrong("01.4", "fills with a number that is not small enough")
+def weak_fill(scores, lengths):
+    real = np.arange(scores.shape[-1]) < lengths[:, None]
+    return softmax(np.where(real[:, None, :], scores, -10.0))
+
+
+@wrong("01.4", "takes the first length for all")
+def first_length(scores, lengths):
+    real = np.arange(scores.shape[-1]) < lengths[0]
+    return softmax(np.where(real, scores, -np.inf))
+
+
+@wrong("01.4", "multiplies the scores by minus infinity")
+def multiplied_by_infinity(scores, lengths):
+    real = np.arange(scores.shape[-1]) < lengths[:, None]
+    factor = np.where(real, 1.0, -np.inf)
+    return softmax(scores * factor[:, None, :])
+
+
+@wrong("01.4", "hides keys by 0, as the bug does")
+def still_zero(scores, lengths):
+    real = np.arange(scores.shape[-1]) < lengths[:, None]
+    return softmax(np.where(real[:, None, :], scores, 0))
+
+
+@wrong("01.4", "writes minus infinity into the caller's scores")
+def padded_in_place(scores, lengths):
+    for b, length in enumerate(lengths):
+        scores[b, :, length:] = -np.inf
+    return softmax(scores)
+
+
+@wrong("01.4", "cuts the padding off")
+def cuts_off(scores, lengths):
+    return np.array([softmax(scores[:, :, : max(lengths)])])[0]
+
+
+@wrong("01.4", "normalizes over the whole item")
+def normalizes_items(scores, lengths):
+    real = np.arange(scores.shape[-1]) < lengths[:, None]
+    e = np.exp(np.where(real[:, None, :], scores, -np.inf))
+    return e / e.sum(axis=(1, 2), keepdims=True)
+
+
+@wrong("01.4", "takes exponentials of the scores as they are")
+def padded_unstable(scores, lengths):
+    real = (np.arange(scores.shape[-1]) < lengths[:, None])[:, None, :]
+    e = np.exp(scores) * real
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+@wrong("01.4", "the loop returns after its first item")
+def padded_returns_early(scores, lengths):
+    weights = np.zeros(scores.shape)
+    for b, n in enumerate(lengths):
+        weights[b, :, :n] = softmax(scores[b, :, :n])
+        return weights
+
+
+# 01.5: three slips
+
+
+@right("01.5")
+def fixed_by_hand(queries, keys, values):
+    scores = queries @ keys.T / np.sqrt(queries.shape[1])
+    scores = scores - scores.max(axis=1, keepdims=True)
+    weights = np.exp(scores)
+    weights = weights / weights.sum(axis=1, keepdims=True)
+    return weights @ values
+
+
+@right("01.5")
+def fixed_by_calling(queries, keys, values):
+    return attention(queries, keys, values)
+
+
+@right("01.5")
+def fixed_with_softmax(queries, keys, values):
+    d = keys.shape[-1]
+    return softmax(queries @ keys.T / math.sqrt(d)) @ values
+
+
+@right("01.5")
+def fixed_loops(queries, keys, values):
+    rows = []
+    for q in queries:
+        s = np.array([np.dot(q, k) for k in keys]) / len(q) ** 0.5
+        w = np.exp(s - max(s))
+        rows.append(sum(a * v for a, v in zip(w / w.sum(), values, strict=True)))
+    return np.array(rows)
+
+
+@right("01.5")
+def fixed_einsum(q, k, v):
+    s = np.einsum("nd,md->nm", q, k) * q.shape[-1] ** -0.5
+    e = np.exp(s - s.max(-1)[:, None])
+    return np.einsum("nm,mv->nv", e, v) / e.sum(-1)[:, None]
+
+
+@right("01.5")
+def fixed_with_lse(queries, keys, values):
+    scores = queries @ keys.T / np.sqrt(queries.shape[-1])
+    return np.exp(scores - _log_sum_exp(scores)[:, None]) @ values
+
+
+def _slips(divisor=True, axis=1, shift=True):
+    """The bug of the notebook, with some of its slips mended."""
+
+    def fixed_attention(queries, keys, values):
+        d = queries.shape[1] if divisor else queries.shape[0]
+        scores = queries @ keys.T / np.sqrt(d)
+        if shift:
+            scores = scores - scores.max(axis=axis, keepdims=True)
+        weights = np.exp(scores)
+        weights = weights / weights.sum(axis=axis, keepdims=True)
+        return weights @ values
+
+    return fixed_attention
+
+
+wrong("01.5", "mends all but the overflow", _slips(shift=False))
+wrong("01.5", "mends all but the divisor", _slips(divisor=False))
+wrong("01.5", "mends all but the axis", _slips(axis=0))
+wrong("01.5", "mends the divisor only", _slips(axis=0, shift=False))
+wrong("01.5", "mends the axis only", _slips(divisor=False, shift=False))
+wrong("01.5", "mends the overflow only", _slips(divisor=False, axis=0))
+
+
+@wrong("01.5", "changes nothing")
+def unchanged(queries, keys, values):
+    scores = queries @ keys.T / np.sqrt(queries.shape[0])
+    weights = np.exp(scores)
+    weights = weights / weights.sum(axis=0, keepdims=True)
+    return weights @ values
+
+
+@wrong("01.5", "shifts by the largest score of all queries")
+def shifts_by_global(queries, keys, values):
+    scores = queries @ keys.T / np.sqrt(queries.shape[1])
+    weights = np.exp(scores - scores.max())
+    return weights / weights.sum(axis=1, keepdims=True) @ values
+
+
+@wrong("01.5", "divides by d instead of its root")
+def divides_by_d(queries, keys, values):
+    return softmax(queries @ keys.T / queries.shape[1]) @ values
+
+
+@wrong("01.5", "takes the number of keys for d")
+def number_of_keys(queries, keys, values):
+    return softmax(queries @ keys.T / np.sqrt(keys.shape[0])) @ values
+
+
+@wrong("01.5", "takes the width of the values for d")
+def width_of_values(queries, keys, values):
+    return softmax(queries @ keys.T / np.sqrt(values.shape[1])) @ values
+
+
+@wrong("01.5", "leaves the divisor out")
+def no_divisor(queries, keys, values):
+    return softmax(queries @ keys.T) @ values
+
+
+@wrong("01.5", "shifts along the wrong axis, sums along the right one")
+def shift_along_queries(queries, keys, values):
+    scores = queries @ keys.T / np.sqrt(queries.shape[1])
+    weights = np.exp(scores - scores.max(axis=0, keepdims=True))
+    return weights / weights.sum(axis=1, keepdims=True) @ values
+
+
+@wrong("01.5", "shifts after the exponential")
+def shifts_too_late(queries, keys, values):
+    scores = queries @ keys.T / np.sqrt(queries.shape[1])
+    weights = np.exp(scores)
+    weights = weights - weights.max(axis=1, keepdims=True)
+    return weights / weights.sum(axis=1, keepdims=True) @ values
+
+
+@wrong("01.5", "returns the weights")
+def only_weights(queries, keys, values):
+    return attention_weights(queries, keys)
+
+
+@wrong("01.5", "drops keepdims on the way")
+def drops_keepdims(queries, keys, values):
+    scores = queries @ keys.T / np.sqrt(queries.shape[1])
+    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return weights / weights.sum(axis=1) @ values
+
+
+@wrong("01.5", "clips large scores")
+def clips(queries, keys, values):
+    scores = np.clip(queries @ keys.T / np.sqrt(queries.shape[1]), -50, 50)
+    weights = np.exp(scores)
+    return weights / weights.sum(axis=1, keepdims=True) @ values
+
+
+# 01.6: one block at a time
+
+
+@right("01.6")
+def streaming(query, blocks):
+    m, total, out = -np.inf, 0.0, 0.0
+    for keys, values in blocks:
+        scores = keys @ query / np.sqrt(len(query))
+        new = max(m, scores.max())
+        old = np.exp(m - new)
+        e = np.exp(scores - new)
+        total = total * old + e.sum()
+        out = out * old + e @ values
+        m = new
+    return out / total
+
+
+@right("01.6")
+def streaming_normalized(query, blocks):
+    """Keeps a finished output and the log-sum-exp so far."""
+    lse, out = -np.inf, None
+    for keys, values in blocks:
+        scores = keys @ query / math.sqrt(query.shape[-1])
+        block = _log_sum_exp(scores)
+        new = np.logaddexp(lse, block)
+        part = np.exp(scores - new) @ values
+        out = part if out is None else out * np.exp(lse - new) + part
+        lse = new
+    return out
+
+
+@right("01.6")
+def streaming_from_the_first(query, blocks):
+    scale = query.size**-0.5
+    keys, values = next(blocks)
+    s = keys @ query * scale
+    m = s.max()
+    p = np.exp(s - m)
+    total, acc = p.sum(), p @ values
+    for keys, values in blocks:
+        s = keys @ query * scale
+        new = np.maximum(m, s.max())
+        p = np.exp(s - new)
+        total = total * np.exp(m - new) + p.sum()
+        acc = acc * np.exp(m - new) + p @ values
+        m = new
+    return acc / total
+
+
+@right("01.6")
+def streaming_parts(query, blocks):
+    """One small summary of each block, put together at the end."""
+    parts = []
+    for keys, values in blocks:
+        s = keys @ query / np.sqrt(query.shape[0])
+        e = np.exp(s - s.max())
+        parts.append((s.max(), e.sum(), e @ values))
+    top = max(m for m, _, _ in parts)
+    total = sum(np.exp(m - top) * t for m, t, _ in parts)
+    return sum(np.exp(m - top) * o for m, _, o in parts) / total
+
+
+@right("01.6")
+def streaming_key_by_key(query, blocks):
+    m, total, out = None, 0.0, None
+    for keys, values in blocks:
+        for key, value in zip(keys, values, strict=True):
+            s = float(np.dot(query, key)) / len(query) ** 0.5
+            if m is None:
+                m, total, out = s, 1.0, np.array(value, dtype=float)
+            elif s > m:
+                shrink = math.exp(m - s)
+                m, total, out = s, total * shrink + 1, out * shrink + value
+            else:
+                e = math.exp(s - m)
+                total, out = total + e, out + e * value
+    return out / total
+
+
+@right("01.6")
+def streaming_while(query, blocks):
+    m, total, out = -np.inf, 0.0, 0.0
+    blocks = iter(blocks)
+    while True:
+        try:
+            keys, values = next(blocks)
+        except StopIteration:
+            return out / total
+        scores = np.einsum("md,d->m", keys, query) / np.sqrt(keys.shape[1])
+        new = np.max([m, *scores])
+        e = np.exp(scores - new)
+        shrink = np.exp(m - new)
+        total, out, m = shrink * total + np.sum(e), shrink * out + e @ values, new
+
+
+@wrong("01.6", "collects all blocks in a list")
+def collects_all(query, blocks):
+    keys, values = zip(*blocks, strict=True)
+    keys, values = np.concatenate(keys), np.concatenate(values)
+    return softmax(keys @ query / np.sqrt(len(query))) @ values
+
+
+@wrong("01.6", "glues the blocks together one by one")
+def glues_all(query, blocks):
+    keys, values = next(blocks)
+    for k, v in blocks:
+        keys, values = np.vstack([keys, k]), np.vstack([values, v])
+    return attention(query[None], keys, values)[0]
+
+
+@wrong("01.6", "keeps all scores and all values")
+def keeps_values(query, blocks):
+    scores, values = [], []
+    for k, v in blocks:
+        scores.extend(k @ query / np.sqrt(len(query)))
+        values.extend(np.array(v))
+    return softmax(np.array(scores)) @ np.array(values)
+
+
+@wrong("01.6", "goes through the blocks twice")
+def two_passes(query, blocks):
+    scale = np.sqrt(len(query))
+    m = max((k @ query).max() / scale for k, _ in blocks)
+    total, out = 0, 0
+    for keys, values in blocks:
+        e = np.exp(keys @ query / scale - m)
+        total, out = total + e.sum(), out + e @ values
+    return out / total
+
+
+@wrong("01.6", "takes exponentials of the scores as they are")
+def streaming_unstable(query, blocks):
+    total, out = 0.0, 0.0
+    for keys, values in blocks:
+        e = np.exp(keys @ query / np.sqrt(len(query)))
+        total, out = total + e.sum(), out + e @ values
+    return out / total
+
+
+@wrong("01.6", "forgets to rescale what it has summed")
+def forgets_rescaling(query, blocks):
+    m, total, out = -np.inf, 0.0, 0.0
+    for keys, values in blocks:
+        scores = keys @ query / np.sqrt(len(query))
+        m = max(m, scores.max())
+        e = np.exp(scores - m)
+        total, out = total + e.sum(), out + e @ values
+    return out / total
+
+
+@wrong("01.6", "rescales the output but not the sum")
+def rescales_output_only(query, blocks):
+    m, total, out = -np.inf, 0.0, 0.0
+    for keys, values in blocks:
+        scores = keys @ query / np.sqrt(len(query))
+        new = max(m, scores.max())
+        e = np.exp(scores - new)
+        total, out = total + e.sum(), out * np.exp(m - new) + e @ values
+        m = new
+    return out / total
+
+
+@wrong("01.6", "averages the answers of the blocks")
+def averages_blocks(query, blocks):
+    parts = [attention(query[None], k, v)[0] for k, v in blocks]
+    return np.mean(parts, axis=0)
+
+
+@wrong("01.6", "forgets to divide by √d")
+def streaming_unscaled(query, blocks):
+    m, total, out = -np.inf, 0.0, 0.0
+    for keys, values in blocks:
+        scores = keys @ query
+        new = max(m, scores.max())
+        old, e = np.exp(m - new), np.exp(scores - new)
+        total, out, m = total * old + e.sum(), out * old + e @ values, new
+    return out / total
+
+
+@wrong("01.6", "starts with a maximum of 0")
+def starts_at_zero(query, blocks):
+    m, total, out = 0.0, 0.0, 0.0
+    for keys, values in blocks:
+        scores = keys @ query / np.sqrt(len(query))
+        new = max(m, scores.max())
+        old, e = np.exp(m - new), np.exp(scores - new)
+        total, out, m = total * old + e.sum(), out * old + e @ values, new
+    return out / total
+
+
+@wrong("01.6", "shifts by the maximum of the first block for ever")
+def first_maximum(query, blocks):
+    m, total, out = None, 0.0, 0.0
+    for keys, values in blocks:
+        scores = keys @ query / np.sqrt(len(query))
+        m = scores.max() if m is None else m
+        e = np.exp(scores - m)
+        total, out = total + e.sum(), out + e @ values
+    return out / total
+
+
+@wrong("01.6", "shifts each block by a maximum of its own")
+def block_maximum(query, blocks):
+    total, out = 0.0, 0.0
+    for keys, values in blocks:
+        scores = keys @ query / np.sqrt(len(query))
+        e = np.exp(scores - scores.max())
+        total, out = total + e.sum(), out + e @ values
+    return out / total
+
+
+@wrong("01.6", "rescales the wrong way round")
+def rescales_inverted(query, blocks):
+    m, total, out = None, 0.0, 0.0
+    for keys, values in blocks:
+        scores = keys @ query / np.sqrt(len(query))
+        new = scores.max() if m is None else max(m, scores.max())
+        old = 1.0 if m is None else np.exp(new - m)
+        e = np.exp(scores - new)
+        total, out, m = total * old + e.sum(), out * old + e @ values, new
+    return out / total
+
+
+@wrong("01.6", "forgets to divide by the sum at the end")
+def forgets_division(query, blocks):
+    m, out = -np.inf, 0.0
+    for keys, values in blocks:
+        scores = keys @ query / np.sqrt(len(query))
+        new = max(m, scores.max())
+        out = out * np.exp(m - new) + np.exp(scores - new) @ values
+        m = new
+    return out
+
+
+@wrong("01.6", "looks at the first block only")
+def first_block_only(query, blocks):
+    for keys, values in blocks:
+        return attention(query[None], keys, values)[0]
+
+
+@wrong("01.6", "forgets to remember the new maximum")
+def forgets_new_maximum(query, blocks):
+    m, total, out = -np.inf, 0.0, 0.0
+    for keys, values in blocks:
+        scores = keys @ query / np.sqrt(len(query))
+        new = max(m, scores.max())
+        old, e = np.exp(m - new), np.exp(scores - new)
+        total, out = total * old + e.sum(), out * old + e @ values
+    return out / total
+
+
+@wrong("01.6", "divides by the root of the number of keys in the block")
+def scale_of_block(query, blocks):
+    m, total, out = -np.inf, 0.0, 0.0
+    for keys, values in blocks:
+        scores = keys @ query / np.sqrt(len(keys))
+        new = max(m, scores.max())
+        old, e = np.exp(m - new), np.exp(scores - new)
+        total, out, m = total * old + e.sum(), out * old + e @ values, new
+    return out / total
