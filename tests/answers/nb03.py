@@ -1,0 +1,983 @@
+"""Answers to the exercises of notebook 03 as learners give them.
+
+They were written from the statements alone.
+"""
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from tests_answers import right, wrong
+from torch import nn
+
+# 03.1: tokens and weights
+
+
+@right("03.1")
+def floor_division(height, width, patch_size, heads):
+    tokens = (height // patch_size) * (width // patch_size) + 1
+    return tokens, heads * tokens**2
+
+
+@right("03.1")
+def area(height, width, patch_size, heads):
+    tokens = int(height * width / patch_size**2) + 1
+    return tokens, int(heads * tokens * tokens)
+
+
+@right("03.1")
+def walk_over_the_grid(height, width, patch_size, heads):
+    tokens = 1
+    for _ in range(0, height, patch_size):
+        for _ in range(0, width, patch_size):
+            tokens += 1
+    weights = 0
+    for _ in range(heads):
+        weights += tokens * tokens
+    return tokens, weights
+
+
+@right("03.1")
+def grid_of_numpy(height, width, patch_size, heads):
+    grid = np.zeros((height // patch_size, width // patch_size))
+    tokens = grid.size + 1
+    return tokens, np.prod([heads, tokens, tokens])
+
+
+@right("03.1")
+def two_in_a_list(height, width, patch_size, heads):
+    rows, columns = (side // patch_size for side in (height, width))
+    tokens = 1 + rows * columns
+    return [tokens, math.prod([heads, tokens, tokens])]
+
+
+@right("03.1")
+def size_of_a_tensor(height, width, patch_size, heads):
+    image = torch.empty(1, 1, height, width, device="meta")
+    tokens = F.unfold(image, patch_size, stride=patch_size).shape[-1] + 1
+    weights = torch.empty(heads, tokens, tokens, device="meta").numel()
+    return tokens, weights
+
+
+@wrong("03.1", "no class token at all")
+def no_class_token(height, width, patch_size, heads):
+    tokens = (height // patch_size) * (width // patch_size)
+    return tokens, heads * tokens**2
+
+
+@wrong("03.1", "class token in the tokens, not in the weights")
+def class_token_in_tokens_only(height, width, patch_size, heads):
+    patches = (height // patch_size) * (width // patch_size)
+    return patches + 1, heads * patches**2
+
+
+@wrong("03.1", "class token in the weights, not in the tokens")
+def class_token_in_weights_only(height, width, patch_size, heads):
+    patches = (height // patch_size) * (width // patch_size)
+    return patches, heads * (patches + 1) ** 2
+
+
+@wrong("03.1", "forgets the heads")
+def no_heads(height, width, patch_size, heads):
+    tokens = (height // patch_size) * (width // patch_size) + 1
+    return tokens, tokens**2
+
+
+@wrong("03.1", "takes every image for square by its height")
+def square_by_height(height, width, patch_size, heads):
+    tokens = (height // patch_size) ** 2 + 1
+    return tokens, heads * tokens**2
+
+
+@wrong("03.1", "takes every image for square by its width")
+def square_by_width(height, width, patch_size, heads):
+    tokens = (width // patch_size) ** 2 + 1
+    return tokens, heads * tokens**2
+
+
+@wrong("03.1", "bytes of the weights, as in the lesson's block_cost")
+def bytes_of_the_weights(height, width, patch_size, heads):
+    tokens = (height // patch_size) * (width // patch_size) + 1
+    return tokens, 4 * heads * tokens**2
+
+
+@wrong("03.1", "exchanges the two numbers")
+def exchanged_numbers(height, width, patch_size, heads):
+    tokens = (height // patch_size) * (width // patch_size) + 1
+    return heads * tokens**2, tokens
+
+
+@wrong("03.1", "heads times tokens, not squared")
+def tokens_not_squared(height, width, patch_size, heads):
+    tokens = (height // patch_size) * (width // patch_size) + 1
+    return tokens, heads * tokens
+
+
+@wrong("03.1", "squares the heads with the tokens")
+def heads_squared(height, width, patch_size, heads):
+    tokens = (height // patch_size) * (width // patch_size) + 1
+    return tokens, (heads * tokens) ** 2
+
+
+@wrong("03.1", "divides the area by the side of a patch")
+def area_by_side(height, width, patch_size, heads):
+    tokens = height * width // patch_size + 1
+    return tokens, heads * tokens**2
+
+
+@wrong("03.1", "twelve heads, whatever was asked")
+def always_twelve_heads(height, width, patch_size, heads):
+    tokens = (height // patch_size) * (width // patch_size) + 1
+    return tokens, 12 * tokens**2
+
+
+@wrong("03.1", "prints and returns nothing")
+def prints_tokens(height, width, patch_size, heads):
+    tokens = (height // patch_size) * (width // patch_size) + 1
+    print(tokens, heads * tokens**2)
+
+
+@wrong("03.1", "weights of all twelve blocks")
+def all_blocks(height, width, patch_size, heads):
+    tokens = (height // patch_size) * (width // patch_size) + 1
+    return tokens, 12 * heads * tokens**2
+
+
+# 03.2: patchify
+
+
+@right("03.2")
+def cut_with_loops(images, patch_size):
+    B, H, W, C = images.shape
+    P = patch_size
+    patches = []
+    for i in range(H // P):
+        for j in range(W // P):
+            patch = images[:, i * P : (i + 1) * P, j * P : (j + 1) * P, :]
+            patches.append(patch.reshape(B, P * P * C))
+    return np.stack(patches, axis=1)
+
+
+@right("03.2")
+def split_swap_merge(images, patch_size):
+    B, H, W, C = images.shape
+    P = patch_size
+    grid = images.reshape(B, H // P, P, W // P, P, C).swapaxes(2, 3)
+    return grid.reshape(B, (H // P) * (W // P), P * P * C)
+
+
+@right("03.2")
+def transpose_of_numpy(images, patch_size):
+    B, H, W, C = images.shape
+    P = patch_size
+    grid = images.reshape(B, H // P, P, W // P, P, C)
+    return grid.transpose(0, 1, 3, 2, 4, 5).reshape(B, -1, P * P * C)
+
+
+@right("03.2")
+def transpose_of_torch(images, patch_size):
+    B, H, W, C = images.shape
+    P = patch_size
+    grid = images.reshape(B, H // P, P, W // P, P, C)
+    return grid.transpose(2, 3).reshape(B, -1, P * P * C)
+
+
+@right("03.2")
+def view_and_permute(images, patch_size):
+    B, H, W, C = images.shape
+    P = patch_size
+    x = images.view(B, H // P, P, W // P, P, C)
+    x = x.permute(0, 1, 3, 2, 4, 5).contiguous()
+    return x.view(B, -1, P * P * C)
+
+
+@right("03.2")
+def einsum_renames(images, patch_size):
+    B, H, W, C = images.shape
+    P = patch_size
+    grid = images.reshape(B, H // P, P, W // P, P, C)
+    return np.einsum("brpsqc->brspqc", grid).reshape(B, -1, P * P * C)
+
+
+@right("03.2")
+def tensor_unfold_twice(images, patch_size):
+    P = patch_size
+    windows = images.unfold(1, P, P).unfold(2, P, P)  # (B, R, S, C, P, P)
+    windows = windows.permute(0, 1, 2, 4, 5, 3)
+    return windows.flatten(3).flatten(1, 2)
+
+
+@right("03.2")
+def split_of_numpy(images, patch_size):
+    rows = np.split(images, images.shape[1] // patch_size, axis=1)
+    patches = [
+        patch.reshape(len(images), -1)
+        for row in rows
+        for patch in np.split(row, images.shape[2] // patch_size, axis=2)
+    ]
+    return np.array(patches).swapaxes(0, 1)
+
+
+@right("03.2")
+def functional_unfold(images, patch_size):
+    x = torch.as_tensor(images).permute(0, 3, 1, 2)  # (B, C, H, W)
+    B, C, H, W = x.shape
+    columns = F.unfold(x, kernel_size=patch_size, stride=patch_size)
+    columns = columns.reshape(B, C, patch_size**2, -1)  # (B, C, P*P, N)
+    return columns.permute(0, 3, 2, 1).reshape(B, -1, patch_size**2 * C)
+
+
+@wrong("03.2", "the colleague's line")
+def still_quick(images, patch_size):
+    B, H, W, C = images.shape
+    P = patch_size
+    return images.reshape(B, (H // P) * (W // P), P * P * C)
+
+
+@wrong("03.2", "splits, but does not swap")
+def no_swap(images, patch_size):
+    B, H, W, C = images.shape
+    P = patch_size
+    grid = images.reshape(B, H // P, P, W // P, P, C)
+    return grid.reshape(B, -1, P * P * C)
+
+
+@wrong("03.2", "patches column by column")
+def column_by_column(images, patch_size):
+    B, H, W, C = images.shape
+    P = patch_size
+    patches = []
+    for left in range(0, W, P):
+        for top in range(0, H, P):
+            patch = images[:, top : top + P, left : left + P]
+            patches.append(patch.reshape(B, -1))
+    return np.stack(patches, axis=1)
+
+
+@wrong("03.2", "channels first inside a patch")
+def channels_first_inside(images, patch_size):
+    B, H, W, C = images.shape
+    P = patch_size
+    grid = images.reshape(B, H // P, P, W // P, P, C)
+    return np.transpose(grid, (0, 1, 3, 5, 2, 4)).reshape(B, -1, P * P * C)
+
+
+@wrong("03.2", "pixels of a patch column by column")
+def pixels_transposed(images, patch_size):
+    B, H, W, C = images.shape
+    P = patch_size
+    grid = images.reshape(B, H // P, P, W // P, P, C)
+    return np.transpose(grid, (0, 1, 3, 4, 2, 5)).reshape(B, -1, P * P * C)
+
+
+@wrong("03.2", "as many columns as rows")
+def square_grid(images, patch_size):
+    B, H, W, C = images.shape
+    P = patch_size
+    n = H // P
+    grid = images.reshape(B, n, P, n, P, C)
+    return grid.swapaxes(2, 3).reshape(B, n * n, P * P * C)
+
+
+@wrong("03.2", "numbers of rows and columns exchanged")
+def rows_for_columns(images, patch_size):
+    B, H, W, C = images.shape
+    P = patch_size
+    grid = images.reshape(B, W // P, P, H // P, P, C)
+    return grid.swapaxes(2, 3).reshape(B, -1, P * P * C)
+
+
+@wrong("03.2", "first image only")
+def first_image_only(images, patch_size):
+    image, P = images[0], patch_size
+    H, W, C = image.shape
+    grid = image.reshape(H // P, P, W // P, P, C).swapaxes(1, 2)
+    return grid.reshape(1, -1, P * P * C)
+
+
+@wrong("03.2", "leaves the grid of patches unmerged")
+def grid_unmerged(images, patch_size):
+    B, H, W, C = images.shape
+    P = patch_size
+    grid = images.reshape(B, H // P, P, W // P, P, C).swapaxes(2, 3)
+    return grid.reshape(B, H // P, W // P, P * P * C)
+
+
+@wrong("03.2", "leaves the pixels of a patch unmerged")
+def pixels_unmerged(images, patch_size):
+    B, H, W, C = images.shape
+    P = patch_size
+    grid = images.reshape(B, H // P, P, W // P, P, C).swapaxes(2, 3)
+    return grid.reshape(B, -1, P, P, C)
+
+
+@wrong("03.2", "swaps another pair of axes")
+def swaps_1_and_2(images, patch_size):
+    B, H, W, C = images.shape
+    P = patch_size
+    grid = images.reshape(B, H // P, P, W // P, P, C).swapaxes(1, 2)
+    return grid.reshape(B, -1, P * P * C)
+
+
+@wrong("03.2", "patches of 7 whatever was asked")
+def always_sevens(images, patch_size):
+    B, H, W, C = images.shape
+    grid = images.reshape(B, H // 7, 7, W // 7, 7, C).swapaxes(2, 3)
+    return grid.reshape(B, -1, 49 * C)
+
+
+@wrong("03.2", "the loops stop one patch early")
+def loops_stop_early(images, patch_size):
+    B, H, W, C = images.shape
+    patches = []
+    for i in range(0, H - patch_size, patch_size):
+        for j in range(0, W - patch_size, patch_size):
+            patch = images[:, i : i + patch_size, j : j + patch_size]
+            patches.append(patch.reshape(B, -1))
+    return np.stack(patches, axis=1)
+
+
+@wrong("03.2", "images and patches exchanged, np.stack without axis")
+def stack_without_axis(images, patch_size):
+    B, H, W, C = images.shape
+    patches = []
+    for i in range(0, H, patch_size):
+        for j in range(0, W, patch_size):
+            patch = images[:, i : i + patch_size, j : j + patch_size]
+            patches.append(patch.reshape(B, -1))
+    return np.stack(patches)
+
+
+@wrong("03.2", "first channel only")
+def first_channel_only(images, patch_size):
+    B, H, W, _ = images.shape
+    P = patch_size
+    grid = images[..., 0].reshape(B, H // P, P, W // P, P).swapaxes(2, 3)
+    return grid.reshape(B, -1, P * P)
+
+
+# 03.3: channels first
+
+
+@right("03.3")
+def permute_once(images, patch_size):
+    B, C, H, W = images.shape
+    P = patch_size
+    x = images.reshape(B, C, H // P, P, W // P, P)
+    return x.permute(0, 2, 4, 1, 3, 5).reshape(B, -1, C * P * P)
+
+
+@right("03.3")
+def unfold_and_transpose(images, patch_size):
+    columns = F.unfold(images, kernel_size=patch_size, stride=patch_size)
+    return columns.transpose(1, 2)
+
+
+@right("03.3")
+def module_unfold(images, patch_size):
+    return nn.Unfold(patch_size, stride=patch_size)(images).mT
+
+
+@right("03.3")
+def numpy_transpose(images, patch_size):
+    B, C, H, W = images.shape
+    P = patch_size
+    x = np.asarray(images).reshape(B, C, H // P, P, W // P, P)
+    return x.transpose(0, 2, 4, 1, 3, 5).reshape(B, -1, C * P * P)
+
+
+@right("03.3")
+def transposes_in_pairs(images, patch_size):
+    B, C, H, W = images.shape
+    P = patch_size
+    x = images.view(B, C, H // P, P, W // P, P)
+    x = x.transpose(3, 4)  # (B, C, R, S, P, P)
+    x = x.transpose(1, 2).transpose(2, 3)  # (B, R, S, C, P, P)
+    return x.contiguous().view(B, (H // P) * (W // P), C * P * P)
+
+
+@right("03.3")
+def transpose_2_and_3(images, patch_size):
+    B, C, H, W = images.shape
+    P = patch_size
+    x = images.reshape(B * C, H // P, P, W // P, P).transpose(2, 3)
+    x = x.reshape(B, C, -1, P * P).transpose(1, 2)
+    return x.reshape(B, -1, C * P * P)
+
+
+@right("03.3")
+def swapaxes_in_pairs(images, patch_size):
+    B, C, H, W = images.shape
+    P = patch_size
+    x = images.reshape(B, C, H // P, P, W // P, P).swapaxes(3, 4)
+    x = x.reshape(B, C, -1, P * P).swapaxes(1, 2)
+    return x.reshape(B, -1, C * P * P)
+
+
+@right("03.3")
+def loops_over_patches(images, patch_size):
+    B, C, H, W = images.shape
+    rows = []
+    for i in range(0, H, patch_size):
+        for j in range(0, W, patch_size):
+            patch = images[:, :, i : i + patch_size, j : j + patch_size]
+            rows.append(torch.as_tensor(patch).flatten(1))
+    return torch.stack(rows, dim=1)
+
+
+@right("03.3")
+def windows_of_a_tensor(images, patch_size):
+    x = images.unfold(2, patch_size, patch_size)
+    x = x.unfold(3, patch_size, patch_size)  # (B, C, R, S, P, P)
+    return x.permute(0, 2, 3, 1, 4, 5).flatten(3).flatten(1, 2)
+
+
+@right("03.3")
+def einsum_of_torch(images, patch_size):
+    B, C, H, W = images.shape
+    P = patch_size
+    x = images.reshape(B, C, H // P, P, W // P, P)
+    return torch.einsum("bcrpsq->brscpq", x).reshape(B, -1, C * P * P)
+
+
+@right("03.3")
+def copying_convolution(images, patch_size):
+    C, P = images.shape[1], patch_size
+    copy = torch.eye(C * P * P, dtype=images.dtype).reshape(-1, C, P, P)
+    return F.conv2d(images, copy, stride=P).flatten(2).transpose(1, 2)
+
+
+@wrong("03.3", "pixels first, channels last inside a patch")
+def channels_last_inside(images, patch_size):
+    B, C, H, W = images.shape
+    P = patch_size
+    x = images.reshape(B, C, H // P, P, W // P, P)
+    return torch.as_tensor(x).permute(0, 2, 4, 3, 5, 1).reshape(B, -1, C * P * P)
+
+
+@wrong("03.3", "reshape alone")
+def reshape_alone(images, patch_size):
+    B, C, H, W = images.shape
+    P = patch_size
+    return images.reshape(B, (H // P) * (W // P), C * P * P)
+
+
+@wrong("03.3", "unfold without the transpose")
+def unfold_alone(images, patch_size):
+    return F.unfold(torch.as_tensor(images), patch_size, stride=patch_size)
+
+
+@wrong("03.3", "unfold, then reshape instead of transpose")
+def unfold_then_reshape(images, patch_size):
+    columns = F.unfold(torch.as_tensor(images), patch_size, stride=patch_size)
+    B, numbers, N = columns.shape
+    return columns.reshape(B, N, numbers)
+
+
+@wrong("03.3", "patches column by column, channels first")
+def columns_of_patches(images, patch_size):
+    B, C, H, W = images.shape
+    P = patch_size
+    x = torch.as_tensor(images).reshape(B, C, H // P, P, W // P, P)
+    return x.permute(0, 4, 2, 1, 3, 5).reshape(B, -1, C * P * P)
+
+
+@wrong("03.3", "rows and columns exchanged inside a patch")
+def transposed_inside(images, patch_size):
+    B, C, H, W = images.shape
+    P = patch_size
+    x = torch.as_tensor(images).reshape(B, C, H // P, P, W // P, P)
+    return x.permute(0, 2, 4, 1, 5, 3).reshape(B, -1, C * P * P)
+
+
+@wrong("03.3", "reads the shape as channels last")
+def shape_as_channels_last(images, patch_size):
+    B, H, W, C = images.shape
+    P = patch_size
+    x = images.reshape(B, H // P, P, W // P, P, C).swapaxes(2, 3)
+    return x.reshape(B, -1, P * P * C)
+
+
+@wrong("03.3", "as many columns of patches as rows")
+def square_images_only(images, patch_size):
+    B, C, H, W = images.shape
+    P = patch_size
+    n = H // P
+    x = torch.as_tensor(images).reshape(B, C, n, P, n, P)
+    return x.permute(0, 2, 4, 1, 3, 5).reshape(B, n * n, C * P * P)
+
+
+@wrong("03.3", "windows at every pixel")
+def stride_of_one(images, patch_size):
+    return F.unfold(torch.as_tensor(images), patch_size).transpose(1, 2)
+
+
+@wrong("03.3", "leaves (B, N, C, P, P)")
+def not_flattened(images, patch_size):
+    B, C, H, W = images.shape
+    P = patch_size
+    x = torch.as_tensor(images).reshape(B, C, H // P, P, W // P, P)
+    return x.permute(0, 2, 4, 1, 3, 5).reshape(B, -1, C, P, P)
+
+
+@wrong("03.3", "each channel's patches after one another")
+def channels_not_moved(images, patch_size):
+    B, C, H, W = images.shape
+    P = patch_size
+    x = torch.as_tensor(images).reshape(B, C, H // P, P, W // P, P)
+    return x.permute(0, 1, 2, 4, 3, 5).reshape(B, -1, C * P * P)
+
+
+@wrong("03.3", "drops the batch")
+def drops_the_batch(images, patch_size):
+    C, H, W = images[0].shape
+    P = patch_size
+    x = torch.as_tensor(images[0]).reshape(C, H // P, P, W // P, P)
+    return x.permute(1, 3, 0, 2, 4).reshape(-1, C * P * P)
+
+
+# 03.4: class token and positions
+
+
+@right("03.4")
+def cat_then_add(patches, class_token, positions):
+    class_tokens = class_token.expand(len(patches), -1, -1)
+    return torch.cat([class_tokens, patches], dim=1) + positions
+
+
+@right("03.4")
+def add_each_then_cat(patches, class_token, positions):
+    first = class_token + positions[:, :1]
+    first = first.repeat(patches.shape[0], 1, 1)
+    return torch.cat((first, patches + positions[:, 1:]), 1)
+
+
+@right("03.4")
+def fills_an_empty_tensor(patches, class_token, positions):
+    B, N, D = patches.shape
+    out = torch.empty(B, N + 1, D, dtype=patches.dtype)
+    out[:, 0] = class_token[0, 0]
+    out[:, 1:] = patches
+    return out + positions
+
+
+@right("03.4")
+def image_by_image(patches, class_token, positions):
+    rows = []
+    for image in patches:
+        rows.append(torch.cat([class_token[0], image]) + positions[0])
+    return torch.stack(rows)
+
+
+@right("03.4")
+def hstack_and_broadcast(patches, class_token, positions):
+    tokens = torch.hstack([class_token.expand_as(patches[:, :1]), patches])
+    return tokens.add(positions)
+
+
+@right("03.4")
+def pads_in_front(patches, class_token, positions):
+    x = F.pad(patches, (0, 0, 1, 0)) + positions
+    x[:, 0] = x[:, 0] + class_token[:, 0]
+    return x
+
+
+@right("03.4")
+def fixes_the_bug(patches, class_token, positions):
+    patches = patches + positions[:, 1:]
+    class_token = class_token + positions[:, 0]
+    class_tokens = class_token.expand(len(patches), -1, -1)
+    return torch.cat([class_tokens, patches], dim=1)
+
+
+@wrong("03.4", "the function with the bug")
+def with_the_bug(patches, class_token, positions):
+    patches = patches + positions[:, :-1]
+    class_tokens = class_token.expand(len(patches), -1, -1)
+    return torch.cat([class_tokens, patches], dim=1)
+
+
+@wrong("03.4", "right rows for the patches, none for the class token")
+def class_token_without_place(patches, class_token, positions):
+    patches = patches + positions[:, 1:]
+    class_tokens = class_token.expand(len(patches), -1, -1)
+    return torch.cat([class_tokens, patches], dim=1)
+
+
+@wrong("03.4", "the class token comes last")
+def class_token_last(patches, class_token, positions):
+    class_tokens = class_token.expand(len(patches), -1, -1)
+    return torch.cat([patches, class_tokens], dim=1) + positions
+
+
+@wrong("03.4", "the class token gets the last position")
+def class_token_gets_last_row(patches, class_token, positions):
+    patches = patches + positions[:, :-1]
+    class_tokens = (class_token + positions[:, -1:]).expand(len(patches), -1, -1)
+    return torch.cat([class_tokens, patches], dim=1)
+
+
+@wrong("03.4", "positions twice on the patches")
+def positions_twice(patches, class_token, positions):
+    patches = patches + positions[:, 1:]
+    class_tokens = class_token.expand(len(patches), -1, -1)
+    return torch.cat([class_tokens, patches], dim=1) + positions
+
+
+@wrong("03.4", "multiplies by the positions")
+def multiplies_positions(patches, class_token, positions):
+    class_tokens = class_token.expand(len(patches), -1, -1)
+    return torch.cat([class_tokens, patches], dim=1) * positions
+
+
+@wrong("03.4", "no positions at all")
+def no_positions(patches, class_token, positions):
+    class_tokens = class_token.expand(len(patches), -1, -1)
+    return torch.cat([class_tokens, patches], dim=1)
+
+
+@wrong("03.4", "class token not expanded")
+def not_expanded(patches, class_token, positions):
+    return torch.cat([class_token, patches], dim=1) + positions
+
+
+@wrong("03.4", "the position stands in for the class token")
+def class_token_forgotten(patches, class_token, positions):
+    patches = patches + positions[:, 1:]
+    first = positions[:, :1].expand(len(patches), -1, -1)
+    return torch.cat([first, patches], dim=1)
+
+
+@wrong("03.4", "adds the positions to the caller's patches in place")
+def changes_the_patches(patches, class_token, positions):
+    patches += positions[:, 1:]
+    first = (class_token + positions[:, :1]).expand(len(patches), -1, -1)
+    return torch.cat([first, patches], dim=1)
+
+
+@wrong("03.4", "adds the class token to every patch")
+def class_token_added(patches, class_token, positions):
+    return patches + class_token + positions[:, 1:]
+
+
+@wrong("03.4", "forgets the class token's row of the result")
+def no_row_for_class(patches, class_token, positions):
+    return patches + positions[:, 1:]
+
+
+# 03.5: rows and columns
+
+
+@right("03.5")
+def repeat_and_tile(row_table, column_table):
+    R, S = len(row_table), len(column_table)
+    rows = np.repeat(np.asarray(row_table), S, axis=0)
+    columns = np.tile(np.asarray(column_table), (R, 1))
+    return np.concatenate([rows, columns], axis=1)
+
+
+@right("03.5")
+def repeat_interleave(row_table, column_table):
+    R, S = row_table.shape[0], column_table.shape[0]
+    rows = row_table.repeat_interleave(S, dim=0)
+    columns = column_table.repeat(R, 1)
+    return torch.cat([rows, columns], dim=-1)
+
+
+@right("03.5")
+def two_loops(row_table, column_table):
+    result = []
+    for row in row_table:
+        for column in column_table:
+            result.append(np.concatenate([row, column]))
+    return np.stack(result)
+
+
+@right("03.5")
+def comprehension_of_torch(row_table, column_table):
+    return torch.stack([torch.cat([r, c]) for r in row_table for c in column_table])
+
+
+@right("03.5")
+def expand_and_cat(row_table, column_table):
+    (R, K), (S, _) = row_table.shape, column_table.shape
+    rows = row_table[:, None, :].expand(R, S, K)
+    columns = column_table[None, :, :].expand(R, S, K)
+    return torch.cat([rows, columns], dim=2).reshape(R * S, 2 * K)
+
+
+@right("03.5")
+def index_by_divmod(row_table, column_table):
+    R, S = len(row_table), len(column_table)
+    row, column = np.divmod(np.arange(R * S), S)
+    return np.hstack([row_table[row], column_table[column]])
+
+
+@right("03.5")
+def fills_zeros(row_table, column_table):
+    (R, K), S = row_table.shape, len(column_table)
+    out = np.zeros((R * S, 2 * K))
+    for n in range(R * S):
+        out[n, :K] = row_table[n // S]
+        out[n, K:] = column_table[n % S]
+    return out
+
+
+@right("03.5")
+def broadcast_of_numpy(row_table, column_table):
+    (R, K), (S, _) = row_table.shape, column_table.shape
+    rows = np.broadcast_to(row_table[:, None], (R, S, K))
+    columns = np.broadcast_to(column_table, (R, S, K))
+    return np.concatenate((rows, columns), -1).reshape(-1, 2 * K)
+
+
+@wrong("03.5", "halves exchanged")
+def halves_exchanged(row_table, column_table):
+    R, S = len(row_table), len(column_table)
+    rows = np.repeat(np.asarray(row_table), S, axis=0)
+    columns = np.tile(np.asarray(column_table), (R, 1))
+    return np.concatenate([columns, rows], axis=1)
+
+
+@wrong("03.5", "tile and repeat exchanged")
+def tile_and_repeat(row_table, column_table):
+    R, S = len(row_table), len(column_table)
+    rows = np.tile(np.asarray(row_table), (S, 1))
+    columns = np.repeat(np.asarray(column_table), R, axis=0)
+    return np.concatenate([rows, columns], axis=1)
+
+
+@wrong("03.5", "loops over the columns outside")
+def columns_outside(row_table, column_table):
+    pairs = [(r, c) for c in column_table for r in row_table]
+    return np.stack([np.concatenate([r, c]) for r, c in pairs])
+
+
+@wrong("03.5", "torch's repeat taken for NumPy's")
+def repeat_of_torch(row_table, column_table):
+    row_table, column_table = map(torch.as_tensor, (row_table, column_table))
+    R, S = len(row_table), len(column_table)
+    return torch.cat([row_table.repeat(S, 1), column_table.repeat(R, 1)], dim=1)
+
+
+@wrong("03.5", "both interleaved")
+def both_interleaved(row_table, column_table):
+    R, S = len(row_table), len(column_table)
+    rows = np.repeat(np.asarray(row_table), S, axis=0)
+    columns = np.repeat(np.asarray(column_table), R, axis=0)
+    return np.concatenate([rows, columns], axis=1)
+
+
+@wrong("03.5", "adds instead of joining")
+def adds_the_two(row_table, column_table):
+    grid = row_table[:, None] + column_table[None]
+    return grid.reshape(-1, row_table.shape[1])
+
+
+@wrong("03.5", "leaves the grid (R, S, 2K)")
+def leaves_the_grid(row_table, column_table):
+    (R, K), (S, _) = row_table.shape, column_table.shape
+    rows = np.broadcast_to(np.asarray(row_table)[:, None], (R, S, K))
+    columns = np.broadcast_to(np.asarray(column_table), (R, S, K))
+    return np.concatenate((rows, columns), -1)
+
+
+@wrong("03.5", "divides by the number of rows")
+def divides_by_rows(row_table, column_table):
+    row_table, column_table = np.asarray(row_table), np.asarray(column_table)
+    R, S = len(row_table), len(column_table)
+    n = np.arange(R * S)
+    return np.hstack([row_table[n // R % R], column_table[n % R % S]])
+
+
+@wrong("03.5", "interleaves the numbers of the two")
+def interleaves_numbers(row_table, column_table):
+    (R, K), (S, _) = row_table.shape, column_table.shape
+    out = np.zeros((R * S, 2 * K))
+    for n in range(R * S):
+        out[n, 0::2] = row_table[n // S]
+        out[n, 1::2] = column_table[n % S]
+    return out
+
+
+@wrong("03.5", "pairs the n-th row with the n-th column")
+def zipped(row_table, column_table):
+    pairs = zip(row_table, column_table, strict=False)
+    return np.stack([np.concatenate([r, c]) for r, c in pairs])
+
+
+@wrong("03.5", "joins below each other")
+def joins_below(row_table, column_table):
+    R, S = len(row_table), len(column_table)
+    rows = np.repeat(np.asarray(row_table), S, axis=0)
+    columns = np.tile(np.asarray(column_table), (R, 1))
+    return np.concatenate([rows, columns])
+
+
+@wrong("03.5", "takes the grid for square")
+def takes_it_for_square(row_table, column_table):
+    R = len(row_table)
+    rows = np.repeat(np.asarray(row_table), R, axis=0)
+    columns = np.tile(np.asarray(column_table)[:R], (R, 1))
+    return np.concatenate([rows, columns[: len(rows)]], axis=1)
+
+
+# 03.6: larger images
+
+
+@right("03.6")
+def reshape_and_permute(positions, old, new):
+    class_row, grid = positions[:, :1], positions[:, 1:]
+    D = positions.shape[-1]
+    grid = grid.reshape(1, old, old, D).permute(0, 3, 1, 2)
+    grid = F.interpolate(grid, size=(new, new), mode="bilinear", align_corners=False)
+    grid = grid.permute(0, 2, 3, 1).reshape(1, new * new, D)
+    return torch.cat([class_row, grid], dim=1)
+
+
+@right("03.6")
+def transpose_then_view(positions, old, new):
+    grid = positions[:, 1:].transpose(1, 2).reshape(1, -1, old, old)
+    grid = F.interpolate(grid, new, mode="bilinear", align_corners=False)
+    grid = grid.flatten(2).transpose(1, 2)
+    return torch.cat((positions[:, 0:1], grid), 1)
+
+
+@right("03.6")
+def einsum_there_and_back(positions, old, new):
+    grid = positions[0, 1:].view(old, old, -1)
+    grid = torch.einsum("rsd->drs", grid)[None]
+    grid = F.interpolate(grid, size=new, mode="bilinear")
+    grid = torch.einsum("bdrs->brsd", grid).reshape(1, new**2, -1)
+    return torch.cat([positions[:, [0]], grid], dim=1)
+
+
+@right("03.6")
+def upsample_module(positions, old, new):
+    first, rest = positions.split([1, old * old], dim=1)
+    rest = rest.mT.unflatten(2, (old, old))
+    larger = nn.Upsample(size=(new, new), mode="bilinear", align_corners=False)
+    return torch.cat([first, larger(rest).flatten(2).mT], dim=1)
+
+
+@right("03.6")
+def dimension_by_dimension(positions, old, new):
+    out = torch.empty(1, new * new + 1, positions.shape[2])
+    out[0, 0] = positions[0, 0]
+    for d in range(positions.shape[2]):
+        plane = positions[0, 1:, d].reshape(1, 1, old, old)
+        plane = F.interpolate(plane, (new, new), mode="bilinear", align_corners=False)
+        out[0, 1:, d] = plane.flatten()
+    return out
+
+
+@right("03.6")
+def returns_early_when_equal(positions, old, new):
+    if old == new:
+        return positions
+    grid = positions[:, 1:].reshape(1, old, old, -1).movedim(-1, 1)
+    grid = F.interpolate(grid, (new, new), mode="bilinear", align_corners=False)
+    grid = grid.movedim(1, -1).flatten(1, 2)
+    return torch.concat([positions[:, :1], grid], dim=1)
+
+
+def _resized(mode="bilinear", align_corners=False):
+    options = {"mode": mode}
+    if mode in ("bilinear", "bicubic"):
+        options["align_corners"] = align_corners
+
+    def resize_positions(positions, old, new):
+        class_row, grid = positions[:, :1], positions[:, 1:]
+        grid = grid.reshape(1, old, old, -1).permute(0, 3, 1, 2)
+        grid = F.interpolate(grid, size=(new, new), **options)
+        return torch.cat([class_row, grid.flatten(2).transpose(1, 2)], dim=1)
+
+    return resize_positions
+
+
+wrong("03.6", "align_corners=True", _resized(align_corners=True))
+wrong("03.6", "interpolate's default mode, nearest", _resized("nearest"))
+wrong("03.6", "bicubic, as many checkpoints are resized", _resized("bicubic"))
+
+
+@wrong("03.6", "reshape to (1, D, rows, columns) without moving the axis")
+def reshape_without_permute(positions, old, new):
+    class_row, grid = positions[:, :1], positions[:, 1:]
+    D = positions.shape[-1]
+    grid = grid.reshape(1, D, old, old)
+    grid = F.interpolate(grid, size=(new, new), mode="bilinear", align_corners=False)
+    return torch.cat([class_row, grid.reshape(1, new * new, D)], dim=1)
+
+
+@wrong("03.6", "moves the axis there, but reshapes back")
+def reshape_on_the_way_back(positions, old, new):
+    class_row, grid = positions[:, :1], positions[:, 1:]
+    D = positions.shape[-1]
+    grid = grid.reshape(1, old, old, D).permute(0, 3, 1, 2)
+    grid = F.interpolate(grid, size=(new, new), mode="bilinear", align_corners=False)
+    return torch.cat([class_row, grid.reshape(1, new * new, D)], dim=1)
+
+
+@wrong("03.6", "forgets the class token's row")
+def class_row_lost(positions, old, new):
+    grid = positions[:, 1:].reshape(1, old, old, -1).permute(0, 3, 1, 2)
+    grid = F.interpolate(grid, size=(new, new), mode="bilinear", align_corners=False)
+    return grid.flatten(2).transpose(1, 2)
+
+
+@wrong("03.6", "puts the class token's row at the end")
+def class_row_at_the_end(positions, old, new):
+    class_row, grid = positions[:, :1], positions[:, 1:]
+    grid = grid.reshape(1, old, old, -1).permute(0, 3, 1, 2)
+    grid = F.interpolate(grid, size=(new, new), mode="bilinear", align_corners=False)
+    return torch.cat([grid.flatten(2).transpose(1, 2), class_row], dim=1)
+
+
+@wrong("03.6", "takes the last row for the class token's")
+def class_row_from_the_end(positions, old, new):
+    class_row, grid = positions[:, -1:], positions[:, :-1]
+    grid = grid.reshape(1, old, old, -1).permute(0, 3, 1, 2)
+    grid = F.interpolate(grid, size=(new, new), mode="bilinear", align_corners=False)
+    return torch.cat([class_row, grid.flatten(2).transpose(1, 2)], dim=1)
+
+
+@wrong("03.6", "interpolates along the sequence, in one dimension")
+def one_dimension(positions, old, new):
+    class_row, line = positions[:, :1], positions[:, 1:]
+    line = F.interpolate(
+        line.transpose(1, 2), size=new * new, mode="linear", align_corners=False
+    )
+    return torch.cat([class_row, line.transpose(1, 2)], dim=1)
+
+
+@wrong("03.6", "rows and columns of the grid exchanged")
+def grid_transposed(positions, old, new):
+    class_row, grid = positions[:, :1], positions[:, 1:]
+    grid = grid.reshape(1, old, old, -1).permute(0, 3, 2, 1)
+    grid = F.interpolate(grid, size=(new, new), mode="bilinear", align_corners=False)
+    return torch.cat([class_row, grid.flatten(2).transpose(1, 2)], dim=1)
+
+
+@wrong("03.6", "always twice as large")
+def twice_as_large(positions, old, new):
+    class_row, grid = positions[:, :1], positions[:, 1:]
+    grid = grid.reshape(1, old, old, -1).permute(0, 3, 1, 2)
+    grid = F.interpolate(grid, scale_factor=2, mode="bilinear", align_corners=False)
+    return torch.cat([class_row, grid.flatten(2).transpose(1, 2)], dim=1)
+
+
+@wrong("03.6", "hands the grid over with the dimensions last")
+def dimensions_last(positions, old, new):
+    class_row, grid = positions[:, :1], positions[:, 1:]
+    grid = grid.reshape(1, old, old, -1)
+    grid = F.interpolate(grid, size=(new, new), mode="bilinear", align_corners=False)
+    return torch.cat([class_row, grid.reshape(1, new * new, -1)], dim=1)
+
+
+@wrong("03.6", "a new row for the class token")
+def class_row_made_anew(positions, old, new):
+    grid = positions[:, 1:].reshape(1, old, old, -1).permute(0, 3, 1, 2)
+    grid = F.interpolate(grid, size=(new, new), mode="bilinear", align_corners=False)
+    grid = grid.flatten(2).transpose(1, 2)
+    return torch.cat([torch.zeros_like(grid[:, :1]), grid], dim=1)

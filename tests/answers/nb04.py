@@ -1,0 +1,1355 @@
+"""Answers to the exercises of notebook 04 as learners give them.
+
+They were written from the statements alone.
+"""
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from tests_answers import right, wrong
+from torch import nn
+
+# 04.1: parameters
+
+
+@right("04.1")
+def part_by_part(image_size, patch_size, in_channels, num_classes, dim, depth, mlp_dim):
+    N = (image_size // patch_size) ** 2
+    embed = in_channels * patch_size**2 * dim + dim
+    tokens = dim + (N + 1) * dim
+    norm = 2 * dim
+    attention = 3 * dim * dim + 3 * dim + dim * dim + dim
+    mlp = dim * mlp_dim + mlp_dim + mlp_dim * dim + dim
+    block = norm + attention + norm + mlp
+    head = dim * num_classes + num_classes
+    return embed + tokens + depth * block + norm + head
+
+
+@right("04.1")
+def linear_helper(
+    image_size, patch_size, in_channels, num_classes, dim, depth, mlp_dim
+):
+    def linear(a, b):
+        return (a + 1) * b
+
+    total = linear(in_channels * patch_size * patch_size, dim)
+    total += dim  # class token
+    total += ((image_size // patch_size) ** 2 + 1) * dim
+    for _ in range(depth):
+        total += 2 * 2 * dim
+        total += 4 * linear(dim, dim)
+        total += linear(dim, mlp_dim) + linear(mlp_dim, dim)
+    return total + 2 * dim + linear(dim, num_classes)
+
+
+@right("04.1")
+def shapes_and_products(
+    image_size, patch_size, in_channels, num_classes, dim, depth, mlp_dim
+):
+    N = int((image_size / patch_size) ** 2)
+    shapes = [(dim, in_channels, patch_size, patch_size), (dim,)]
+    shapes += [(1, 1, dim), (1, N + 1, dim)]
+    shapes += depth * [
+        *4 * [(dim,)],
+        *[(3 * dim, dim), (3 * dim,), (dim, dim), (dim,)],
+        *[(mlp_dim, dim), (mlp_dim,), (dim, mlp_dim), (dim,)],
+    ]
+    shapes += [(dim,), (dim,), (num_classes, dim), (num_classes,)]
+    return sum(math.prod(shape) for shape in shapes)
+
+
+@right("04.1")
+def one_formula(image_size, patch_size, in_channels, num_classes, dim, depth, mlp_dim):
+    N, D, M = (image_size // patch_size) ** 2, dim, mlp_dim
+    return (
+        D * (in_channels * patch_size**2 + N + 5)
+        + depth * (4 * D * D + 2 * D * M + 9 * D + M)
+        + num_classes * (D + 1)
+    )
+
+
+@right("04.1")
+def table_of_parts(
+    image_size, patch_size, in_channels, num_classes, dim, depth, mlp_dim
+):
+    patches = np.square(image_size // patch_size)
+    parts = {
+        "patches": dim * (in_channels * patch_size * patch_size + 1),
+        "class token and positions": dim * (patches + 2),
+        "attention": depth * 4 * (dim * dim + dim),
+        "mlp": depth * (2 * dim * mlp_dim + mlp_dim + dim),
+        "norms": (2 * depth + 1) * 2 * dim,
+        "head": (dim + 1) * num_classes,
+    }
+    return sum(parts.values())
+
+
+def _count(**changes):
+    """A count of parameters with parts of it changed; ``changes`` get its names."""
+
+    def count_parameters(
+        image_size, patch_size, in_channels, num_classes, dim, depth, mlp_dim
+    ):
+        D, M, N = dim, mlp_dim, (image_size // patch_size) ** 2
+        names = {
+            **{"D": D, "M": M, "N": N, "C": in_channels, "P": patch_size},
+            **{"K": num_classes, "depth": depth, "S": image_size},
+        }
+        part = {
+            "patches": in_channels * patch_size**2 * D + D,
+            "class_token": D,
+            "positions": (N + 1) * D,
+            "attention": 4 * (D * D + D),
+            "mlp": 2 * D * M + M + D,
+            "norms": 4 * D,
+            "blocks": depth,
+            "last_norm": 2 * D,
+            "head": D * num_classes + num_classes,
+        }
+        part |= {name: change(**names) for name, change in changes.items()}
+        block = part["attention"] + part["mlp"] + part["norms"]
+        outside = ("patches", "class_token", "positions", "last_norm", "head")
+        return part["blocks"] * block + sum(part[name] for name in outside)
+
+    return count_parameters
+
+
+def _nothing(**names):
+    return 0
+
+
+wrong("04.1", "no class token", _count(class_token=_nothing))
+wrong(
+    "04.1", "a position for each patch only", _count(positions=lambda N, D, **_: N * D)
+)
+wrong(
+    "04.1",
+    "neither the class token nor its position",
+    _count(class_token=_nothing, positions=lambda N, D, **_: N * D),
+)
+wrong("04.1", "no positions", _count(positions=_nothing))
+wrong("04.1", "no last norm", _count(last_norm=_nothing))
+wrong("04.1", "no norms in the blocks", _count(norms=_nothing))
+wrong("04.1", "one norm in a block", _count(norms=lambda D, **_: 2 * D))
+wrong(
+    "04.1",
+    "norms have a scale only",
+    _count(norms=lambda D, **_: 2 * D, last_norm=lambda D, **_: D),
+)
+wrong("04.1", "no norms", _count(norms=_nothing, last_norm=_nothing))
+wrong(
+    "04.1",
+    "no bias of the patch projection",
+    _count(patches=lambda C, P, D, **_: C * P * P * D),
+)
+wrong("04.1", "no bias of the head", _count(head=lambda D, K, **_: D * K))
+wrong("04.1", "no head", _count(head=_nothing))
+wrong("04.1", "no output projection", _count(attention=lambda D, **_: 3 * (D * D + D)))
+wrong(
+    "04.1",
+    "no bias of queries, keys and values",
+    _count(attention=lambda D, **_: 4 * D * D + D),
+)
+wrong("04.1", "no bias in attention", _count(attention=lambda D, **_: 4 * D * D))
+wrong(
+    "04.1",
+    "no bias of the output projection",
+    _count(attention=lambda D, **_: 4 * D * D + 3 * D),
+)
+wrong("04.1", "no bias in the MLP", _count(mlp=lambda D, M, **_: 2 * D * M))
+wrong(
+    "04.1",
+    "the MLP's first bias forgotten",
+    _count(mlp=lambda D, M, **_: 2 * D * M + D),
+)
+wrong(
+    "04.1",
+    "the MLP's second bias forgotten",
+    _count(mlp=lambda D, M, **_: 2 * D * M + M),
+)
+wrong("04.1", "one linear layer in the MLP", _count(mlp=lambda D, M, **_: D * M + M))
+wrong(
+    "04.1",
+    "an MLP of four times the width",
+    _count(mlp=lambda D, **_: 8 * D * D + 5 * D),
+)
+wrong("04.1", "one block", _count(blocks=lambda **_: 1))
+wrong(
+    "04.1",
+    "patches of one channel",
+    _count(patches=lambda P, D, **_: P * P * D + D),
+)
+wrong(
+    "04.1",
+    "the side of a patch not squared",
+    _count(patches=lambda C, P, D, **_: C * P * D + D),
+)
+wrong(
+    "04.1",
+    "patches counted along one side",
+    _count(positions=lambda S, P, D, **_: (S // P + 1) * D),
+)
+wrong(
+    "04.1",
+    "the head reads all tokens",
+    _count(head=lambda N, D, K, **_: (N + 1) * D * K + K),
+)
+wrong(
+    "04.1",
+    "no bias anywhere",
+    _count(
+        patches=lambda C, P, D, **_: C * P * P * D,
+        attention=lambda D, **_: 4 * D * D,
+        mlp=lambda D, M, **_: 2 * D * M,
+        head=lambda D, K, **_: D * K,
+    ),
+)
+wrong("04.1", "the ViT-B/16 of the lesson", lambda *sizes, **named: 86_567_656)
+
+# 04.2: a projection that learns
+
+
+@right("04.2")
+class ConvolutionInInit(nn.Module):
+    def __init__(self, patch_size, in_channels, dim):
+        super().__init__()
+        self.project = nn.Conv2d(in_channels, dim, patch_size, stride=patch_size)
+
+    def forward(self, images):
+        return self.project(images).flatten(2).transpose(1, 2)
+
+
+@right("04.2")
+class UnfoldAndLinear(nn.Module):
+    def __init__(self, patch_size, in_channels, dim):
+        super().__init__()
+        self.P = patch_size
+        self.linear = nn.Linear(in_channels * patch_size**2, dim)
+
+    def forward(self, x):
+        patches = F.unfold(x, self.P, stride=self.P)  # (B, C*P*P, N)
+        return self.linear(patches.transpose(1, 2))
+
+
+@right("04.2")
+class ParametersByHand(nn.Module):
+    def __init__(self, patch_size, in_channels, dim):
+        super(ParametersByHand, self).__init__()  # noqa: UP008
+        self.patch_size = patch_size
+        shape = (dim, in_channels, patch_size, patch_size)
+        self.weight = nn.Parameter(torch.randn(shape) * 0.02)
+        self.bias = nn.Parameter(torch.zeros(dim))
+
+    def forward(self, images):
+        x = F.conv2d(images, self.weight, self.bias, stride=self.patch_size)
+        B, D, H, W = x.shape
+        return x.view(B, D, H * W).permute(0, 2, 1)
+
+
+@right("04.2")
+class SequentialProjection(nn.Module):
+    def __init__(self, patch_size, in_channels, dim):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(in_channels, dim, (patch_size, patch_size), patch_size),
+            nn.Flatten(2),
+        )
+
+    def forward(self, images):
+        return self.layers(images).mT
+
+
+@right("04.2")
+class ReshapeAndLinear(nn.Module):
+    def __init__(self, patch_size, in_channels, dim):
+        super().__init__()
+        self.patch_size, self.dim = patch_size, dim
+        self.in_channels = in_channels
+        self.projection = nn.Linear(in_channels * patch_size * patch_size, dim)
+
+    def forward(self, images):
+        B, C, H, W = images.shape
+        P = self.patch_size
+        x = images.reshape(B, C, H // P, P, W // P, P)
+        x = x.permute(0, 2, 4, 3, 5, 1).reshape(B, -1, P * P * C)
+        return self.projection(x)
+
+
+@right("04.2")
+class PermuteAtTheEnd(nn.Module):
+    def __init__(self, patch_size, in_channels, dim):
+        super().__init__()
+        self.dim = dim
+        self.conv = nn.Conv2d(
+            in_channels=in_channels,
+            out_channels=dim,
+            kernel_size=patch_size,
+            stride=patch_size,
+        )
+
+    def forward(self, images):
+        tokens = self.conv(images).permute(0, 2, 3, 1)
+        return tokens.reshape(images.shape[0], -1, self.dim)
+
+
+@wrong("04.2", "the class with the bug")
+class StillForgetful(nn.Module):
+    def __init__(self, patch_size, in_channels, dim):
+        super().__init__()
+        self.patch_size, self.dim = patch_size, dim
+        self.in_channels = in_channels
+
+    def forward(self, images):
+        project = nn.Conv2d(
+            self.in_channels, self.dim, self.patch_size, stride=self.patch_size
+        )
+        return project(images).flatten(2).transpose(1, 2)
+
+
+@wrong("04.2", "keeps the layer in a plain list")
+class InAPlainList(nn.Module):
+    def __init__(self, patch_size, in_channels, dim):
+        super().__init__()
+        self.layers = [nn.Conv2d(in_channels, dim, patch_size, stride=patch_size)]
+
+    def forward(self, images):
+        return self.layers[0](images).flatten(2).transpose(1, 2)
+
+
+@wrong("04.2", "makes the layer in the first call")
+class MadeInTheFirstCall(nn.Module):
+    def __init__(self, patch_size, in_channels, dim):
+        super().__init__()
+        self.sizes = in_channels, dim, patch_size, patch_size
+        self.project = None
+
+    def forward(self, images):
+        if self.project is None:
+            self.project = nn.Conv2d(*self.sizes)
+        return self.project(images).flatten(2).transpose(1, 2)
+
+
+@wrong("04.2", "replaces the layer in every call")
+class ReplacedInEveryCall(nn.Module):
+    def __init__(self, patch_size, in_channels, dim):
+        super().__init__()
+        self.sizes = in_channels, dim, patch_size, patch_size
+        self.project = nn.Conv2d(*self.sizes)
+
+    def forward(self, images):
+        self.project = nn.Conv2d(*self.sizes)
+        return self.project(images).flatten(2).transpose(1, 2)
+
+
+@wrong("04.2", "a fixed seed in forward hides the new layer")
+class SeedInForward(nn.Module):
+    def __init__(self, patch_size, in_channels, dim):
+        super().__init__()
+        self.sizes = in_channels, dim, patch_size, patch_size
+
+    def forward(self, images):
+        torch.manual_seed(0)
+        return nn.Conv2d(*self.sizes)(images).flatten(2).transpose(1, 2)
+
+
+@wrong("04.2", "forgets the stride")
+class NoStride(nn.Module):
+    def __init__(self, patch_size, in_channels, dim):
+        super().__init__()
+        self.project = nn.Conv2d(in_channels, dim, patch_size)
+
+    def forward(self, images):
+        return self.project(images).flatten(2).transpose(1, 2)
+
+
+@wrong("04.2", "forgets the transpose")
+class NoTranspose(nn.Module):
+    def __init__(self, patch_size, in_channels, dim):
+        super().__init__()
+        self.project = nn.Conv2d(in_channels, dim, patch_size, stride=patch_size)
+
+    def forward(self, images):
+        return self.project(images).flatten(2)
+
+
+@wrong("04.2", "reshapes instead of transposing")
+class ReshapeForTranspose(nn.Module):
+    def __init__(self, patch_size, in_channels, dim):
+        super().__init__()
+        self.dim = dim
+        self.project = nn.Conv2d(in_channels, dim, patch_size, stride=patch_size)
+
+    def forward(self, images):
+        return self.project(images).reshape(len(images), -1, self.dim)
+
+
+@wrong("04.2", "no gradient in forward")
+class NoGradient(nn.Module):
+    def __init__(self, patch_size, in_channels, dim):
+        super().__init__()
+        self.project = nn.Conv2d(in_channels, dim, patch_size, stride=patch_size)
+
+    @torch.no_grad()
+    def forward(self, images):
+        return self.project(images).flatten(2).transpose(1, 2)
+
+
+@wrong("04.2", "freezes the layer")
+class Frozen(nn.Module):
+    def __init__(self, patch_size, in_channels, dim):
+        super().__init__()
+        self.project = nn.Conv2d(in_channels, dim, patch_size, stride=patch_size)
+        self.project.requires_grad_(False)
+
+    def forward(self, images):
+        return self.project(images).flatten(2).transpose(1, 2)
+
+
+@wrong("04.2", "tensors that are no parameters")
+class PlainTensors(nn.Module):
+    def __init__(self, patch_size, in_channels, dim):
+        super().__init__()
+        self.P = patch_size
+        self.weight = torch.randn(dim, in_channels, patch_size, patch_size)
+
+    def forward(self, images):
+        x = F.conv2d(images, self.weight, stride=self.P)
+        return x.flatten(2).transpose(1, 2)
+
+
+@wrong("04.2", "one channel whatever was asked")
+class OneChannel(nn.Module):
+    def __init__(self, patch_size, in_channels, dim):
+        super().__init__()
+        self.project = nn.Conv2d(1, dim, patch_size, stride=patch_size)
+
+    def forward(self, images):
+        return self.project(images).flatten(2).transpose(1, 2)
+
+
+@wrong("04.2", "arguments in the order of Conv2d")
+class OrderOfConv2d(nn.Module):
+    def __init__(self, in_channels, dim, patch_size):
+        super().__init__()
+        self.project = nn.Conv2d(in_channels, dim, patch_size, stride=patch_size)
+
+    def forward(self, images):
+        return self.project(images).flatten(2).transpose(1, 2)
+
+
+@wrong("04.2", "the lesson's sizes, whatever was asked")
+class SizesOfTheLesson(nn.Module):
+    def __init__(self, patch_size, in_channels, dim):
+        super().__init__()
+        self.project = nn.Conv2d(1, 64, 14, stride=14)
+
+    def forward(self, images):
+        return self.project(images).flatten(2).transpose(1, 2)
+
+
+@wrong("04.2", "no call of super().__init__")
+class NoSuper(nn.Module):
+    def __init__(self, patch_size, in_channels, dim):
+        self.project = nn.Conv2d(in_channels, dim, patch_size, stride=patch_size)
+
+    def forward(self, images):
+        return self.project(images).flatten(2).transpose(1, 2)
+
+
+@wrong("04.2", "layer in __init__ and another one in forward")
+class OneForShow(nn.Module):
+    def __init__(self, patch_size, in_channels, dim):
+        super().__init__()
+        self.sizes = in_channels, dim, patch_size, patch_size
+        self.project = nn.Conv2d(*self.sizes)
+
+    def forward(self, images):
+        project = nn.Conv2d(*self.sizes)
+        return project(images).flatten(2).transpose(1, 2)
+
+
+@wrong("04.2", "flattens the batch too")
+class FlattensTheBatch(nn.Module):
+    def __init__(self, patch_size, in_channels, dim):
+        super().__init__()
+        self.dim = dim
+        self.project = nn.Conv2d(in_channels, dim, patch_size, stride=patch_size)
+
+    def forward(self, images):
+        return self.project(images).permute(0, 2, 3, 1).reshape(-1, self.dim)
+
+
+# 04.3: a training step
+
+
+@right("04.3")
+def clear_backward_step(model, optimizer, images, labels):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(images), labels)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@right("04.3")
+def criterion_of_nn(model, optimizer, images, labels):
+    criterion = nn.CrossEntropyLoss()
+    logits = model(images)
+    loss = criterion(logits, labels)
+    optimizer.zero_grad(set_to_none=False)
+    loss.backward()
+    optimizer.step()
+    return float(loss.detach().cpu())
+
+
+@right("04.3")
+def log_softmax_and_nll(model, optimizer, images, labels):
+    model.train()
+    model.zero_grad()
+    loss = F.nll_loss(model(images).log_softmax(dim=1), labels)
+    loss.backward()
+    optimizer.step()
+    return loss.detach().numpy().item()
+
+
+@right("04.3")
+def picks_log_probabilities(model, optimizer, images, labels):
+    optimizer.zero_grad()
+    log_probabilities = F.log_softmax(model(images), dim=-1)
+    rows = torch.arange(len(labels))
+    loss = -log_probabilities[rows, labels].mean()
+    loss.backward()
+    optimizer.step()
+    return loss.tolist()
+
+
+@right("04.3")
+def gradients_to_none(model, optimizer, images, labels):
+    for p in model.parameters():
+        p.grad = None
+    output = model(images)
+    target = F.one_hot(labels, output.shape[1]).float()
+    loss = F.cross_entropy(output, target)
+    loss.backward()
+    optimizer.step()
+    return loss.detach().item()
+
+
+@right("04.3")
+def log_sum_exp(model, optimizer, images, labels):
+    logits = model(images)
+    chosen = logits.gather(1, labels[:, None])[:, 0]
+    loss = (logits.logsumexp(1) - chosen).mean()
+    optimizer.zero_grad(True)
+    loss.backward()
+    optimizer.step()
+    return loss.data.item()
+
+
+@right("04.3")
+def closure_for_step(model, optimizer, images, labels):
+    def closure():
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(images), labels)
+        loss.backward()
+        return loss
+
+    return optimizer.step(closure).item()
+
+
+@wrong("04.3", "the step with both bugs")
+def both_bugs(model, optimizer, images, labels):
+    probabilities = model(images).softmax(dim=1)
+    loss = F.cross_entropy(probabilities, labels)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@wrong("04.3", "still no zero_grad")
+def no_zero_grad(model, optimizer, images, labels):
+    loss = F.cross_entropy(model(images), labels)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@wrong("04.3", "still a softmax")
+def still_a_softmax(model, optimizer, images, labels):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(images).softmax(dim=1), labels)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@wrong("04.3", "clears between backward and step")
+def clears_before_step(model, optimizer, images, labels):
+    loss = F.cross_entropy(model(images), labels)
+    loss.backward()
+    optimizer.zero_grad()
+    optimizer.step()
+    return loss.item()
+
+
+@wrong("04.3", "zero_grad without its parentheses")
+def zero_grad_not_called(model, optimizer, images, labels):
+    optimizer.zero_grad  # noqa: B018
+    loss = F.cross_entropy(model(images), labels)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@wrong("04.3", "returns the tensor")
+def returns_the_tensor(model, optimizer, images, labels):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(images), labels)
+    loss.backward()
+    optimizer.step()
+    return loss
+
+
+@wrong("04.3", "nll_loss of logits")
+def nll_of_logits(model, optimizer, images, labels):
+    optimizer.zero_grad()
+    loss = F.nll_loss(model(images), labels)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@wrong("04.3", "the sum of the losses")
+def sum_of_losses(model, optimizer, images, labels):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(images), labels, reduction="sum")
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@wrong("04.3", "no backward")
+def no_backward(model, optimizer, images, labels):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(images), labels)
+    optimizer.step()
+    return loss.item()
+
+
+@wrong("04.3", "no step")
+def no_step(model, optimizer, images, labels):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(images), labels)
+    loss.backward()
+    return loss.item()
+
+
+@wrong("04.3", "label smoothing, as in the lesson's loop")
+def label_smoothing(model, optimizer, images, labels):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(images), labels, label_smoothing=0.1)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@wrong("04.3", "an optimizer of its own")
+def own_optimizer(model, optimizer, images, labels):
+    optimizer = torch.optim.AdamW(model.parameters(), 3e-3)
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(images), labels)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@wrong("04.3", "step before backward")
+def step_before_backward(model, optimizer, images, labels):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(images), labels)
+    optimizer.step()
+    loss.backward()
+    return loss.item()
+
+
+@wrong("04.3", "the loss after the step")
+def loss_after_the_step(model, optimizer, images, labels):
+    optimizer.zero_grad()
+    F.cross_entropy(model(images), labels).backward()
+    optimizer.step()
+    return F.cross_entropy(model(images), labels).item()
+
+
+@wrong("04.3", "labels and logits exchanged")
+def labels_first(model, optimizer, images, labels):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(labels, model(images))
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@wrong("04.3", "argmax of the logits")
+def argmax_of_logits(model, optimizer, images, labels):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(images).argmax(dim=1), labels)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@wrong("04.3", "softmax over the images")
+def softmax_over_images(model, optimizer, images, labels):
+    optimizer.zero_grad()
+    loss = F.nll_loss(model(images).log_softmax(dim=0), labels)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@wrong("04.3", "switches gradients off")
+def gradients_off(model, optimizer, images, labels):
+    optimizer.zero_grad()
+    with torch.no_grad():
+        logits = model(images)
+    loss = F.cross_entropy(logits, labels)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@wrong("04.3", "rounds the loss")
+def rounds_the_loss(model, optimizer, images, labels):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(images), labels)
+    loss.backward()
+    optimizer.step()
+    return round(loss.item(), 2)
+
+
+# 04.4: warm-up in steps
+
+
+@right("04.4")
+def if_and_cosine(step, total, warmup, peak):
+    if step < warmup:
+        return peak * step / warmup
+    done = (step - warmup) / (total - warmup)
+    return peak * 0.5 * (1 + math.cos(math.pi * done))
+
+
+@right("04.4")
+def guarded_division(step, total, warmup, peak):
+    if step < warmup:
+        return peak * (step / max(1, warmup))
+    done = (step - warmup) / max(1, total - warmup)
+    return float(peak / 2 * (1 + np.cos(np.pi * done)))
+
+
+@right("04.4")
+def cosine_squared(step, total, warmup, peak):
+    if warmup and step <= warmup:
+        return step * (peak / warmup)
+    return peak * math.cos(math.pi / 2 * (step - warmup) / (total - warmup)) ** 2
+
+
+@right("04.4")
+def cosine_of_torch(step, total, warmup, peak):
+    if step >= warmup:
+        angle = torch.tensor(torch.pi * (step - warmup) / (total - warmup))
+        return (peak * (1 + torch.cos(angle)) / 2).item()
+    return torch.linspace(0, peak, warmup + 1)[step].item()
+
+
+@right("04.4")
+def interpolates(step, total, warmup, peak):
+    if warmup > 0 and step < warmup:
+        return np.interp(step, [0, warmup], [0.0, peak])
+    fraction = (step - warmup) / (total - warmup)
+    return peak * (1 - np.sin(np.pi * fraction / 2) ** 2)
+
+
+@right("04.4")
+def list_of_all_rates(step, total, warmup, peak):
+    rates = [peak * i / warmup for i in range(warmup)]
+    for i in range(warmup, total + 1):
+        t = (i - warmup) / (total - warmup)
+        rates.append(peak * (math.cos(math.pi * t) + 1) / 2)
+    return rates[step]
+
+
+@wrong("04.4", "step <= warmup: 0/0 without a warm-up")
+def zero_by_zero(step, total, warmup, peak):
+    if step <= warmup:
+        return peak * step / warmup
+    done = (step - warmup) / (total - warmup)
+    return peak * 0.5 * (1 + math.cos(math.pi * done))
+
+
+@wrong("04.4", "(step + 1) / warmup")
+def one_step_ahead(step, total, warmup, peak):
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    done = (step - warmup) / (total - warmup)
+    return peak * 0.5 * (1 + math.cos(math.pi * done))
+
+
+@wrong("04.4", "the cosine starts at step 0")
+def cosine_from_step_0(step, total, warmup, peak):
+    if step < warmup:
+        return peak * step / warmup
+    return peak * 0.5 * (1 + math.cos(math.pi * step / total))
+
+
+@wrong("04.4", "divides by all steps")
+def divides_by_total(step, total, warmup, peak):
+    if step < warmup:
+        return peak * step / warmup
+    done = (step - warmup) / total
+    return peak * 0.5 * (1 + math.cos(math.pi * done))
+
+
+@wrong("04.4", "does not subtract the warm-up from the step")
+def step_not_shifted(step, total, warmup, peak):
+    if step < warmup:
+        return peak * step / warmup
+    done = step / (total - warmup)
+    return peak * 0.5 * (1 + math.cos(math.pi * done))
+
+
+@wrong("04.4", "a whole cosine")
+def whole_cosine(step, total, warmup, peak):
+    if step < warmup:
+        return peak * step / warmup
+    done = (step - warmup) / (total - warmup)
+    return peak * 0.5 * (1 + math.cos(2 * math.pi * done))
+
+
+@wrong("04.4", "a quarter of a cosine")
+def quarter_cosine(step, total, warmup, peak):
+    if step < warmup:
+        return peak * step / warmup
+    done = (step - warmup) / (total - warmup)
+    return peak * math.cos(math.pi / 2 * done)
+
+
+@wrong("04.4", "down in a straight line")
+def straight_down(step, total, warmup, peak):
+    if step < warmup:
+        return peak * step / warmup
+    return peak * (total - step) / (total - warmup)
+
+
+@wrong("04.4", "forgets the half")
+def half_forgotten(step, total, warmup, peak):
+    if step < warmup:
+        return peak * step / warmup
+    done = (step - warmup) / (total - warmup)
+    return peak * (1 + math.cos(math.pi * done))
+
+
+@wrong("04.4", "forgets the 1 + before the cosine")
+def negative_cosine(step, total, warmup, peak):
+    if step < warmup:
+        return peak * step / warmup
+    done = (step - warmup) / (total - warmup)
+    return peak * 0.5 * math.cos(math.pi * done)
+
+
+@wrong("04.4", "a share of the peak")
+def share_of_the_peak(step, total, warmup, peak):
+    if step < warmup:
+        return step / warmup
+    done = (step - warmup) / (total - warmup)
+    return 0.5 * (1 + math.cos(math.pi * done))
+
+
+@wrong("04.4", "the lesson's warm-up, a share of the run")
+def warmup_as_a_share(step, total, warmup, peak):
+    if step < warmup * total:
+        return peak * step / (warmup * total)
+    done = (step - warmup * total) / (total - warmup * total)
+    return peak * 0.5 * (1 + math.cos(math.pi * done))
+
+
+@wrong("04.4", "whole division")
+def whole_division(step, total, warmup, peak):
+    if step < warmup:
+        return peak * (step // warmup)
+    done = (step - warmup) / (total - warmup)
+    return peak * 0.5 * (1 + math.cos(math.pi * done))
+
+
+@wrong("04.4", "cosine of degrees")
+def cosine_of_degrees(step, total, warmup, peak):
+    if step < warmup:
+        return peak * step / warmup
+    done = (step - warmup) / (total - warmup)
+    return peak * 0.5 * (1 + math.cos(180 * done))
+
+
+@wrong("04.4", "peak already during the warm-up")
+def peak_at_once(step, total, warmup, peak):
+    if step < warmup:
+        return peak
+    done = (step - warmup) / (total - warmup)
+    return peak * 0.5 * (1 + math.cos(math.pi * done))
+
+
+@wrong("04.4", "the peak multiplies the cosine's half only")
+def peak_missing_in_warmup(step, total, warmup, peak):
+    if step < warmup:
+        return step / warmup
+    done = (step - warmup) / (total - warmup)
+    return peak * 0.5 * (1 + math.cos(math.pi * done))
+
+
+# 04.5: accuracy from batches
+
+
+@right("04.5")
+def argmax_and_sums(batches):
+    correct = total = 0
+    for logits, labels in batches:
+        correct += (logits.argmax(dim=1) == labels).sum().item()
+        total += len(labels)
+    return correct / total
+
+
+@right("04.5")
+def max_second(batches):
+    right_answers, count = 0, 0
+    for logits, labels in batches:
+        predicted = logits.max(1)[1]
+        right_answers += predicted.eq(labels).sum()
+        count += labels.size(0)
+    return right_answers / count
+
+
+@right("04.5")
+def max_unpacked(batches):
+    hits, n = 0.0, 0
+    for x, y in batches:
+        _, p = x.max(1)
+        hits += (p == y).float().sum().item()
+        n += y.shape[0]
+    return hits / n
+
+
+@right("04.5")
+def max_second_compared(batches):
+    correct = total = 0
+    for logits, labels in batches:
+        correct += (logits.max(1)[1] == labels).sum()
+        total += len(labels)
+    return correct / total
+
+
+@right("04.5")
+def max_of_torch(batches):
+    correct, total = 0, 0
+    for outputs, labels in batches:
+        _, predicted = torch.max(outputs.data, 1)
+        total += labels.size(0)
+        correct += (predicted == labels).sum().item()
+    return correct / total
+
+
+@right("04.5")
+def cat_of_all(batches):
+    logits, labels = zip(*batches, strict=True)
+    return (torch.cat(logits).argmax(-1) == torch.cat(labels)).float().mean()
+
+
+@right("04.5")
+def list_of_hits(batches):
+    hits = [
+        int(row.argmax()) == int(label)
+        for logits, labels in batches
+        for row, label in zip(logits, labels, strict=True)
+    ]
+    return sum(hits) / len(hits)
+
+
+@right("04.5")
+def weighted_mean(batches):
+    sizes = torch.tensor([float(len(labels)) for _, labels in batches])
+    shares = torch.stack([(x.argmax(1) == y).double().mean() for x, y in batches])
+    return ((shares * sizes).sum() / sizes.sum()).item()
+
+
+@right("04.5")
+def topk_and_squeeze(batches):
+    answers = [x.topk(1, dim=1).indices.squeeze(1) for x, _ in batches]
+    labels = [y for _, y in batches]
+    return torch.eq(torch.cat(answers), torch.cat(labels)).double().mean().item()
+
+
+@right("04.5")
+def by_way_of_numpy(batches):
+    answers = np.concatenate([x.detach().cpu().numpy().argmax(1) for x, _ in batches])
+    labels = np.concatenate([y.cpu().numpy() for _, y in batches])
+    return np.mean(answers == labels)
+
+
+@right("04.5")
+def softmax_and_sort(batches):
+    correct, total = 0, 0
+    for logits, labels in batches:
+        order = F.softmax(logits, dim=-1).argsort(dim=-1, descending=True)
+        correct += int((order[:, 0] == labels).sum())
+        total += labels.numel()
+    return torch.tensor(correct / total)
+
+
+@wrong("04.5", "the mean of the batches' accuracies")
+def mean_of_batches(batches):
+    shares = [(x.argmax(1) == y).float().mean().item() for x, y in batches]
+    return sum(shares) / len(shares)
+
+
+@wrong("04.5", "percent")
+def percent(batches):
+    correct, total = 0, 0
+    for logits, labels in batches:
+        correct += (logits.argmax(1) == labels).sum().item()
+        total += len(labels)
+    return 100 * correct / total
+
+
+@wrong("04.5", "the loop returns after its first batch")
+def returns_early(batches):
+    correct, total = 0, 0
+    for logits, labels in batches:
+        correct += (logits.argmax(1) == labels).sum().item()
+        total += len(labels)
+        return correct / total
+
+
+@wrong("04.5", "argmax over the images")
+def argmax_over_images(batches):
+    correct, total = 0, 0
+    for logits, labels in batches:
+        answers = logits.argmax(0)
+        n = min(len(answers), len(labels))
+        correct += (answers[:n] == labels[:n]).sum().item()
+        total += len(labels)
+    return correct / total
+
+
+@wrong("04.5", "argmax over the images, which stops")
+def argmax_0_stops(batches):
+    correct, total = 0, 0
+    for logits, labels in batches:
+        correct += (logits.argmax(dim=0) == labels).sum().item()
+        total += len(labels)
+    return correct / total
+
+
+@wrong("04.5", "one argmax for the whole batch")
+def argmax_without_dim(batches):
+    correct, total = 0, 0
+    for logits, labels in batches:
+        correct += (logits.argmax() == labels).sum().item()
+        total += len(labels)
+    return correct / total
+
+
+@wrong("04.5", "last batch only")
+def last_batch_only(batches):
+    for logits, labels in batches:
+        correct = (logits.argmax(1) == labels).sum().item()
+        total = len(labels)
+    return correct / total
+
+
+@wrong("04.5", "the number of right answers")
+def number_of_right(batches):
+    return sum((x.argmax(1) == y).sum().item() for x, y in batches)
+
+
+@wrong("04.5", "the share of errors")
+def share_of_errors(batches):
+    errors, total = 0, 0
+    for logits, labels in batches:
+        errors += (logits.argmax(1) != labels).sum().item()
+        total += len(labels)
+    return errors / total
+
+
+@wrong("04.5", "the largest logit instead of its place")
+def largest_logit(batches):
+    correct, total = 0, 0
+    for logits, labels in batches:
+        predicted = logits.max(1)[0]
+        correct += (predicted == labels).sum().item()
+        total += len(labels)
+    return correct / total
+
+
+@wrong("04.5", "all batches counted as large as the first")
+def size_of_the_first(batches):
+    correct = sum((x.argmax(1) == y).sum().item() for x, y in batches)
+    return correct / (len(batches) * len(batches[0][1]))
+
+
+@wrong("04.5", "divides by the number of batches")
+def divided_by_batches(batches):
+    correct = sum((x.argmax(1) == y).sum().item() for x, y in batches)
+    return correct / len(batches)
+
+
+@wrong("04.5", "divides by the number of logits")
+def divided_by_logits(batches):
+    correct, total = 0, 0
+    for logits, labels in batches:
+        correct += (logits.argmax(1) == labels).sum().item()
+        total += logits.numel()
+    return correct / total
+
+
+@wrong("04.5", "whole division")
+def divided_to_a_whole(batches):
+    correct, total = 0, 0
+    for logits, labels in batches:
+        correct += (logits.argmax(1) == labels).sum().item()
+        total += len(labels)
+    return correct // total
+
+
+@wrong("04.5", "drops the smaller last batch")
+def drops_the_last(batches):
+    correct, total = 0, 0
+    for logits, labels in batches[:-1]:
+        correct += (logits.argmax(1) == labels).sum().item()
+        total += len(labels)
+    return correct / total
+
+
+@wrong("04.5", "counters reset in the loop, shares summed")
+def sum_of_shares(batches):
+    accuracy = 0
+    for logits, labels in batches:
+        accuracy += (logits.argmax(1) == labels).float().mean().item()
+    return accuracy
+
+
+@wrong("04.5", "argmin")
+def argmin(batches):
+    correct, total = 0, 0
+    for logits, labels in batches:
+        correct += (logits.argmin(1) == labels).sum().item()
+        total += len(labels)
+    return correct / total
+
+
+@wrong("04.5", "a list of one accuracy for each batch")
+def one_for_each_batch(batches):
+    return [(x.argmax(1) == y).float().mean().item() for x, y in batches]
+
+
+# 04.6: the surest mistakes
+
+
+@right("04.6")
+def filter_then_sort(probabilities, labels, k):
+    confidence, answers = probabilities.max(dim=1)
+    rows = torch.where(answers != labels)[0]
+    order = confidence[rows].argsort(descending=True)
+    return rows[order][:k]
+
+
+@right("04.6")
+def max_twice(probabilities, labels, k):
+    predicted = probabilities.max(1)[1]
+    sure = probabilities.max(1)[0]
+    mistakes = (predicted != labels).nonzero().flatten()
+    order = torch.argsort(-sure[mistakes])
+    return mistakes[order[:k]].tolist()
+
+
+@right("04.6")
+def max_second_as_a_mask(probabilities, labels, k):
+    wrong_rows = (probabilities.max(1)[1] != labels).nonzero()[:, 0]
+    sure = probabilities[wrong_rows].amax(dim=1)
+    return wrong_rows[sure.sort(descending=True)[1]][:k]
+
+
+@right("04.6")
+def topk_of_the_few(probabilities, labels, k):
+    values, answers = torch.max(probabilities, 1)
+    mistakes = torch.nonzero(answers != labels).squeeze(1)
+    k = min(k, len(mistakes))
+    return mistakes[values[mistakes].topk(k).indices]
+
+
+@right("04.6")
+def sorted_in_python(probabilities, labels, k):
+    mistakes = []
+    for i in range(len(labels)):
+        answer = int(probabilities[i].argmax())
+        if answer != labels[i]:
+            mistakes.append((float(probabilities[i, answer]), i))
+    mistakes.sort(reverse=True)
+    return [i for _, i in mistakes[:k]]
+
+
+@right("04.6")
+def masks_right_answers(probabilities, labels, k):
+    confidence, answers = probabilities.max(1)
+    confidence = confidence.masked_fill(answers == labels, -1)
+    order = confidence.argsort(descending=True)
+    return order[: min(k, int((answers != labels).sum()))]
+
+
+@right("04.6")
+def where_minus_infinity(probabilities, labels, k):
+    answers = probabilities.argmax(1)
+    sure = probabilities.gather(1, answers[:, None])[:, 0]
+    score = torch.where(answers != labels, sure, -torch.inf)
+    values, rows = torch.sort(score, descending=True)
+    return rows[values > 0][:k].numpy()
+
+
+@right("04.6")
+def numpy_from_tensors(probabilities, labels, k):
+    p, y = np.asarray(probabilities), np.asarray(labels)
+    (rows,) = np.nonzero(p.argmax(axis=1) != y)
+    order = np.argsort(p[rows].max(axis=1))[::-1]
+    return rows[order[:k]]
+
+
+@right("04.6")
+def sorted_with_key(probabilities, labels, k):
+    answers = probabilities.argmax(dim=-1)
+    rows = [i for i, hit in enumerate(answers == labels) if not hit]
+    return sorted(rows, key=lambda i: probabilities[i].max().item(), reverse=True)[:k]
+
+
+@wrong("04.6", "right answers too")
+def right_answers_too(probabilities, labels, k):
+    return probabilities.max(1).values.argsort(descending=True)[:k]
+
+
+@wrong("04.6", "least sure first")
+def least_sure_first(probabilities, labels, k):
+    confidence, answers = probabilities.max(1)
+    rows = torch.where(answers != labels)[0]
+    return rows[confidence[rows].argsort()][:k]
+
+
+@wrong("04.6", "places among the mistakes, not row numbers")
+def places_among_mistakes(probabilities, labels, k):
+    confidence, answers = probabilities.max(1)
+    mistakes = confidence[answers != labels]
+    return mistakes.argsort(descending=True)[:k]
+
+
+@wrong("04.6", "in the order of the rows")
+def order_of_the_rows(probabilities, labels, k):
+    return torch.where(probabilities.argmax(1) != labels)[0][:k]
+
+
+@wrong("04.6", "topk, then sorted by row")
+def topk_sorted_by_row(probabilities, labels, k):
+    confidence, answers = probabilities.max(1)
+    rows = torch.where(answers != labels)[0]
+    best = confidence[rows].topk(min(k, len(rows))).indices
+    return rows[best].sort().values
+
+
+@wrong("04.6", "all mistakes")
+def all_mistakes(probabilities, labels, k):
+    confidence, answers = probabilities.max(1)
+    rows = torch.where(answers != labels)[0]
+    return rows[confidence[rows].argsort(descending=True)]
+
+
+@wrong("04.6", "the true class had the lowest probability")
+def lowest_true_probability(probabilities, labels, k):
+    answers = probabilities.argmax(1)
+    rows = torch.where(answers != labels)[0]
+    true = probabilities[rows, labels[rows]]
+    return rows[true.argsort()][:k]
+
+
+@wrong("04.6", "the true class had the highest probability")
+def highest_true_probability(probabilities, labels, k):
+    answers = probabilities.argmax(1)
+    rows = torch.where(answers != labels)[0]
+    true = probabilities[rows, labels[rows]]
+    return rows[true.argsort(descending=True)][:k]
+
+
+@wrong("04.6", "fills up with right answers, as in the lesson")
+def fills_up(probabilities, labels, k):
+    confidence, answers = probabilities.max(1)
+    order = torch.where(answers != labels, 1 + confidence, 1 - confidence)
+    return order.argsort(descending=True)[:k]
+
+
+@wrong("04.6", "probabilities instead of row numbers")
+def returns_probabilities(probabilities, labels, k):
+    confidence, answers = probabilities.max(1)
+    return confidence[answers != labels].sort(descending=True).values[:k]
+
+
+@wrong("04.6", "the wrong classes instead of row numbers")
+def returns_classes(probabilities, labels, k):
+    confidence, answers = probabilities.max(1)
+    rows = torch.where(answers != labels)[0]
+    return answers[rows[confidence[rows].argsort(descending=True)]][:k]
+
+
+@wrong("04.6", "topk of more than there are")
+def topk_of_too_many(probabilities, labels, k):
+    confidence, answers = probabilities.max(1)
+    rows = torch.where(answers != labels)[0]
+    return rows[confidence[rows].topk(k).indices]
+
+
+@wrong("04.6", "takes k of the surest, then keeps the mistakes")
+def cuts_before_it_filters(probabilities, labels, k):
+    confidence, answers = probabilities.max(1)
+    rows = confidence.argsort(descending=True)[:k]
+    return rows[answers[rows] != labels[rows]]
+
+
+@wrong("04.6", "clears right rows in the caller's tensor")
+def clears_the_callers_rows(probabilities, labels, k):
+    wrong_answers = probabilities.argmax(1) != labels
+    probabilities[~wrong_answers] = 0
+    order = probabilities.max(1).values.argsort(descending=True)
+    return order[: min(k, int(wrong_answers.sum()))]
+
+
+@wrong("04.6", "eight, as in the lesson")
+def always_eight(probabilities, labels, k):
+    confidence, answers = probabilities.max(1)
+    rows = torch.where(answers != labels)[0]
+    return rows[confidence[rows].argsort(descending=True)][:8]
+
+
+@wrong("04.6", "the argmax over the images")
+def argmax_of_columns(probabilities, labels, k):
+    answers = probabilities.argmax(0)
+    n = min(len(answers), len(labels))
+    rows = torch.where(answers[:n] != labels[:n])[0]
+    confidence = probabilities.max(1).values
+    return rows[confidence[rows].argsort(descending=True)][:k]
+
+
+@wrong("04.6", "one fewer")
+def one_fewer(probabilities, labels, k):
+    confidence, answers = probabilities.max(1)
+    rows = torch.where(answers != labels)[0]
+    return rows[confidence[rows].argsort(descending=True)][: k - 1]
+
+
+@wrong("04.6", "the surest right answers")
+def surest_right_answers(probabilities, labels, k):
+    confidence, answers = probabilities.max(1)
+    rows = torch.where(answers == labels)[0]
+    return rows[confidence[rows].argsort(descending=True)][:k]
