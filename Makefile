@@ -1,6 +1,6 @@
 # The commands of the course. `make` alone lists them. Works with GNU make 3.81 and newer.
 .DEFAULT_GOAL := help
-.PHONY: help setup course test lab notebooks bench browser badges lock clean
+.PHONY: help setup course test lab notebooks bench browser mutants badges lock clean
 
 PY := $(if $(filter Windows_NT,$(OS)),.venv/Scripts/python.exe,.venv/bin/python)
 # Small models on a shared machine: one thread each, unless the caller says otherwise.
@@ -45,6 +45,10 @@ browser: tests setup ## run lessons in JupyterLab with a real browser (ARGS="09 
 	@echo "browser: running lessons in JupyterLab; pictures of it go to build/browser/"
 	@test -d build/playwright || $(PY) -m pip install --quiet --target build/playwright "playwright>=1.55,<2"
 	@$(THREADS) $(PY) tests/browser/drive.py $(ARGS)
+
+mutants: tests setup ## change every solution in small ways; its check must refuse each (ARGS="04")
+	@echo "mutants: handing changed solutions to their checks; this takes minutes"
+	@$(THREADS) $(PY) tests/mutants.py $(ARGS)
 
 # Commands that need one of these end here, before setup, where it is missing.
 tests benchmarks:

@@ -151,20 +151,76 @@ def test_there_are_enough_exercises_and_bugs_to_spot():
 # --- answers of every kind --------------------------------------------------------
 
 
+TENSORS = dataclasses.replace(DOUBLE, kinds=("torch",))
+EITHER = dataclasses.replace(DOUBLE, kinds=("numpy", "torch"))
+
+
 @pytest.mark.parametrize(
     "answer",
     [
         double,
         lambda x: (2 * x).tolist(),
         lambda x: torch.as_tensor(x) * 2,
-        lambda x: torch.add(x, x),
-        lambda x: x.float().mul(2),
+        lambda x: np.stack([x, x]).sum(axis=0),
     ],
-    ids=["numpy", "nested list", "tensor out", "tensor in", "tensor method"],
+    ids=["operator", "nested list", "tensor out", "numpy"],
 )
-def test_answers_may_be_numpy_torch_or_lists(answer):
+def test_arrays_reach_an_answer_of_a_numpy_lesson(answer):
     result = judge(DOUBLE, answer)
     assert result.passed, result.message
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        double,
+        lambda x: torch.add(x, x),
+        lambda x: x.float().mul(2),
+        lambda x: torch.stack([x, x], -1).max(-1)[0] + torch.zeros(1).add(x),
+        lambda x: x @ (2 * torch.eye(x.shape[-1])),
+        lambda x: (2 * x.numpy()).tolist(),
+    ],
+    ids=["operator", "function", "method", "idiom", "float32", "numpy out"],
+)
+def test_tensors_reach_an_answer_of_a_pytorch_lesson(answer):
+    for exercise in (TENSORS, EITHER):
+        result = judge(exercise, answer)
+        assert result.passed, result.message
+
+
+def test_case_is_shown_from_the_kind_that_the_answer_was_written_for():
+    def tensors(x):
+        return x.unsqueeze(0).max(0)[0] * 3
+
+    def arrays(x):
+        return np.expand_dims(x, 0).max(axis=0).astype(float) * 3
+
+    for answer in (tensors, arrays):
+        message = judge(EITHER, answer).message
+        assert "You tripled" in message and "Error" not in message, message
+
+
+def test_tensors_take_the_default_precision_of_the_notebook():
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert judge(TENSORS, lambda x: x @ (2 * torch.eye(x.shape[-1]))).passed
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("device", ["meta", "cpu"])
+def test_default_device_of_the_notebook_does_not_reach_the_check(device):
+    torch.set_default_device(device)
+    try:
+        assert judge(TENSORS, lambda x: x @ (2 * torch.eye(x.shape[-1]))).passed
+        assert "You tripled" in judge(TENSORS, triple).message
+    finally:
+        torch.set_default_device(None)
+
+
+def test_solution_that_fails_lets_nothing_pass():
+    broken = dataclasses.replace(DOUBLE, solution=lambda x: x.unsqueeze(0))
+    assert not judge(broken, lambda x: x.unsqueeze(0)).passed
 
 
 def test_wrong_answer_names_the_mistake_and_shows_the_smallest_example():
@@ -175,7 +231,7 @@ def test_wrong_answer_names_the_mistake_and_shows_the_smallest_example():
 
 def test_unknown_mistake_is_told_by_shape_numbers_or_nan():
     assert "array of shape (1,)" in judge(DOUBLE, lambda x: x[:1]).message
-    assert "numbers are not" in judge(DOUBLE, lambda x: 2 * x + 0.1).message
+    assert "numbers are not" in judge(DOUBLE, lambda x: 2 * x**2 + 0.1).message
     assert "nan" in judge(DOUBLE, lambda x: x * float("nan")).message
     assert "dict" in judge(DOUBLE, lambda x: {}).message
     spell = dataclasses.replace(DOUBLE, solution=lambda x: "attention")
@@ -261,7 +317,7 @@ def test_answer_that_writes_into_its_argument_fails():
         x *= 2
         return x
 
-    assert "changes the array" in judge(DOUBLE, answer).message
+    assert "changes what it is given" in judge(DOUBLE, answer).message
 
 
 def test_stub_that_returns_a_placeholder_is_open():
@@ -273,21 +329,148 @@ def test_forgotten_return_is_told():
     assert result.attempted and "`return` missing" in result.message
 
 
-def test_error_of_an_answer_written_for_tensors_is_its_own():
-    message = judge(DOUBLE, lambda x: x.unsqueeze(0).view(7)).message
+@pytest.mark.parametrize("exercise", [TENSORS, EITHER])
+def test_error_of_an_answer_written_for_tensors_is_its_own(exercise):
+    message = judge(exercise, lambda x: x.unsqueeze(0).view(7)).message
     assert "RuntimeError" in message and "AttributeError" not in message
 
 
-def test_tensors_reach_an_answer_inside_lists():
+def test_tensors_reach_an_answer_inside_lists_and_dicts():
     total = Exercise(
         "99.4",
-        solution=lambda pairs: sum(a.sum() for a, _ in pairs),
+        solution=lambda pairs: sum(pair["a"].sum() for pair in pairs),
         mistakes=(),
         hints=(),
         because="",
-        cases=(([(np.ones(2), np.ones(3)), (np.ones(1), np.ones(1))],),),
+        cases=(([{"a": np.ones(2), "b": np.ones(3)}, {"a": np.ones(1), "b": 3}],),),
+        kinds=("torch",),
     )
-    assert judge(total, lambda pairs: torch.cat([a for a, _ in pairs]).sum()).passed
+    assert judge(total, lambda pairs: torch.cat([p["a"] for p in pairs]).sum()).passed
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data, items: data.pop("a"),
+        lambda data, items: data.update(c=1),
+        lambda data, items: items.append(1),
+        lambda data, items: items.sort(),
+        lambda data, items: data["b"].__setitem__(0, 9.0),
+    ],
+    ids=["pop", "update", "append", "sort", "write"],
+)
+def test_answer_that_changes_a_dict_or_a_list_of_its_caller_fails(change):
+    count = Exercise(
+        "99.6",
+        solution=lambda data, items: len(data) + len(items),
+        mistakes=(),
+        hints=(),
+        because="",
+        cases=(({"a": 1, "b": np.ones(2)}, [3, 2]),),
+    )
+
+    def answer(data, items):
+        found = len(data) + len(items)
+        change(data, items)
+        return found
+
+    assert "changes what it is given" in judge(count, answer).message
+
+
+@pytest.mark.parametrize("found", [(..., ...), [1, ...], {"loss": ...}])
+def test_placeholder_inside_a_result_is_open(found):
+    assert not judge(DOUBLE, found).attempted
+    assert not judge(DOUBLE, lambda x: found).attempted
+
+
+def test_mistake_that_agrees_on_the_shown_case_only_is_offered_as_a_possibility():
+    def triple_or_zero(x):
+        return 3 * x if x.ndim == 1 else 0 * x
+
+    message = judge(DOUBLE, triple_or_zero).message
+    assert message.index(engine.UNSURE) < message.index("You tripled.")
+    assert engine.UNSURE not in judge(DOUBLE, triple).message
+
+
+@pytest.mark.parametrize(
+    "answer, words",
+    [
+        (lambda x: 2.5 * x, "1.25 times"),
+        (lambda x: -2 * x, "wrong sign"),
+        (lambda x: 2 * x - 3, "too small by 3"),
+        (lambda x: 2 * x[..., ::-1], "another order"),
+        (lambda x: 2 * x[..., None], "axes of size 1"),
+        (lambda x: (2.002 * x).astype(np.float16), "close, but not equal"),
+    ],
+    ids=["factor", "sign", "offset", "permuted", "shape", "close"],
+)
+def test_simple_relation_is_told(answer, words):
+    assert words in judge(DOUBLE, answer).message
+
+
+def test_transposed_result_is_told():
+    matrix = np.arange(6.0).reshape(2, 3)
+    for case in (matrix, matrix @ matrix.T + matrix[:, :2]):
+        turned = dataclasses.replace(DOUBLE, cases=((case,),))
+        assert "transposed" in judge(turned, lambda x: 2 * x.T).message
+
+
+def test_half_precision_is_called_close():
+    half = judge(TENSORS, lambda x: (x.half() * 2.001).half())
+    assert "close, but not equal" in half.message
+
+
+def test_error_inside_a_probe_is_not_the_learners():
+    def probe(answer, x):
+        return answer(x)["sum"].sum()
+
+    exercise = dataclasses.replace(
+        DOUBLE, solution=lambda x: {"sum": 2 * x}, probe=probe
+    )
+    message = judge(exercise, lambda x: 2 * x).message
+    assert "gives an array of shape (2,); it should give a dict" in message
+    assert "Your code stopped" not in message
+    assert "KeyError" in judge(exercise, lambda x: {"total": x}).message
+    assert "Your code stopped" in judge(exercise, lambda x: x.no).message
+
+
+def test_deep_recursion_is_shown_in_a_few_lines():
+    def again(x):
+        return again(x)
+
+    message = judge(DOUBLE, again).message
+    assert "RecursionError" in message and len(message.splitlines()) < 20
+
+
+def test_error_text_cannot_break_out_of_its_block():
+    def answer(x):
+        raise ValueError("see ```code``` and \x1b[31mred\x1b[0m")
+
+    message = judge(DOUBLE, answer).message
+    assert "````text" in message and message.rstrip().endswith("````")
+    assert "\x1b" not in message and "red" in message
+
+
+def test_clock_of_an_answer_does_not_run_for_the_checks_own_work():
+    def slow(x):
+        end = time.process_time() + 1.5
+        while time.process_time() < end:
+            pass
+        return 3 * x
+
+    mistakes = (Mistake(slow, "You tripled."),)
+    exercise = dataclasses.replace(DOUBLE, mistakes=mistakes, seconds=1.0)
+    assert "You tripled." in judge(exercise, triple).message
+
+
+def test_answer_that_waits_is_stopped_too(monkeypatch):
+    monkeypatch.setattr(engine, "PATIENCE", 2)
+
+    def waits(x):
+        while True:
+            time.sleep(0.01)
+
+    assert "still running" in judge(DOUBLE, waits).message
 
 
 def test_entries_of_a_dict_that_differ_are_named():
