@@ -22,6 +22,30 @@ EXERCISES = (
                 "17 is the number of tokens that a ViT works on, with the class token. "
                 "The class token is no patch.",
             ),
+            Mistake(
+                112,
+                "You divided the pixels of the whole image by the *side* of a patch. "
+                "How many pixels does one patch cover?",
+            ),
+            Mistake(
+                8,
+                "You added the patches along two sides. How do you count the squares "
+                "of a chessboard?",
+            ),
+            Mistake(
+                484,
+                "484 patches of this size fit if they may overlap. A ViT cuts the "
+                "image like a sheet of stamps: no pixel belongs to two patches.",
+            ),
+            Mistake(
+                196,
+                "196 is the number for a larger image: 224 pixels a side, cut into "
+                "patches of 16. Here both numbers are smaller.",
+            ),
+            Mistake(
+                (4, 4),
+                "Those are the rows and the columns. How many patches are there in all?",
+            ),
         ),
         hints=(
             "How many patches fit side by side along the upper edge of the image?",
