@@ -1,0 +1,1087 @@
+"""Answers to the exercises of notebook 08, written from the statements alone."""
+
+import copy
+import itertools
+import re
+
+import numpy as np
+import torch
+from sklearn.metrics import f1_score
+from tests_answers import right, wrong
+from torch.nn import functional as F
+from torch.utils.data import default_collate
+from transformers import BatchFeature
+
+# 08.1 prepare(picture)
+
+
+@right("08.1")
+def asks_for_bytes(picture):
+    values = np.asarray(picture)
+    if values.dtype == np.uint8:
+        values = values / 255
+    return ((values - 0.5) / 0.5).transpose(2, 0, 1)
+
+
+@right("08.1")
+def asks_for_floats(picture):
+    values = np.asarray(picture)
+    if not np.issubdtype(values.dtype, np.floating):
+        values = values.astype(np.float32) / 255.0
+    return np.transpose(values * 2 - 1, (2, 0, 1))
+
+
+@right("08.1")
+def prepared_with_torch(picture):
+    values = torch.as_tensor(picture)
+    if values.dtype == torch.uint8:
+        values = values.float() / 255
+    return ((values - 0.5) / 0.5).permute(2, 0, 1)
+
+
+@right("08.1")
+def by_kind_of_dtype(picture):
+    scale = 255 if picture.dtype.kind in "ui" else 1
+    return np.moveaxis(picture / scale, -1, 0) * 2 - 1
+
+
+@right("08.1")
+def channel_by_channel(picture):
+    picture = np.array(picture)
+    top = 255.0 if picture.dtype == "uint8" else 1.0
+    return np.stack([picture[:, :, c] / (top / 2) - 1 for c in range(3)])
+
+
+@right("08.1")
+def prepared_with_einsum(picture):
+    is_float = picture.dtype in (np.float16, np.float32, np.float64)
+    values = picture.astype(np.float64) if is_float else picture / 255
+    return np.einsum("hwc->chw", (values - 0.5) / 0.5)
+
+
+@wrong("08.1", "tells the kind by the largest value")
+def by_largest_value(picture):
+    values = np.asarray(picture)
+    if values.max() > 1:
+        values = values / 255
+    return ((values - 0.5) / 0.5).transpose(2, 0, 1)
+
+
+@wrong("08.1", "never divides by 255")
+def never_divides(picture):
+    return ((np.asarray(picture) - 0.5) / 0.5).transpose(2, 0, 1)
+
+
+@wrong("08.1", "divides both kinds by 255")
+def always_divides(picture):
+    values = np.asarray(picture) / 255
+    return ((values - 0.5) / 0.5).transpose(2, 0, 1)
+
+
+@wrong("08.1", "divides the floats and not the bytes")
+def divides_the_floats(picture):
+    values = np.asarray(picture)
+    if values.dtype != np.uint8:
+        values = values / 255
+    return ((values - 0.5) / 0.5).transpose(2, 0, 1)
+
+
+@wrong("08.1", "turns width and height, too")
+def turned_over(picture):
+    values = picture / 255 if picture.dtype == np.uint8 else picture
+    return ((values - 0.5) / 0.5).T
+
+
+@wrong("08.1", "reshape instead of transpose")
+def reshaped(picture):
+    values = picture / 255 if picture.dtype == np.uint8 else picture
+    h, w, c = picture.shape
+    return ((values - 0.5) / 0.5).reshape(c, h, w)
+
+
+@wrong("08.1", "leaves the channels last")
+def channels_last(picture):
+    values = picture / 255 if picture.dtype == np.uint8 else picture
+    return (values - 0.5) / 0.5
+
+
+@wrong("08.1", "stops at 0 to 1")
+def zero_to_one(picture):
+    values = picture / 255 if picture.dtype == np.uint8 else picture
+    return values.transpose(2, 0, 1)
+
+
+@wrong("08.1", "subtracts a half and does not divide by a half")
+def half_to_half(picture):
+    values = picture / 255 if picture.dtype == np.uint8 else picture
+    return (values - 0.5).transpose(2, 0, 1)
+
+
+@wrong("08.1", "stretches each picture to its own range")
+def min_max(picture):
+    values = np.asarray(picture).astype(float)
+    values = (values - values.min()) / (values.max() - values.min())
+    return (values * 2 - 1).transpose(2, 0, 1)
+
+
+@wrong("08.1", "works in the caller's floats")
+def in_place(picture):
+    values = picture / 255 if picture.dtype == np.uint8 else picture
+    values -= 0.5
+    values /= 0.5
+    return values.transpose(2, 0, 1)
+
+
+@wrong("08.1", "only float64 counts as floats")
+def only_doubles(picture):
+    values = picture if picture.dtype == np.float64 else picture / 255
+    return ((values - 0.5) / 0.5).transpose(2, 0, 1)
+
+
+@wrong("08.1", "mean and spread of ImageNet")
+def imagenet_numbers(picture):
+    values = picture / 255 if picture.dtype == np.uint8 else picture
+    mean, std = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+    return ((values - mean) / std).transpose(2, 0, 1)
+
+
+@wrong("08.1", "whole division of the bytes")
+def whole_division(picture):
+    values = picture // 255 if picture.dtype == np.uint8 else picture
+    return ((values - 0.5) / 0.5).transpose(2, 0, 1)
+
+
+# 08.2 freeze(model, n)
+
+
+@right("08.2")
+def modules_by_slice(model, n):
+    model.vit.embeddings.requires_grad_(False)
+    for layer in model.vit.layers[:n]:
+        layer.requires_grad_(False)
+
+
+@right("08.2")
+def parameter_by_parameter(model, n):
+    for p in model.vit.embeddings.parameters():
+        p.requires_grad = False
+    for i in range(n):
+        for p in model.vit.layers[i].parameters():
+            p.requires_grad = False
+    return model
+
+
+@right("08.2")
+def by_names(model, n):
+    for name, p in model.named_parameters():
+        parts = name.split(".")
+        if parts[1] == "embeddings":
+            p.requires_grad_(False)
+        elif parts[1] == "layers" and int(parts[2]) < n:
+            p.requires_grad_(False)
+
+
+@right("08.2")
+def one_list_of_modules(model, n):
+    backbone = model.base_model
+    for module in [backbone.embeddings, *list(backbone.layers)[:n]]:
+        for p in module.parameters():
+            p.requires_grad = False
+
+
+@right("08.2")
+def chained_parameters(model, n):
+    blocks = (block.parameters() for block in model.vit.layers[:n])
+    for p in itertools.chain(model.vit.embeddings.parameters(), *blocks):
+        p.requires_grad_(False)
+
+
+@right("08.2")
+def by_prefixes_with_a_dot(model, n):
+    prefixes = ["vit.embeddings."] + [f"vit.layers.{i}." for i in range(n)]
+    for name, p in model.named_parameters():
+        if name.startswith(tuple(prefixes)):
+            p.requires_grad = False
+
+
+def _freezes(start, stop):
+    """Freeze the embeddings and the blocks from ``start(n)`` to ``stop(n)``."""
+
+    def freeze(model, n):
+        model.vit.embeddings.requires_grad_(False)
+        for layer in model.vit.layers[start(n) : stop(n)]:
+            layer.requires_grad_(False)
+
+    return freeze
+
+
+wrong("08.2", "one block too few", _freezes(lambda n: 0, lambda n: max(n - 1, 0)))
+wrong("08.2", "one block too many", _freezes(lambda n: 0, lambda n: n + 1))
+wrong("08.2", "counts blocks from 1", _freezes(lambda n: 1, lambda n: n + 1))
+wrong("08.2", "the last n blocks", _freezes(lambda n: -n, lambda n: None))
+wrong("08.2", "all but the last n blocks", _freezes(lambda n: 0, lambda n: -n))
+wrong("08.2", "only the n-th block", _freezes(lambda n: n, lambda n: n + 1))
+
+
+@wrong("08.2", "the blocks without the embeddings")
+def blocks_alone(model, n):
+    for layer in model.vit.layers[:n]:
+        layer.requires_grad_(False)
+
+
+@wrong("08.2", "the embeddings without the blocks")
+def embeddings_alone(model, n):
+    model.vit.embeddings.requires_grad_(False)
+
+
+@wrong("08.2", "an attribute of the module instead of its parameters")
+def attribute_of_the_module(model, n):
+    model.vit.embeddings.requires_grad = False
+    for layer in model.vit.layers[:n]:
+        layer.requires_grad = False
+
+
+@wrong("08.2", "thaws everything first")
+def thaws_first(model, n):
+    for p in model.parameters():
+        p.requires_grad = True
+    model.vit.embeddings.requires_grad_(False)
+    for layer in model.vit.layers[:n]:
+        layer.requires_grad_(False)
+
+
+@wrong("08.2", "freezes all and thaws the rest")
+def freezes_all_thaws_the_rest(model, n):
+    model.requires_grad_(False)
+    for layer in model.vit.layers[n:]:
+        layer.requires_grad_(True)
+    model.vit.layernorm.requires_grad_(True)
+    model.classifier.requires_grad_(True)
+
+
+@wrong("08.2", "a prefix without its dot: block 10 counts as block 1")
+def prefix_without_dot(model, n):
+    prefixes = ["vit.embeddings"] + [f"vit.layers.{i}" for i in range(n)]
+    for name, p in model.named_parameters():
+        if any(name.startswith(prefix) for prefix in prefixes):
+            p.requires_grad = False
+
+
+@wrong("08.2", "counts the parts of the backbone, not the blocks")
+def parts_of_the_backbone(model, n):
+    for part in list(model.vit.children())[: n + 1]:
+        part.requires_grad_(False)
+
+
+@wrong("08.2", "the whole backbone")
+def whole_backbone(model, n):
+    model.vit.requires_grad_(False)
+
+
+@wrong("08.2", "the last norm, too")
+def last_norm_too(model, n):
+    model.vit.embeddings.requires_grad_(False)
+    model.vit.layernorm.requires_grad_(False)
+    for layer in model.vit.layers[:n]:
+        layer.requires_grad_(False)
+
+
+@wrong("08.2", "everything, the head as well")
+def everything(model, n):
+    for p in model.parameters():
+        p.requires_grad = False
+
+
+@wrong("08.2", "weights without biases")
+def weights_only(model, n):
+    for module in [model.vit.embeddings, *model.vit.layers[:n]]:
+        for name, p in module.named_parameters():
+            if "weight" in name:
+                p.requires_grad = False
+
+
+@wrong("08.2", "only the patches of the embeddings")
+def patches_only(model, n):
+    model.vit.embeddings.patch_embeddings.requires_grad_(False)
+    for layer in model.vit.layers[:n]:
+        layer.requires_grad_(False)
+
+
+@wrong("08.2", "the path of old tutorials")
+def old_path(model, n):
+    model.vit.embeddings.requires_grad_(False)
+    for layer in model.vit.encoder.layer[:n]:
+        layer.requires_grad_(False)
+
+
+@wrong("08.2", "evaluation mode instead of freezing")
+def evaluation_mode(model, n):
+    model.vit.embeddings.eval()
+    for layer in model.vit.layers[:n]:
+        layer.eval()
+
+
+@wrong("08.2", "no_grad around a walk over the blocks")
+def under_no_grad(model, n):
+    with torch.no_grad():
+        for module in [model.vit.embeddings, *model.vit.layers[:n]]:
+            module.parameters()
+
+
+@wrong("08.2", "freezes a copy")
+def freezes_a_copy(model, n):
+    frozen = copy.deepcopy(model)
+    frozen.vit.embeddings.requires_grad_(False)
+    for layer in frozen.vit.layers[:n]:
+        layer.requires_grad_(False)
+    return frozen
+
+
+@wrong("08.2", "takes n from the number of parameters")
+def first_n_parameters(model, n):
+    for i, p in enumerate(model.parameters()):
+        if i < n:
+            p.requires_grad = False
+
+
+# 08.3 make_batch(rows)
+
+
+@right("08.3")
+def stack_and_tensor(rows):
+    images = torch.stack([row["pixel_values"] for row in rows])
+    labels = torch.tensor([row["label"] for row in rows])
+    return {"pixel_values": images, "labels": labels}
+
+
+@right("08.3")
+def long_tensor(rows):
+    return dict(
+        pixel_values=torch.stack(tuple(r["pixel_values"] for r in rows), dim=0),
+        labels=torch.LongTensor([r["label"] for r in rows]),
+    )
+
+
+@right("08.3")
+def default_collate_renamed(rows):
+    batch = default_collate(rows)
+    batch["labels"] = batch.pop("label")
+    return batch
+
+
+@right("08.3")
+def concatenated(rows):
+    images = torch.cat([row["pixel_values"][None] for row in rows])
+    labels = torch.cat([torch.tensor([row["label"]]) for row in rows])
+    return {"pixel_values": images, "labels": labels}
+
+
+@right("08.3")
+def filled_row_by_row(rows):
+    first = rows[0]["pixel_values"]
+    images = first.new_empty((len(rows), *first.shape))
+    labels = torch.zeros(len(rows), dtype=torch.long)
+    for i, row in enumerate(rows):
+        images[i] = row["pixel_values"]
+        labels[i] = row["label"]
+    return {"pixel_values": images, "labels": labels}
+
+
+@right("08.3")
+def batch_feature(rows):
+    return BatchFeature(
+        {
+            "pixel_values": torch.stack([row["pixel_values"] for row in rows]),
+            "labels": torch.as_tensor(np.array([row["label"] for row in rows])),
+        }
+    )
+
+
+def _batch(labels, images=lambda rows: torch.stack([r["pixel_values"] for r in rows])):
+    """A collator with the given labels and images."""
+
+    def make_batch(rows):
+        numbers = [row["label"] for row in rows]
+        return {"pixel_values": images(rows), "labels": labels(numbers)}
+
+    return make_batch
+
+
+wrong("08.3", "floats as labels", _batch(lambda y: torch.tensor(y).float()))
+wrong("08.3", "one-hot labels", _batch(lambda y: F.one_hot(torch.tensor(y), 10)))
+wrong(
+    "08.3",
+    "one-hot labels as floats",
+    _batch(lambda y: F.one_hot(torch.tensor(y), 10).float()),
+)
+wrong(
+    "08.3", "one-hot by the largest label", _batch(lambda y: torch.eye(max(y) + 1)[y])
+)
+wrong("08.3", "a plain list of labels", _batch(lambda y: y))
+wrong("08.3", "NumPy labels", _batch(np.array))
+wrong("08.3", "a column of labels", _batch(lambda y: torch.tensor(y).unsqueeze(1)))
+wrong("08.3", "32-bit labels", _batch(lambda y: torch.tensor(y, dtype=torch.int32)))
+wrong("08.3", "labels as bytes", _batch(lambda y: torch.tensor(y, dtype=torch.uint8)))
+wrong("08.3", "labels from 1", _batch(lambda y: torch.tensor(y) + 1))
+wrong(
+    "08.3",
+    "everybody gets the first label",
+    _batch(lambda y: torch.full((len(y),), y[0])),
+)
+wrong("08.3", "labels in another order", _batch(lambda y: torch.tensor(sorted(y))))
+wrong(
+    "08.3",
+    "pictures side by side",
+    _batch(torch.tensor, lambda rows: torch.cat([r["pixel_values"] for r in rows])),
+)
+wrong(
+    "08.3",
+    "a list of pictures",
+    _batch(torch.tensor, lambda rows: [r["pixel_values"] for r in rows]),
+)
+wrong(
+    "08.3",
+    "channels last",
+    _batch(
+        torch.tensor,
+        lambda rows: torch.stack([r["pixel_values"] for r in rows]).permute(0, 2, 3, 1),
+    ),
+)
+wrong(
+    "08.3",
+    "divides the pictures by 255",
+    _batch(
+        torch.tensor,
+        lambda rows: torch.stack([r["pixel_values"] for r in rows]) / 255,
+    ),
+)
+
+
+@wrong("08.3", "the key label stays")
+def key_label(rows):
+    images = torch.stack([row["pixel_values"] for row in rows])
+    labels = torch.tensor([row["label"] for row in rows])
+    return {"pixel_values": images, "label": labels}
+
+
+@wrong("08.3", "default_collate as it is")
+def plain_default_collate(rows):
+    return default_collate(rows)
+
+
+@wrong("08.3", "a pair instead of a dictionary")
+def a_pair(rows):
+    images = torch.stack([row["pixel_values"] for row in rows])
+    return images, torch.tensor([row["label"] for row in rows])
+
+
+@wrong("08.3", "takes the labels out of the caller's rows")
+def pops_labels(rows):
+    labels = torch.tensor([row.pop("label") for row in rows])
+    images = torch.stack([row["pixel_values"] for row in rows])
+    return {"pixel_values": images, "labels": labels}
+
+
+@wrong("08.3", "another key for the pictures")
+def key_images(rows):
+    images = torch.stack([row["pixel_values"] for row in rows])
+    labels = torch.tensor([row["label"] for row in rows])
+    return {"images": images, "labels": labels}
+
+
+# 08.4 rate(name, blocks, lr, decay)
+
+
+@right("08.4")
+def split_by_dots(name, blocks, lr, decay):
+    parts = name.split(".")
+    if "embeddings" in parts:
+        return lr * decay ** (blocks + 1)
+    if "layers" in parts:
+        return lr * decay ** (blocks - int(parts[parts.index("layers") + 1]))
+    return lr
+
+
+@right("08.4")
+def by_regular_expression(name, blocks, lr, decay):
+    found = re.search(r"layers\.(\d+)\.", name)
+    if found:
+        return lr * decay ** (blocks - int(found.group(1)))
+    if "embeddings" in name:
+        return lr * decay ** (blocks + 1)
+    return lr
+
+
+@right("08.4")
+def depth_first(name, blocks, lr, decay):
+    depth = 0
+    if name.startswith("vit.embeddings"):
+        depth = blocks + 1
+    elif name.startswith("vit.layers."):
+        depth = blocks - int(name.removeprefix("vit.layers.").partition(".")[0])
+    return lr * decay**depth
+
+
+@right("08.4")
+def table_of_prefixes(name, blocks, lr, decay):
+    order = [f"vit.layers.{i}." for i in reversed(range(blocks))]
+    order.append("vit.embeddings.")
+    for step, prefix in enumerate(order, start=1):
+        if name.startswith(prefix):
+            return lr * decay**step
+    return lr
+
+
+@right("08.4")
+def multiplied_step_by_step(name, blocks, lr, decay):
+    words = name.split(".")
+    if words[0] == "classifier" or words[1] == "layernorm":
+        return lr
+    block = int(words[2]) if words[1] == "layers" else -1
+    for _ in range(block, blocks):
+        lr *= decay
+    return lr
+
+
+@right("08.4")
+def layer_number(name, blocks, lr, decay):
+    if "classifier" in name or name.startswith("vit.layernorm"):
+        layer = blocks + 1
+    elif "embeddings" in name:
+        layer = 0
+    else:
+        layer = int(re.findall(r"\d+", name)[0]) + 1
+    return lr * decay ** (blocks + 1 - layer)
+
+
+def _rated(power, embeddings=lambda blocks: blocks + 1):
+    """Rates whose exponent for block i of some is ``power(i, blocks)``."""
+
+    def rate(name, blocks, lr, decay):
+        found = re.search(r"layers\.(\d+)\.", name)
+        if found:
+            return lr * decay ** power(int(found.group(1)), blocks)
+        if "embeddings" in name:
+            return lr * decay ** embeddings(blocks)
+        return lr
+
+    return rate
+
+
+wrong("08.4", "the last block gets lr", _rated(lambda i, n: n - 1 - i, lambda n: n))
+wrong("08.4", "the blocks one step too high", _rated(lambda i, n: n - 1 - i))
+wrong("08.4", "counts from below", _rated(lambda i, n: i + 1))
+wrong("08.4", "block i gets decay to the i", _rated(lambda i, n: i))
+wrong(
+    "08.4", "embeddings like the first block", _rated(lambda i, n: n - i, lambda n: n)
+)
+wrong("08.4", "embeddings at full rate", _rated(lambda i, n: n - i, lambda n: 0))
+wrong("08.4", "embeddings a step too low", _rated(lambda i, n: n - i, lambda n: n + 2))
+wrong("08.4", "embeddings only one step", _rated(lambda i, n: n - i, lambda n: 1))
+wrong("08.4", "twelve blocks always", _rated(lambda i, n: 12 - i, lambda n: 13))
+wrong("08.4", "rates that grow downward", _rated(lambda i, n: i - n, lambda n: -n - 1))
+wrong("08.4", "all blocks one rate", _rated(lambda i, n: 1, lambda n: 2))
+
+
+@wrong("08.4", "any layernorm counts as the last one")
+def any_layernorm(name, blocks, lr, decay):
+    if "layernorm" in name or "classifier" in name:
+        return lr
+    if "embeddings" in name:
+        return lr * decay ** (blocks + 1)
+    return lr * decay ** (blocks - int(name.split(".")[2]))
+
+
+@wrong("08.4", "reads one digit of the block")
+def one_digit(name, blocks, lr, decay):
+    if name.startswith("vit.layers."):
+        return lr * decay ** (blocks - int(name[len("vit.layers.")]))
+    if name.startswith("vit.embeddings."):
+        return lr * decay ** (blocks + 1)
+    return lr
+
+
+@wrong("08.4", "a prefix without its dot")
+def rate_prefix_without_dot(name, blocks, lr, decay):
+    if name.startswith("vit.embeddings"):
+        return lr * decay ** (blocks + 1)
+    for i in range(blocks):
+        if name.startswith(f"vit.layers.{i}"):
+            return lr * decay ** (blocks - i)
+    return lr
+
+
+@wrong("08.4", "the last number of the name")
+def last_number(name, blocks, lr, decay):
+    if "embeddings" in name:
+        return lr * decay ** (blocks + 1)
+    numbers = re.findall(r"\d+", name)
+    return lr * decay ** (blocks - int(numbers[-1])) if numbers else lr
+
+
+@wrong("08.4", "times instead of to the power of")
+def multiplies(name, blocks, lr, decay):
+    if "embeddings" in name:
+        return lr * decay * (blocks + 1)
+    if ".layers." in name:
+        return lr * decay * (blocks - int(name.split(".")[2]))
+    return lr
+
+
+@wrong("08.4", "the last norm goes with the embeddings")
+def norm_with_the_embeddings(name, blocks, lr, decay):
+    if "classifier" in name:
+        return lr
+    if ".layers." in name:
+        return lr * decay ** (blocks - int(name.split(".")[2]))
+    return lr * decay ** (blocks + 1)
+
+
+@wrong("08.4", "the last norm goes with the last block")
+def norm_with_the_last_block(name, blocks, lr, decay):
+    if "classifier" in name:
+        return lr
+    if name.startswith("vit.layernorm"):
+        return lr * decay
+    if "embeddings" in name:
+        return lr * decay ** (blocks + 1)
+    return lr * decay ** (blocks - int(name.split(".")[2]))
+
+
+@wrong("08.4", "the names of old tutorials")
+def old_names(name, blocks, lr, decay):
+    if "embeddings" in name:
+        return lr * decay ** (blocks + 1)
+    if "encoder.layer." in name:
+        return lr * decay ** (blocks - int(name.split(".")[3]))
+    return lr
+
+
+@wrong("08.4", "the exponent instead of the rate")
+def only_the_exponent(name, blocks, lr, decay):
+    if "embeddings" in name:
+        return blocks + 1
+    if ".layers." in name:
+        return blocks - int(name.split(".")[2])
+    return 0
+
+
+# 08.5 macro_f1(confusion)
+
+
+@right("08.5")
+def class_by_class(confusion):
+    scores = []
+    for k in range(len(confusion)):
+        hits = confusion[k][k]
+        answers, pictures = sum(row[k] for row in confusion), sum(confusion[k])
+        precision = hits / answers if answers else 0
+        recall = hits / pictures if pictures else 0
+        both = precision + recall
+        scores.append(2 * precision * recall / both if both else 0)
+    return sum(scores) / len(scores)
+
+
+@right("08.5")
+def from_counts(confusion):
+    hits = np.diag(confusion)
+    total = confusion.sum(0) + confusion.sum(1)  # 2 TP + FP + FN
+    return (2 * hits / np.maximum(total, 1)).mean()
+
+
+@right("08.5")
+def divide_where(confusion):
+    hits = np.diagonal(confusion).astype(float)
+    answers, pictures = confusion.sum(axis=0), confusion.sum(axis=1)
+    p = np.divide(hits, answers, out=np.zeros_like(hits), where=answers > 0)
+    r = np.divide(hits, pictures, out=np.zeros_like(hits), where=pictures > 0)
+    f = np.divide(2 * p * r, p + r, out=np.zeros_like(hits), where=p + r > 0)
+    return float(np.mean(f))
+
+
+@right("08.5")
+def nan_to_num(confusion):
+    with np.errstate(all="ignore"):
+        p = confusion.diagonal() / confusion.sum(axis=0)
+        r = confusion.diagonal() / confusion.sum(axis=1)
+        return np.nan_to_num(2 * p * r / (p + r)).mean()
+
+
+@right("08.5")
+def with_scikit_learn(confusion):
+    k = len(confusion)
+    truth, answers = np.indices((k, k)).reshape(2, -1)
+    return f1_score(
+        np.repeat(truth, np.ravel(confusion)),
+        np.repeat(answers, np.ravel(confusion)),
+        labels=range(k),
+        average="macro",
+        zero_division=0,
+    )
+
+
+@right("08.5")
+def macro_f1_in_torch(confusion):
+    c = torch.as_tensor(confusion).double()
+    hits = c.diag()
+    p = hits / c.sum(dim=0).clamp(min=1)
+    r = hits / c.sum(dim=1).clamp(min=1)
+    return (2 * p * r / (p + r).clamp(min=1e-12)).mean().item()
+
+
+def _p_and_r(confusion):
+    """Precision and recall of each class, 0 where they are not defined."""
+    hits = np.diag(confusion)
+    answers, pictures = np.sum(confusion, 0), np.sum(confusion, 1)
+    return hits / np.maximum(answers, 1), hits / np.maximum(pictures, 1)
+
+
+def _f1(p, r):
+    return 2 * p * r / np.where(p + r > 0, p + r, 1)
+
+
+@wrong("08.5", "accuracy, that is micro F1")
+def micro(confusion):
+    return np.trace(confusion) / np.sum(confusion)
+
+
+@wrong("08.5", "weighted with the number of pictures")
+def weighted(confusion):
+    return np.average(_f1(*_p_and_r(confusion)), weights=np.sum(confusion, 1))
+
+
+@wrong("08.5", "F1 of the mean precision and the mean recall")
+def f1_of_means(confusion):
+    p, r = _p_and_r(confusion)
+    return _f1(p.mean(), r.mean())
+
+
+@wrong("08.5", "leaves out classes without picture and answer")
+def present_classes(confusion):
+    seen = np.sum(confusion, 0) + np.sum(confusion, 1) > 0
+    return _f1(*_p_and_r(confusion))[seen].mean()
+
+
+@wrong("08.5", "leaves out classes without a picture")
+def classes_with_pictures(confusion):
+    return _f1(*_p_and_r(confusion))[np.sum(confusion, 1) > 0].mean()
+
+
+@wrong("08.5", "not a number for an empty class")
+def not_a_number(confusion):
+    with np.errstate(all="ignore"):
+        p = np.diag(confusion) / confusion.sum(axis=0)
+        r = np.diag(confusion) / confusion.sum(axis=1)
+        return np.mean(2 * p * r / (p + r))
+
+
+@wrong("08.5", "nanmean over the classes")
+def mean_of_numbers(confusion):
+    with np.errstate(all="ignore"):
+        p = np.diag(confusion) / confusion.sum(axis=0)
+        r = np.diag(confusion) / confusion.sum(axis=1)
+        return np.nanmean(2 * p * r / (p + r))
+
+
+@wrong("08.5", "mean recall")
+def mean_recall(confusion):
+    return _p_and_r(confusion)[1].mean()
+
+
+@wrong("08.5", "mean precision")
+def mean_precision(confusion):
+    return _p_and_r(confusion)[0].mean()
+
+
+@wrong("08.5", "half the sum of precision and recall")
+def arithmetic_mean(confusion):
+    p, r = _p_and_r(confusion)
+    return ((p + r) / 2).mean()
+
+
+@wrong("08.5", "forgets the factor 2")
+def without_two(confusion):
+    return _f1(*_p_and_r(confusion)).mean() / 2
+
+
+@wrong("08.5", "an empty class counts as 1")
+def empty_counts_one(confusion):
+    empty = np.sum(confusion, 0) + np.sum(confusion, 1) == 0
+    return np.where(empty, 1, _f1(*_p_and_r(confusion))).mean()
+
+
+@wrong("08.5", "a number for each class")
+def each_class(confusion):
+    return _f1(*_p_and_r(confusion))
+
+
+@wrong("08.5", "the sum over the classes")
+def sum_of_classes(confusion):
+    return _f1(*_p_and_r(confusion)).sum()
+
+
+@wrong("08.5", "percent")
+def percent(confusion):
+    return 100 * _f1(*_p_and_r(confusion)).mean()
+
+
+@wrong("08.5", "sums rows twice")
+def rows_twice(confusion):
+    p = r = np.diag(confusion) / np.maximum(np.sum(confusion, 1), 1)
+    return _f1(p, r).mean()
+
+
+@wrong("08.5", "the answers of wrong classes only in the divisors")
+def without_the_hits(confusion):
+    hits = np.diag(confusion)
+    p = hits / np.maximum(confusion.sum(0) - hits, 1)
+    r = hits / np.maximum(confusion.sum(1) - hits, 1)
+    return _f1(p, r).mean()
+
+
+@wrong("08.5", "ten classes always")
+def ten_classes(confusion):
+    return _f1(*_p_and_r(confusion)).sum() / 10
+
+
+@wrong("08.5", "one class too few")
+def one_class_too_few(confusion):
+    return _f1(*_p_and_r(confusion))[:-1].mean()
+
+
+@wrong("08.5", "adds 1 to each divisor")
+def adds_one(confusion):
+    hits = np.diag(confusion)
+    p, r = hits / (confusion.sum(0) + 1), hits / (confusion.sum(1) + 1)
+    return np.mean(2 * p * r / (p + r + 1e-9))
+
+
+# 08.6 stop_in_time(scores, patience)
+
+
+@right("08.6")
+def plain_loop(scores, patience):
+    best_score, best_epoch, waited = -float("inf"), 0, 0
+    for epoch, score in enumerate(scores, start=1):
+        if score > best_score:
+            best_score, best_epoch, waited = score, epoch, 0
+        else:
+            waited += 1
+            if waited == patience:
+                return epoch, best_epoch
+    return len(scores), best_epoch
+
+
+@right("08.6")
+def by_distance(scores, patience):
+    best = 0
+    for i in range(len(scores)):
+        if scores[i] > scores[best]:
+            best = i
+        if i - best >= patience:
+            break
+    return i + 1, best + 1
+
+
+@right("08.6")
+def best_of_each_prefix(scores, patience):
+    for epoch in range(1, len(scores) + 1):
+        best = int(np.argmax(scores[:epoch])) + 1
+        if epoch == best + patience:
+            return epoch, best
+    return epoch, best
+
+
+@right("08.6")
+def while_loop(scores, patience):
+    epoch, best, bad = 1, 1, 0
+    while epoch < len(scores) and bad < patience:
+        epoch += 1
+        if scores[epoch - 1] > scores[best - 1]:
+            best, bad = epoch, 0
+        else:
+            bad += 1
+    return epoch, best
+
+
+@right("08.6")
+def look_ahead(scores, patience):
+    best = 0
+    while True:
+        window = scores[best + 1 : best + 1 + patience]
+        better = [i for i, s in enumerate(window, best + 1) if s > scores[best]]
+        if not better:
+            return min(best + 1 + patience, len(scores)), best + 1
+        best = better[0]
+
+
+@right("08.6")
+def running_maximum(scores, patience):
+    best = list(itertools.accumulate(scores, max))
+    for epoch in range(patience + 1, len(scores) + 1):
+        if best[epoch - 1] == best[epoch - 1 - patience]:
+            return epoch, best.index(best[epoch - 1]) + 1
+    return len(scores), best.index(best[-1]) + 1
+
+
+@wrong("08.6", "the best of all epochs, trained or not")
+def best_of_all(scores, patience):
+    return plain_loop(scores, patience)[0], int(np.argmax(scores)) + 1
+
+
+@wrong("08.6", "counts from 0")
+def from_zero(scores, patience):
+    stop, best = plain_loop(scores, patience)
+    return stop - 1, best - 1
+
+
+@wrong("08.6", "an equal score counts as better")
+def equal_is_better(scores, patience):
+    best = waited = 0
+    for i, score in enumerate(scores):
+        if score >= scores[best]:
+            best, waited = i, 0
+        else:
+            waited += 1
+        if waited == patience:
+            return i + 1, best + 1
+    return len(scores), best + 1
+
+
+@wrong("08.6", "one epoch too late")
+def one_too_late(scores, patience):
+    return plain_loop(scores, patience + 1)
+
+
+@wrong("08.6", "one epoch too early")
+def one_too_early(scores, patience):
+    best = 0
+    for i, score in enumerate(scores):
+        if score > scores[best]:
+            best = i
+        if i and i - best >= patience - 1:
+            break
+    return i + 1, best + 1
+
+
+@wrong("08.6", "never sets the count back")
+def never_resets(scores, patience):
+    best_score, best_epoch, waited = -float("inf"), 0, 0
+    for epoch, score in enumerate(scores, start=1):
+        if score > best_score:
+            best_score, best_epoch = score, epoch
+        else:
+            waited += 1
+        if waited == patience:
+            return epoch, best_epoch
+    return len(scores), best_epoch
+
+
+@wrong("08.6", "the last epoch is best when the scores run out")
+def last_is_best(scores, patience):
+    best_score, best_epoch, waited = -float("inf"), 0, 0
+    for epoch, score in enumerate(scores, start=1):
+        if score > best_score:
+            best_score, best_epoch, waited = score, epoch, 0
+        else:
+            waited += 1
+        if waited == patience:
+            return epoch, best_epoch
+    return len(scores), len(scores)
+
+
+@wrong("08.6", "stops beyond the last score")
+def beyond_the_end(scores, patience):
+    best = plain_loop(scores, patience)[1]
+    return best + patience, best
+
+
+@wrong("08.6", "compares with the epoch before")
+def with_the_one_before(scores, patience):
+    best, waited = 0, 0
+    for i in range(1, len(scores)):
+        waited = 0 if scores[i] > scores[i - 1] else waited + 1
+        if scores[i] > scores[best]:
+            best = i
+        if waited == patience:
+            return i + 1, best + 1
+    return len(scores), best + 1
+
+
+@wrong("08.6", "the two numbers exchanged")
+def exchanged(scores, patience):
+    return plain_loop(scores, patience)[::-1]
+
+
+@wrong("08.6", "the best score instead of its epoch")
+def best_score(scores, patience):
+    stop, best = plain_loop(scores, patience)
+    return stop, scores[best - 1]
+
+
+@wrong("08.6", "the lowest score is best")
+def lowest_is_best(scores, patience):
+    return plain_loop([-score for score in scores], patience)
+
+
+@wrong("08.6", "begins with a best of 0")
+def begins_with_zero(scores, patience):
+    best_score, best_epoch, waited = 0, 0, 0
+    for epoch, score in enumerate(scores, start=1):
+        if score > best_score:
+            best_score, best_epoch, waited = score, epoch, 0
+        else:
+            waited += 1
+        if waited == patience:
+            return epoch, best_epoch
+    return len(scores), best_epoch
+
+
+@wrong("08.6", "nothing comes back when the scores run out")
+def no_end(scores, patience):
+    best, waited = 0, 0
+    for i, score in enumerate(scores):
+        if i == 0 or score > scores[best]:
+            best, waited = i, 0
+        else:
+            waited += 1
+        if waited == patience:
+            return i + 1, best + 1
+
+
+@wrong("08.6", "the last of equal best epochs")
+def last_of_equals(scores, patience):
+    stop, best = plain_loop(scores, patience)
+    top = scores[best - 1]
+    return stop, max(i for i in range(stop) if scores[i] == top) + 1
+
+
+@wrong("08.6", "the epoch patience before the stop")
+def patience_before(scores, patience):
+    stop = plain_loop(scores, patience)[0]
+    return stop, stop - patience
+
+
+@wrong("08.6", "stops at the first epoch that is not better")
+def no_patience(scores, patience):
+    return plain_loop(scores, 1)
+
+
+@wrong("08.6", "one number only")
+def stop_alone(scores, patience):
+    return plain_loop(scores, patience)[0]
+
+
+@wrong("08.6", "never stops before the end")
+def never_stops(scores, patience):
+    return len(scores), int(np.argmax(scores)) + 1
+
+
+@wrong("08.6", "takes scores out of the caller's list")
+def empties_the_list(scores, patience):
+    best, best_epoch, epoch = -1e9, 0, 0
+    while scores and (not epoch or epoch - best_epoch < patience):
+        epoch, score = epoch + 1, scores.pop(0)
+        if score > best:
+            best, best_epoch = score, epoch
+    return epoch, best_epoch
