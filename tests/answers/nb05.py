@@ -1,0 +1,870 @@
+"""Answers of learners to notebook 05, written from the statements alone."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers, ops
+from tests_answers import right, wrong
+
+# 05.1 The mean cross-entropy of logits and whole numbers
+
+
+@right("05.1")
+def sparse_of_tf_nn(logits, labels):
+    return tf.reduce_mean(
+        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    )
+
+
+@right("05.1")
+def sparse_loss_of_keras(logits, labels):
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return loss(labels, logits)
+
+
+@right("05.1")
+def one_hot_first(logits, labels):
+    labels = tf.one_hot(labels, logits.shape[-1])
+    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels, logits))
+
+
+@right("05.1")
+def one_hot_and_keras(logits, labels):
+    wanted = keras.utils.to_categorical(labels, num_classes=logits.shape[1])
+    return keras.losses.CategoricalCrossentropy(from_logits=True)(wanted, logits)
+
+
+@right("05.1")
+def by_log_softmax(logits, labels):
+    logp = tf.nn.log_softmax(logits, axis=-1)
+    picked = tf.gather(logp, labels, axis=1, batch_dims=1)
+    return -tf.reduce_mean(picked)
+
+
+@right("05.1")
+def by_logsumexp_and_numpy(logits, labels):
+    logits, labels = np.asarray(logits, dtype="float64"), np.asarray(labels)
+    top = logits.max(axis=1, keepdims=True)
+    total = np.log(np.exp(logits - top).sum(axis=1)) + top[:, 0]
+    return float((total - logits[np.arange(len(labels)), labels]).mean())
+
+
+@right("05.1")
+def loop_over_images(logits, labels):
+    losses = []
+    for row, label in zip(logits, labels, strict=True):
+        losses.append(tf.reduce_logsumexp(row) - row[int(label)])
+    return sum(losses) / len(losses)
+
+
+@right("05.1")
+def by_ops(logits, labels):
+    return ops.mean(
+        keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+    )
+
+
+@wrong("05.1", "from_logits forgotten")
+def logits_as_probabilities(logits, labels):
+    return keras.losses.SparseCategoricalCrossentropy()(labels, logits)
+
+
+@wrong("05.1", "one-hot rows, from_logits forgotten")
+def one_hot_without_from_logits(logits, labels):
+    labels = tf.one_hot(labels, logits.shape[-1])
+    return keras.losses.CategoricalCrossentropy()(labels, logits)
+
+
+@wrong("05.1", "softmax before a loss that takes logits")
+def softmax_twice(logits, labels):
+    return tf.reduce_mean(
+        tf.nn.sparse_softmax_cross_entropy_with_logits(labels, tf.nn.softmax(logits))
+    )
+
+
+@wrong("05.1", "no mean over the batch")
+def one_loss_per_image(logits, labels):
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+
+
+@wrong("05.1", "the sum over the batch")
+def sum_over_batch(logits, labels):
+    return tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+
+
+@wrong("05.1", "always ten classes")
+def ten_classes(logits, labels):
+    return tf.reduce_mean(
+        tf.nn.softmax_cross_entropy_with_logits(tf.one_hot(labels, 10), logits)
+    )
+
+
+@wrong("05.1", "exp overflows at a logit of 100")
+def exp_overflows(logits, labels):
+    e = tf.exp(logits)
+    p = e / tf.reduce_sum(e, axis=1, keepdims=True)
+    picked = tf.gather(p, labels, axis=1, batch_dims=1)
+    return -tf.reduce_mean(tf.math.log(picked))
+
+
+@wrong("05.1", "the log of a probability of zero")
+def log_of_softmax(logits, labels):
+    p = tf.nn.softmax(logits)
+    return -tf.reduce_mean(tf.math.log(tf.gather(p, labels, axis=1, batch_dims=1)))
+
+
+@wrong("05.1", "a small number inside the log caps the loss")
+def log_with_small_number(logits, labels):
+    p = tf.nn.softmax(logits)
+    one = tf.one_hot(labels, logits.shape[-1])
+    return -tf.reduce_mean(tf.math.log(tf.reduce_sum(p * one, axis=1) + 1e-7))
+
+
+@wrong("05.1", "the mean over all B times K numbers")
+def mean_over_classes_too(logits, labels):
+    logp = tf.nn.log_softmax(logits)
+    return -tf.reduce_mean(tf.one_hot(labels, logits.shape[-1]) * logp)
+
+
+@wrong("05.1", "the minus forgotten")
+def without_minus(logits, labels):
+    logp = tf.nn.log_softmax(logits)
+    return tf.reduce_mean(tf.gather(logp, labels, axis=1, batch_dims=1))
+
+
+@wrong("05.1", "softmax over the batch")
+def softmax_over_batch(logits, labels):
+    logp = tf.nn.log_softmax(logits, axis=0)
+    return -tf.reduce_mean(tf.gather(logp, labels, axis=1, batch_dims=1))
+
+
+@wrong("05.1", "the labels stay one column")
+def labels_still_a_column(logits, labels):
+    labels = tf.cast(labels[:, None], logits.dtype)
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+    return loss(tf.tile(labels, [1, logits.shape[1]]), logits)
+
+
+@wrong("05.1", "the colleague's loss unchanged")
+def as_it_was(logits, labels):
+    labels = tf.cast(labels[:, None], logits.dtype)
+    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels, logits))
+
+
+@wrong("05.1", "the right logit alone, no softmax")
+def minus_the_logit(logits, labels):
+    return -tf.reduce_mean(tf.gather(logits, labels, axis=1, batch_dims=1))
+
+
+@wrong("05.1", "the first image only")
+def first_image_only(logits, labels):
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)[0]
+
+
+# 05.2 The training step
+
+
+@right("05.2")
+def step_with_flag(model, optimizer, loss_function, images, labels):
+    with tf.GradientTape() as tape:
+        loss = loss_function(labels, model(images, training=True))
+    variables = model.trainable_variables
+    gradients = tape.gradient(loss, variables)
+    optimizer.apply(gradients, variables)
+    return float(loss)
+
+
+@right("05.2")
+def step_apply_gradients(model, optimizer, loss_function, images, labels):
+    with tf.GradientTape() as tape:
+        outputs = model(images, training=True)
+        loss = loss_function(labels, outputs)
+    grads = tape.gradient(loss, model.trainable_variables)
+    optimizer.apply_gradients(zip(grads, model.trainable_variables, strict=True))
+    return loss.numpy().item()
+
+
+@right("05.2")
+def step_trainable_weights(model, optimizer, loss_function, images, labels):
+    with tf.GradientTape() as tape:
+        predictions = model(images, training=True)
+        loss_value = loss_function(labels, predictions)
+    grads = tape.gradient(loss_value, model.trainable_weights)
+    optimizer.apply(grads, model.trainable_weights)
+    return float(loss_value)
+
+
+@right("05.2")
+def step_positional_flag(model, optimizer, loss_function, images, labels):
+    variables = list(model.trainable_variables)
+    with tf.GradientTape(persistent=False) as tape:
+        loss = loss_function(labels, model(images, training=1))
+    optimizer.apply_gradients(
+        [(g, v) for g, v in zip(tape.gradient(loss, variables), variables, strict=True)]
+    )
+    return float(loss.numpy())
+
+
+@right("05.2")
+def step_in_a_graph(model, optimizer, loss_function, images, labels):
+    optimizer.build(model.trainable_variables)
+
+    @tf.function
+    def step(x, y):
+        with tf.GradientTape() as tape:
+            loss = loss_function(y, model(x, training=True))
+        variables = model.trainable_variables
+        optimizer.apply(tape.gradient(loss, variables), variables)
+        return loss
+
+    return float(step(images, labels))
+
+
+@wrong("05.2", "training not said")
+def without_the_flag(model, optimizer, loss_function, images, labels):
+    with tf.GradientTape() as tape:
+        loss = loss_function(labels, model(images))
+    variables = model.trainable_variables
+    optimizer.apply(tape.gradient(loss, variables), variables)
+    return float(loss)
+
+
+@wrong("05.2", "the last layer only")
+def last_layer_only(model, optimizer, loss_function, images, labels):
+    with tf.GradientTape() as tape:
+        loss = loss_function(labels, model(images, training=True))
+    variables = model.layers[-1].trainable_variables
+    optimizer.apply(tape.gradient(loss, variables), variables)
+    return float(loss)
+
+
+@wrong("05.2", "the colleague's step unchanged")
+def unchanged_step(model, optimizer, loss_function, images, labels):
+    with tf.GradientTape() as tape:
+        loss = loss_function(labels, model(images))
+    variables = model.layers[-1].trainable_variables
+    optimizer.apply(tape.gradient(loss, variables), variables)
+    return float(loss)
+
+
+@wrong("05.2", "the loss comes back as a tensor")
+def loss_as_tensor(model, optimizer, loss_function, images, labels):
+    with tf.GradientTape() as tape:
+        loss = loss_function(labels, model(images, training=True))
+    variables = model.trainable_variables
+    optimizer.apply(tape.gradient(loss, variables), variables)
+    return loss
+
+
+@wrong("05.2", "outputs and labels exchanged")
+def arguments_exchanged(model, optimizer, loss_function, images, labels):
+    with tf.GradientTape() as tape:
+        loss = loss_function(model(images, training=True), labels)
+    variables = model.trainable_variables
+    optimizer.apply(tape.gradient(loss, variables), variables)
+    return float(loss)
+
+
+@wrong("05.2", "the model is called before the tape")
+def model_outside_tape(model, optimizer, loss_function, images, labels):
+    outputs = model(images, training=True)
+    with tf.GradientTape() as tape:
+        loss = loss_function(labels, outputs)
+    variables = model.trainable_variables
+    optimizer.apply(tape.gradient(loss, variables), variables)
+    return float(loss)
+
+
+@wrong("05.2", "all variables, not only the trainable ones")
+def all_variables(model, optimizer, loss_function, images, labels):
+    with tf.GradientTape() as tape:
+        loss = loss_function(labels, model(images, training=True))
+    variables = model.variables
+    optimizer.apply(tape.gradient(loss, variables), variables)
+    return float(loss)
+
+
+@wrong("05.2", "never applied")
+def never_applied(model, optimizer, loss_function, images, labels):
+    with tf.GradientTape() as tape:
+        loss = loss_function(labels, model(images, training=True))
+    tape.gradient(loss, model.trainable_variables)
+    return float(loss)
+
+
+@wrong("05.2", "applied twice")
+def applied_twice(model, optimizer, loss_function, images, labels):
+    with tf.GradientTape() as tape:
+        loss = loss_function(labels, model(images, training=True))
+    variables = model.trainable_variables
+    gradients = tape.gradient(loss, variables)
+    optimizer.apply(gradients, variables)
+    optimizer.apply_gradients(zip(gradients, variables, strict=True))
+    return float(loss)
+
+
+@wrong("05.2", "the loss after the step")
+def loss_after_the_step(model, optimizer, loss_function, images, labels):
+    with tf.GradientTape() as tape:
+        loss = loss_function(labels, model(images, training=True))
+    variables = model.trainable_variables
+    optimizer.apply(tape.gradient(loss, variables), variables)
+    return float(loss_function(labels, model(images, training=False)))
+
+
+@wrong("05.2", "an optimizer of one's own")
+def optimizer_of_its_own(model, optimizer, loss_function, images, labels):
+    optimizer = keras.optimizers.Adam(1e-3)
+    with tf.GradientTape() as tape:
+        loss = loss_function(labels, model(images, training=True))
+    variables = model.trainable_variables
+    optimizer.apply(tape.gradient(loss, variables), variables)
+    return float(loss)
+
+
+@wrong("05.2", "plain gradient descent in place of the optimizer")
+def by_assign_sub(model, optimizer, loss_function, images, labels):
+    with tf.GradientTape() as tape:
+        loss = loss_function(labels, model(images, training=True))
+    variables = model.trainable_variables
+    for variable, gradient in zip(
+        variables, tape.gradient(loss, variables), strict=True
+    ):
+        variable.assign_sub(optimizer.learning_rate * gradient)
+    return float(loss)
+
+
+@wrong("05.2", "gradients added instead of subtracted")
+def uphill(model, optimizer, loss_function, images, labels):
+    with tf.GradientTape() as tape:
+        loss = -loss_function(labels, model(images, training=True))
+    variables = model.trainable_variables
+    optimizer.apply(tape.gradient(loss, variables), variables)
+    return float(-loss)
+
+
+@wrong("05.2", "dropout switched off")
+def flag_is_false(model, optimizer, loss_function, images, labels):
+    with tf.GradientTape() as tape:
+        loss = loss_function(labels, model(images, training=False))
+    variables = model.trainable_variables
+    optimizer.apply(tape.gradient(loss, variables), variables)
+    return float(loss)
+
+
+@wrong("05.2", "all layers but the last")
+def all_but_the_last(model, optimizer, loss_function, images, labels):
+    with tf.GradientTape() as tape:
+        loss = loss_function(labels, model(images, training=True))
+    variables = [v for layer in model.layers[:-1] for v in layer.trainable_variables]
+    optimizer.apply(tape.gradient(loss, variables), variables)
+    return float(loss)
+
+
+@wrong("05.2", "everything thawed first")
+def thawed_first(model, optimizer, loss_function, images, labels):
+    model.trainable = True
+    for layer in model.layers:
+        layer.trainable = True
+    with tf.GradientTape() as tape:
+        loss = loss_function(labels, model(images, training=True))
+    variables = model.trainable_variables
+    optimizer.apply(tape.gradient(loss, variables), variables)
+    return float(loss)
+
+
+# 05.3 A head and a loss that fit
+
+
+@right("05.3")
+def logits_and_sparse(classes):
+    def loss(labels, outputs):
+        return tf.reduce_mean(
+            tf.nn.sparse_softmax_cross_entropy_with_logits(labels, outputs)
+        )
+
+    return layers.Dense(classes), loss
+
+
+@right("05.3")
+def keras_loss_from_logits(classes):
+    return (
+        layers.Dense(classes),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+
+
+@right("05.3")
+def softmax_and_probabilities(classes):
+    head = keras.layers.Dense(classes, activation="softmax")
+    return head, keras.losses.SparseCategoricalCrossentropy(from_logits=False)
+
+
+@right("05.3")
+def softmax_and_log(classes):
+    head = layers.Dense(classes, activation="softmax")
+
+    def loss(labels, outputs):
+        rows = tf.range(tf.shape(outputs)[0])
+        index = tf.stack([rows, tf.cast(labels, tf.int32)], axis=1)
+        picked = tf.gather_nd(outputs, index)
+        return -tf.reduce_mean(tf.math.log(tf.maximum(picked, 1e-7)))
+
+    return head, loss
+
+
+@right("05.3")
+def log_softmax_head(classes):
+    head = layers.Dense(classes, activation="log_softmax")
+
+    def loss(labels, outputs):
+        return -tf.reduce_mean(
+            tf.reduce_sum(tf.one_hot(labels, classes) * outputs, axis=-1)
+        )
+
+    return head, loss
+
+
+@right("05.3")
+def linear_and_keras_function(classes):
+    head = layers.Dense(classes, activation="linear")
+    return head, lambda labels, outputs: keras.ops.mean(
+        keras.losses.sparse_categorical_crossentropy(labels, outputs, from_logits=True)
+    )
+
+
+@right("05.3")
+def list_instead_of_tuple(classes):
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return [layers.Dense(classes, activation=None), loss]
+
+
+@wrong("05.3", "softmax stays, the loss too")
+def still_mismatched(classes):
+    def loss(labels, outputs):
+        each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, outputs)
+        return tf.reduce_mean(each)
+
+    return layers.Dense(classes, activation="softmax"), loss
+
+
+@wrong("05.3", "softmax gone, from_logits forgotten")
+def logits_without_from_logits(classes):
+    return layers.Dense(classes), keras.losses.SparseCategoricalCrossentropy()
+
+
+@wrong("05.3", "a softmax layer moved into the loss")
+def softmax_moved_into_loss(classes):
+    def loss(labels, outputs):
+        outputs = tf.nn.softmax(outputs)
+        return tf.reduce_mean(
+            tf.nn.sparse_softmax_cross_entropy_with_logits(labels, outputs)
+        )
+
+    return layers.Dense(classes), loss
+
+
+@wrong("05.3", "no mean over the batch")
+def loss_per_image(classes):
+    def loss(labels, outputs):
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, outputs)
+
+    return layers.Dense(classes), loss
+
+
+@wrong("05.3", "the sum over the batch")
+def loss_summed(classes):
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
+    return layers.Dense(classes), loss
+
+
+@wrong("05.3", "the categorical loss for whole numbers")
+def categorical_loss(classes):
+    return (
+        layers.Dense(classes),
+        keras.losses.CategoricalCrossentropy(from_logits=True),
+    )
+
+
+@wrong("05.3", "always ten classes")
+def ten_units(classes):
+    return layers.Dense(10), keras.losses.SparseCategoricalCrossentropy(
+        from_logits=True
+    )
+
+
+@wrong("05.3", "loss and layer in the other order")
+def pair_turned_round(classes):
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return loss, layers.Dense(classes)
+
+
+@wrong("05.3", "the loss takes the outputs first")
+def loss_takes_outputs_first(classes):
+    def loss(outputs, labels):
+        return tf.reduce_mean(
+            tf.nn.sparse_softmax_cross_entropy_with_logits(labels, outputs)
+        )
+
+    return layers.Dense(classes), loss
+
+
+@wrong("05.3", "the layer alone")
+def head_alone(classes):
+    return layers.Dense(classes)
+
+
+@wrong("05.3", "relu on the logits")
+def relu_head(classes):
+    return (
+        layers.Dense(classes, activation="relu"),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+
+
+@wrong("05.3", "sigmoid in place of softmax")
+def sigmoid_head(classes):
+    def loss(labels, outputs):
+        picked = tf.gather(outputs, labels, axis=1, batch_dims=1)
+        return -tf.reduce_mean(tf.math.log(picked))
+
+    return layers.Dense(classes, activation="sigmoid"), loss
+
+
+@wrong("05.3", "smoothed labels")
+def smoothed(classes):
+    def loss(labels, outputs):
+        return keras.losses.CategoricalCrossentropy(
+            from_logits=True, label_smoothing=0.1
+        )(tf.one_hot(labels, classes), outputs)
+
+    return layers.Dense(classes), loss
+
+
+@wrong("05.3", "softmax over the batch in the loss")
+def loss_over_batch_axis(classes):
+    def loss(labels, outputs):
+        logp = tf.nn.log_softmax(outputs, axis=0)
+        return -tf.reduce_mean(tf.gather(logp, labels, axis=1, batch_dims=1))
+
+    return layers.Dense(classes), loss
+
+
+@wrong("05.3", "the name of a loss instead of a loss")
+def loss_by_name(classes):
+    return layers.Dense(
+        classes, activation="softmax"
+    ), "sparse_categorical_crossentropy"
+
+
+@wrong("05.3", "two layers with a softmax behind")
+def softmax_layer_behind(classes):
+    head = keras.Sequential([layers.Dense(classes), layers.Softmax()])
+    return head, keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+# 05.4 A kernel moves house
+
+
+@right("05.4")
+def by_ndim(weight):
+    if weight.ndim == 2:
+        return weight.T
+    return weight.transpose(2, 3, 1, 0)
+
+
+@right("05.4")
+def by_len_of_shape(w):
+    if len(w.shape) == 4:
+        return np.transpose(w, (2, 3, 1, 0))
+    else:
+        return np.transpose(w)
+
+
+@right("05.4")
+def by_moveaxis(weight):
+    if weight.ndim == 2:
+        return np.swapaxes(weight, 0, 1)
+    return np.moveaxis(weight, (0, 1), (3, 2))
+
+
+@right("05.4")
+def by_einsum(weight):
+    rule = {2: "oi->io", 4: "dchw->hwcd"}[weight.ndim]
+    return np.einsum(rule, weight)
+
+
+@right("05.4")
+def with_a_loop(weight):
+    if weight.ndim == 2:
+        return weight.T.copy()
+    D, C, height, width = weight.shape
+    kernel = np.zeros((height, width, C, D), dtype=weight.dtype)
+    for d in range(D):
+        for c in range(C):
+            kernel[:, :, c, d] = weight[d, c]
+    return kernel
+
+
+@right("05.4")
+def contiguous_and_turned(weight):
+    axes = (1, 0) if weight.ndim == 2 else (2, 3, 1, 0)
+    return np.ascontiguousarray(weight.transpose(axes))
+
+
+@right("05.4")
+def by_roll(weight):
+    return np.moveaxis(np.moveaxis(weight, 1, -1), 0, -1)
+
+
+@wrong("05.4", "all axes turned round")
+def all_axes_reversed(weight):
+    return weight.T
+
+
+@wrong("05.4", "height and width exchanged")
+def height_and_width_exchanged(weight):
+    if weight.ndim == 2:
+        return weight.T
+    return weight.transpose(3, 2, 1, 0)
+
+
+@wrong("05.4", "channels and outputs exchanged")
+def channels_last_of_all(weight):
+    if weight.ndim == 2:
+        return weight.T
+    return weight.transpose(2, 3, 0, 1)
+
+
+@wrong("05.4", "reshape in place of transpose")
+def reshaped(weight):
+    if weight.ndim == 2:
+        outputs, inputs = weight.shape
+        return weight.reshape(inputs, outputs)
+    D, C, height, width = weight.shape
+    return weight.reshape(height, width, C, D)
+
+
+@wrong("05.4", "reshape of the dense matrix only")
+def dense_reshaped(weight):
+    if weight.ndim == 2:
+        return weight.reshape(weight.shape[::-1])
+    return weight.transpose(2, 3, 1, 0)
+
+
+@wrong("05.4", "reshape of the convolution only")
+def convolution_reshaped(weight):
+    if weight.ndim == 2:
+        return weight.T
+    D, C, height, width = weight.shape
+    return weight.reshape(height, width, C, D)
+
+
+@wrong("05.4", "the dense matrix as it was")
+def dense_as_it_was(weight):
+    if weight.ndim == 4:
+        return weight.transpose(2, 3, 1, 0)
+    return weight
+
+
+@wrong("05.4", "the convolution as it was")
+def convolution_as_it_was(weight):
+    if weight.ndim == 2:
+        return weight.T
+    return weight
+
+
+@wrong("05.4", "as pictures move, channels to the end")
+def as_pictures_move(weight):
+    if weight.ndim == 2:
+        return weight.T
+    return weight.transpose(0, 2, 3, 1)
+
+
+@wrong("05.4", "the outputs to the front of the channels")
+def channels_before_height(weight):
+    if weight.ndim == 2:
+        return weight.T
+    return np.moveaxis(weight, 0, -1)
+
+
+@wrong("05.4", "the axes read the wrong way round")
+def axes_of_the_other_way(weight):
+    if weight.ndim == 2:
+        return weight.T
+    return weight.transpose(3, 2, 0, 1)
+
+
+@wrong("05.4", "tells layers by the size of the second axis")
+def tells_by_size(weight):
+    if weight.shape[-1] == weight.shape[-2] and weight.ndim > 2:
+        return weight.transpose(2, 3, 1, 0)
+    return weight.T
+
+
+@wrong("05.4", "the kernel is flipped")
+def kernel_flipped(weight):
+    if weight.ndim == 2:
+        return weight.T
+    return weight[:, :, ::-1, ::-1].transpose(2, 3, 1, 0)
+
+
+@wrong("05.4", "flattened to a matrix for the tokens")
+def flattened_for_tokens(weight):
+    if weight.ndim == 2:
+        return weight.T
+    return weight.reshape(len(weight), -1).T
+
+
+# 05.5 Keras's own schedule
+
+_CosineDecay = keras.optimizers.schedules.CosineDecay
+
+
+@right("05.5")
+def by_keywords(total, warmup, peak):
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0,
+        decay_steps=total - warmup,
+        warmup_target=peak,
+        warmup_steps=warmup,
+    )
+
+
+@right("05.5")
+def by_position(total, warmup, peak):
+    return keras.optimizers.schedules.CosineDecay(
+        0.0, total - warmup, 0.0, "CosineDecay", peak, warmup
+    )
+
+
+@right("05.5")
+def alpha_said(total, warmup, peak):
+    decay = total - warmup
+    return _CosineDecay(
+        0.0, decay, alpha=0.0, warmup_steps=warmup, warmup_target=float(peak)
+    )
+
+
+@right("05.5")
+def with_a_name(total, warmup, peak):
+    CosineDecay = tf.keras.optimizers.schedules.CosineDecay
+    return CosineDecay(
+        0.0, total - warmup, warmup_target=peak, warmup_steps=warmup, name="mine"
+    )
+
+
+@right("05.5")
+def whole_numbers_for_steps(total, warmup, peak):
+    options = dict(warmup_target=peak, warmup_steps=int(warmup))
+    return _CosineDecay(float(0), int(total) - int(warmup), **options)
+
+
+@wrong("05.5", "decay_steps counts from step 0")
+def decay_from_step_zero(total, warmup, peak):
+    return _CosineDecay(0.0, total, warmup_target=peak, warmup_steps=warmup)
+
+
+@wrong("05.5", "starts at the peak")
+def starts_at_the_peak(total, warmup, peak):
+    return _CosineDecay(peak, total - warmup, warmup_target=peak, warmup_steps=warmup)
+
+
+@wrong("05.5", "a whole 0 for the first rate")
+def whole_zero(total, warmup, peak):
+    return _CosineDecay(0, total - warmup, warmup_target=peak, warmup_steps=warmup)
+
+
+@wrong("05.5", "warmup_target left out")
+def without_target(total, warmup, peak):
+    return _CosineDecay(peak, total - warmup, warmup_steps=warmup)
+
+
+@wrong("05.5", "warmup_steps left out")
+def without_warmup_steps(total, warmup, peak):
+    return _CosineDecay(0.0, total - warmup, warmup_target=peak)
+
+
+@wrong("05.5", "no warm-up at all")
+def no_warmup(total, warmup, peak):
+    return _CosineDecay(peak, total)
+
+
+@wrong("05.5", "ends at the peak: alpha is 1")
+def alpha_one(total, warmup, peak):
+    return _CosineDecay(
+        0.0, total - warmup, alpha=1.0, warmup_target=peak, warmup_steps=warmup
+    )
+
+
+@wrong("05.5", "a tenth of the peak is left at the end")
+def alpha_a_tenth(total, warmup, peak):
+    return _CosineDecay(
+        0.0, total - warmup, alpha=0.1, warmup_target=peak, warmup_steps=warmup
+    )
+
+
+@wrong("05.5", "warmup and total exchanged")
+def exchanged_steps(total, warmup, peak):
+    return _CosineDecay(0.0, warmup, warmup_target=peak, warmup_steps=total - warmup)
+
+
+@wrong("05.5", "a lambda with the right numbers")
+def lambda_instead(total, warmup, peak):
+    def rate(step):
+        step = min(float(step), total)
+        if step < warmup:
+            return peak * step / warmup
+        share = (step - warmup) / (total - warmup)
+        return 0.5 * peak * (1 + np.cos(np.pi * share))
+
+    return lambda step: rate(step)
+
+
+@wrong("05.5", "the rate at one step instead of the schedule")
+def rate_of_one_step(total, warmup, peak):
+    return _CosineDecay(0.0, total - warmup, warmup_target=peak, warmup_steps=warmup)(
+        warmup
+    )
+
+
+@wrong("05.5", "decay until total plus warmup")
+def added_warmup(total, warmup, peak):
+    return _CosineDecay(0.0, total + warmup, warmup_target=peak, warmup_steps=warmup)
+
+
+@wrong("05.5", "always the peak of the lesson")
+def lesson_peak(total, warmup, peak):
+    return _CosineDecay(0.0, total - warmup, warmup_target=3e-3, warmup_steps=warmup)
+
+
+@wrong("05.5", "one step too long")
+def one_step_more(total, warmup, peak):
+    return _CosineDecay(
+        0.0, total - warmup + 1, warmup_target=peak, warmup_steps=warmup
+    )
+
+
+@wrong("05.5", "warm-up is always a tenth of the run")
+def warmup_a_tenth(total, warmup, peak):
+    steps = total // 10
+    return _CosineDecay(0.0, total - steps, warmup_target=peak, warmup_steps=steps)
+
+
+@wrong("05.5", "a small first rate")
+def small_first_rate(total, warmup, peak):
+    return _CosineDecay(
+        peak / 25, total - warmup, warmup_target=peak, warmup_steps=warmup
+    )
+
+
+@wrong("05.5", "restarts in place of one cosine")
+def with_restarts(total, warmup, peak):
+    return keras.optimizers.schedules.CosineDecayRestarts(peak, total - warmup)
+
+
+@wrong("05.5", "a share in place of steps")
+def shares(total, warmup, peak):
+    return _CosineDecay(
+        0.0, 1 - warmup / total, warmup_target=peak, warmup_steps=warmup / total
+    )
