@@ -5,6 +5,7 @@ history, and checkpoints from which a killed run continues as if nothing had hap
 """
 
 import contextlib
+import dis
 import functools
 import json
 import math
@@ -16,6 +17,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +31,7 @@ from tqdm import tqdm
 
 Images = Tensor
 Labels = Tensor
-FORMAT = 1  # of the checkpoint file
+FORMAT = 2  # of the checkpoint file
 
 
 @dataclass
@@ -122,7 +124,11 @@ def small_affine(
     scale = 1 + draws[1] * zoom
     cos, sin = angle.cos() / scale, angle.sin() / scale
     right, down = 2 * shift * draws[2:]  # the grid runs from -1 to 1
-    rows = [torch.stack([cos, -sin, right], 1), torch.stack([sin, cos, down], 1)]
+    tall = images.shape[2] / images.shape[3]  # both sides are 2 long there
+    rows = [
+        torch.stack([cos, -sin * tall, right], 1),
+        torch.stack([sin / tall, cos, down], 1),
+    ]
     maps = torch.stack(rows, 1)  # (B, 2, 3)
     grid = F.affine_grid(maps, images.shape, align_corners=False)
     return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
@@ -190,7 +196,8 @@ def fit(
     Parameters
     ----------
     model : nn.Module
-        Maps images (B, C, H, W) to logits (B, number of classes).
+        Maps images (B, C, H, W) to logits (B, number of classes). Given back in the
+        mode (training or evaluation) in which it came.
     train, validation : pair of Tensors
         Images (B, C, H, W), float, and labels (B,), int64.
     epochs : int
@@ -228,13 +235,14 @@ def fit(
     Raises
     ------
     ValueError
-        If there is nothing to train on, or if the checkpoint is damaged or belongs to
-        another model, other data or other settings.
+        If there is nothing to train on, if images or labels are of another kind, or if
+        the checkpoint is damaged or belongs to another model, other data, other
+        settings, or to functions that have been edited since.
     FloatingPointError
         If the loss is no longer a finite number.
     """
-    _check_pair(train, "train")
-    _check_pair(validation, "validation")
+    _check_pair(model, train, "train")
+    _check_pair(model, validation, "validation")
     sizes = epochs, batch_size, 1 if checkpoint_every is None else checkpoint_every
     if min(sizes) < 1:
         raise ValueError("epochs, batch_size and checkpoint_every must be 1 or more")
@@ -255,11 +263,12 @@ def fit(
         "device": device.type,
     }
     run = _Run(model, optimizer(parameters, lr, weight_decay), settings, device)
-    with _own_randomness(seed, device):
+    with _own_randomness(seed, device), _own_mode(model):
         if checkpoint_dir is not None:
             settings["train"], settings["validation"] = map(
                 _fingerprint, (train, validation)
             )
+            run.code = _codes(model, augment, optimizer, schedule)
             run.file = Path(checkpoint_dir) / "checkpoint.safetensors"
             run.every = checkpoint_every
             run.load() if run.file.exists() else run.save()
@@ -279,19 +288,24 @@ def predict(model: nn.Module, images: Images, batch_size: int = 500) -> Tensor:
     ----------
     model : nn.Module
         Left in the mode (training or evaluation) in which it came.
-    images : Tensor, shape (B, C, H, W)
+    images : Tensor, shape (B, C, H, W), float
 
     Returns
     -------
     Tensor, shape (B, number of classes), on the CPU
+
+    Raises
+    ------
+    ValueError
+        If ``images`` are no float tensor of this shape, or ``batch_size`` is below 1.
     """
+    _check_images(model, images, "the image tensor")
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be 1 or more, not {batch_size}")
     device = next(model.parameters()).device
-    was_training = model.training
-    model.eval()
-    try:
+    with _own_mode(model):
+        model.eval()
         parts = [model(x.to(device)).cpu() for x in images.split(batch_size)]
-    finally:
-        model.train(was_training)
     return torch.cat(parts)
 
 
@@ -313,9 +327,10 @@ def evaluate(
     Raises
     ------
     ValueError
-        If ``data`` is empty or its two tensors do not belong together.
+        If ``data`` is empty, of another kind, or its two tensors do not belong
+        together.
     """
-    _check_pair(data, "data")
+    _check_pair(model, data, "data")
     images, labels = data
     logits, labels = predict(model, images, batch_size).float(), labels.cpu()
     loss = F.cross_entropy(logits, labels).item()
@@ -338,6 +353,10 @@ class _Run:
     history: History = field(default_factory=History)
     file: Path | None = None
     every: int | None = None
+    code: dict = field(default_factory=dict)  # checksums of the functions
+
+    def __post_init__(self):
+        self.description = _describe(self.model)  # before training changes counters
 
     def train_epoch(self, train, total, augment, schedule, bar) -> None:
         """Take the steps of the current epoch that are not yet done."""
@@ -404,7 +423,9 @@ class _Run:
             "seconds": self.seconds,
             "history": asdict(self.history),
             "settings": self.settings,
-            "model": _describe(self.model),
+            "code": self.code,
+            "model": self.description,
+            "attributes": _attributes(self.model),
             "random": _random_state(self.device),
         }
         text = json.dumps(state)
@@ -419,11 +440,16 @@ class _Run:
     def load(self) -> None:
         """Take over the state in the file; nothing is changed if it does not fit."""
         state, tensors = _read(self.file)
-        for what, ours in [
-            ("model", _describe(self.model)),
-            ("settings", self.settings),
-        ]:
-            _refuse_differences(self.file, state[what], json.loads(json.dumps(ours)))
+        start = state["model"]
+        counters = {k: v for k, v in state["attributes"].items() if v != start.get(k)}
+        theirs, ours = (
+            {k: v for k, v in description.items() if k not in counters}
+            for description in (start, self.description)
+        )
+        _refuse_differences(self.file, theirs, json.loads(json.dumps(ours)))
+        ours = json.loads(json.dumps(self.settings))
+        _refuse_differences(self.file, state["settings"], ours)
+        _refuse_edited_code(self.file, state["code"], self.code)
         weights, moments = {}, {}
         for name, tensor in tensors.items():
             owner, rest = name.split(".", 1)
@@ -433,6 +459,9 @@ class _Run:
                 i, key = rest.split(".")
                 moments.setdefault(int(i), {})[key] = tensor
         self.model.load_state_dict(weights)
+        for name, value in counters.items():
+            owner, _, key = name.rpartition(".")
+            setattr(self.model.get_submodule(owner), key, value)
         groups = self.opt.state_dict()["param_groups"]
         self.opt.load_state_dict({"state": moments, "param_groups": groups})
         _set_random_state(state["random"], self.device)
@@ -474,6 +503,17 @@ def _refuse_differences(file: Path, theirs: dict, ours: dict) -> None:
             )
 
 
+def _refuse_edited_code(file: Path, theirs: dict, ours: dict) -> None:
+    """Stop if a function has kept its name, but no longer does the same."""
+    for key in theirs | ours:
+        if theirs.get(key) != ours.get(key):
+            raise ValueError(
+                f"{file} was written before the code of the {key} was edited (or "
+                "Python updated), so the rest of the run would follow another recipe; "
+                "undo the edit to resume, or use another checkpoint_dir to start anew"
+            )
+
+
 def _checksum(text: str, tensors: dict[str, Tensor]) -> str:
     value = zlib.crc32(text.encode())
     for name in sorted(tensors):
@@ -500,11 +540,17 @@ def _describe(model: nn.Module) -> dict:
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             found[f"{name} frozen"] = True
-    for name, module in model.named_modules():
-        for key, value in vars(module).items():
-            if key != "training" and isinstance(value, bool | int | float | str):
-                found[f"{name}.{key}".lstrip(".")] = value
-    return found
+    return found | _attributes(model)
+
+
+def _attributes(model: nn.Module) -> dict:
+    """Plain attributes of all modules: settings, and counters that training moves."""
+    return {
+        f"{name}.{key}".lstrip("."): value
+        for name, module in model.named_modules()
+        for key, value in vars(module).items()
+        if key != "training" and isinstance(value, bool | int | float | str)
+    }
 
 
 def _name(function: Callable | None) -> str | None:
@@ -516,17 +562,162 @@ def _name(function: Callable | None) -> str | None:
     return getattr(function, "__qualname__", type(function).__qualname__)
 
 
-def _check_pair(data: tuple[Images, Labels], name: str) -> None:
+# --- What functions do ------------------------------------------------------------
+
+
+def _codes(model, augment, optimizer, schedule) -> dict[str, str]:
+    """Checksums of all code that a run obeys; that of torch's own layers left out."""
+    kinds = {type(module) for module in model.modules()}
+    own = [kind for kind in kinds if not kind.__module__.startswith("torch.")]
+    own.sort(key=lambda kind: kind.__qualname__)
+    return {
+        "model": ", ".join(map(_code, own)),
+        "augmentation": _code(augment),
+        "optimizer": _code(optimizer),
+        "schedule": _code(schedule),
+    }
+
+
+def _code(function) -> str:
+    """Checksum of what a callable does, to notice that it was edited.
+
+    Counts its code, its defaults, what it has kept of its surroundings, and likewise
+    the functions, classes and constants of its own module that it names. What comes
+    from other modules counts by name.
+    """
+    inner = function
+    while isinstance(inner, functools.partial):
+        inner = inner.func
+    text = str(_spelled(function, getattr(inner, "__module__", None), {}))
+    return f"{zlib.crc32(text.encode()):08x}"
+
+
+def _spelled(value, home: str | None, seen: dict):
+    """Spell out a value, the same in every process; ``seen`` keeps it from circles."""
+
+    def spell(*parts):
+        return [_spelled(part, home, seen) for part in parts]
+
+    if value is None or isinstance(value, _CONSTANTS):
+        return repr(value)
+    if isinstance(value, Tensor):
+        return f"{value.dtype} {tuple(value.shape)} {zlib.crc32(_bytes(value))}"
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} {value.shape} {zlib.crc32(value.tobytes())}"
+    if isinstance(value, tuple | list):
+        return spell(*value)
+    if isinstance(value, set | frozenset):
+        return sorted(map(str, spell(*value)))
+    if isinstance(value, dict):
+        return spell(*value.items())
+    if isinstance(value, CodeType):
+        return [value.co_code.hex(), value.co_names, *spell(*value.co_consts)]
+    if isinstance(value, functools.partial):
+        return spell(value.func, value.args, value.keywords)
+    if isinstance(value, MethodType):
+        return spell(value.__func__, value.__self__)
+    if isinstance(value, FunctionType | type | ModuleType):
+        name = getattr(value, "__qualname__", value.__name__)
+        if getattr(value, "__module__", None) != home:
+            return f"{getattr(value, '__module__', '')}.{name}"
+    else:
+        name = type(value).__qualname__
+    if id(value) in seen:
+        return name
+    seen[id(value)] = value
+    return [name, *spell(*_parts(value))]
+
+
+_CONSTANTS = bool | int | float | complex | str | bytes
+
+
+def _parts(value) -> tuple:
+    """What a function, a class or an object is made of."""
+    if isinstance(value, FunctionType):
+        doc = value.__doc__
+        constants = tuple(c for c in value.__code__.co_consts if c is not doc)
+        code = value.__code__.replace(co_consts=constants)
+        named = [value.__globals__.get(n) for n in _named(value.__code__)]
+        fixed = _CONSTANTS | tuple | FunctionType | type | functools.partial
+        named = [thing for thing in named if isinstance(thing, fixed)]
+        cells = [cell.cell_contents for cell in value.__closure__ or ()]
+        return code, value.__defaults__, value.__kwdefaults__, cells, named
+    if isinstance(value, type):
+        attributes = [
+            (name, getattr(part, "__func__", getattr(part, "fget", part)))
+            for name, part in vars(value).items()
+            if isinstance(part, FunctionType) or not name.startswith("__")
+        ]
+        return value.__bases__, attributes
+    return type(value), getattr(value, "__dict__", None)
+
+
+def _named(code: CodeType) -> list[str]:
+    """Global names that code reads and does not write, inner functions included."""
+    read, written = set(), set()
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            read.add(instruction.argval)
+        elif instruction.opname == "STORE_GLOBAL":
+            written.add(instruction.argval)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            read.update(_named(constant))
+    return sorted(read - written)
+
+
+# --- Checks and random numbers ----------------------------------------------------
+
+
+def _check_images(model: nn.Module, images: Images, name: str) -> None:
+    if not isinstance(images, Tensor):
+        raise ValueError(
+            f"{name} must be a Tensor, not of type {type(images).__qualname__}; "
+            "to_tensors makes tensors of a split, torch.from_numpy(array).float() "
+            "makes one of an array"
+        )
+    if images.ndim != 4:
+        raise ValueError(
+            f"{name} has the shape {tuple(images.shape)}, but a model takes a batch "
+            "(B, C, H, W); images[None] makes a batch of a single image (C, H, W), "
+            "images[:, None] gives gray images (B, H, W) their channel"
+        )
+    if not images.is_floating_point():
+        raise ValueError(
+            f"{name} holds {images.dtype}, but a model computes with floats; scale "
+            "gray levels as to_tensors does, (images.float() / 255 - 0.5) / 0.5"
+        )
+    kinds = {parameter.dtype for parameter in model.parameters()}
+    if images.dtype == torch.float64 and torch.float64 not in kinds:
+        raise ValueError(
+            f"{name} holds torch.float64, NumPy's usual kind, but the model's weights "
+            "are of another; give images.float()"
+        )
+
+
+def _check_pair(model: nn.Module, data: tuple[Images, Labels], name: str) -> None:
+    if not isinstance(data, tuple | list) or len(data) != 2:
+        raise ValueError(
+            f"{name} must be a pair, images and labels, not of type "
+            f"{type(data).__qualname__}; to_tensors makes such a pair of a split"
+        )
     images, labels = data
+    _check_images(model, images, f"the image tensor of {name}")
+    if not isinstance(labels, Tensor) or labels.ndim != 1:
+        shape = f" of shape {tuple(labels.shape)}" if hasattr(labels, "shape") else ""
+        raise ValueError(
+            f"{name} needs labels as a tensor of shape (B,), one number for each image,"
+            f" but has the type {type(labels).__qualname__}{shape}; "
+            "torch.tensor(labels) makes a tensor of a list or an array"
+        )
     if len(images) == 0 or len(images) != len(labels):
         raise ValueError(
             f"{name} has {len(images)} images and {len(labels)} labels; give one label "
             "for each image, and at least one image"
         )
-    if not images.is_floating_point() or labels.dtype != torch.int64:
+    if labels.dtype != torch.int64:
         raise ValueError(
-            f"{name} has {images.dtype} images and {labels.dtype} labels; give float "
-            "images and int64 labels, as to_tensors does"
+            f"{name} has {labels.dtype} labels; give int64 labels, as to_tensors does"
         )
 
 
@@ -554,6 +745,17 @@ def _progress_bar(total: int, done: int, hidden: bool):
         ncols=88,
         file=sys.stdout,
     )
+
+
+@contextlib.contextmanager
+def _own_mode(model: nn.Module):
+    """Give every module back in the mode (training or evaluation) in which it came."""
+    modes = [(module, module.training) for module in model.modules()]
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
 
 
 @contextlib.contextmanager

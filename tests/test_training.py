@@ -1,6 +1,10 @@
 """Training: it learns, it counts right, and a killed run resumes bit for bit."""
 
+import copy
+import functools
+import itertools
 import json
+import math
 import os
 import signal
 import subprocess
@@ -194,6 +198,136 @@ def test_progress_bar_goes_to_standard_output(train, validation, capsys):
     assert shown.err == ""
 
 
+# --- The recipe, written out ------------------------------------------------------
+
+
+def adamw_by_hand(weights, gradients, memory, step, rate, decay):
+    """One step of AdamW with betas 0.9 and 0.99 (Loshchilov and Hutter 2019)."""
+    for weight, gradient, (mean, square) in zip(
+        weights, gradients, memory, strict=True
+    ):
+        weight -= rate * decay * weight
+        mean += 0.1 * (gradient - mean)
+        square += 0.01 * (gradient**2 - square)
+        spread = (square / (1 - 0.99**step)).sqrt() + 1e-8
+        weight -= rate * (mean / (1 - 0.9**step)) / spread
+
+
+def sgd_by_hand(weights, gradients, memory, step, rate, decay):
+    """One step of descent with momentum 0.9; the decay belongs to the gradient."""
+    for weight, gradient, (speed, _) in zip(weights, gradients, memory, strict=True):
+        speed *= 0.9
+        speed += gradient + decay * weight
+        weight -= rate * speed
+
+
+def twelve_steps_by_hand(model, train, validation, step_of, lr):
+    """Three epochs of 30 images in batches of 8, 8, 8 and 6."""
+    (images, labels), losses, scores, step = train, [], [], 0
+    weights = list(model.parameters())
+    memory = [(torch.zeros_like(w), torch.zeros_like(w)) for w in weights]
+    torch.manual_seed(7)  # of the augmentation and of dropout
+    for epoch in range(3):
+        own = torch.Generator().manual_seed(7 * 1_000_003 + epoch)
+        order = torch.randperm(30, generator=own)
+        model.train()
+        for rows in (order[:8], order[8:16], order[16:24], order[24:]):
+            logits = model(small_affine(images[rows]))
+            target = torch.full((len(rows), 3), 0.2 / 3, dtype=logits.dtype)
+            target[torch.arange(len(rows)), labels[rows]] += 0.8
+            loss = -(target * logits.log_softmax(1)).sum(1).mean()
+            gradients = torch.autograd.grad(loss, weights)
+            done = (step + 0.5) / 12
+            up, down = done / 0.1, 0.5 + 0.5 * math.cos(math.pi * (done - 0.1) / 0.9)
+            rate = lr * (up if done < 0.1 else down)
+            step += 1
+            with torch.no_grad():
+                step_of(weights, gradients, memory, step, rate, 0.3)
+            losses.append(loss.item())
+        model.eval()
+        with torch.no_grad():
+            logits = model(validation[0]).log_softmax(1)
+        right = logits.argmax(1) == validation[1]
+        likely = logits[torch.arange(len(right)), validation[1]]
+        scores.append((-likely.mean().item(), right.double().mean().item()))
+    return losses, scores
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "step_of", "lr"),
+    [(training.adamw, adamw_by_hand, 0.003), (training.sgd, sgd_by_hand, 0.03)],
+)
+def test_twelve_steps_are_those_of_a_loop_written_out(optimizer, step_of, lr):
+    # In double precision, so that a key's bias, which cannot matter, learns no noise.
+    train, validation = (
+        (images.double(), labels)
+        for images, labels in (striped_images(30), striped_images(12, seed=1))
+    )
+    mine = small_model(dropout=0.3).double()
+    ours = copy.deepcopy(mine)
+    losses, scores = twelve_steps_by_hand(mine, train, validation, step_of, lr)
+    history = fit(
+        ours,
+        train,
+        validation,
+        epochs=3,
+        lr=lr,
+        batch_size=8,
+        weight_decay=0.3,
+        label_smoothing=0.2,
+        augment=small_affine,
+        optimizer=optimizer,
+        seed=7,
+        progress=False,
+    )
+    near = {"rtol": 0, "atol": 1e-6}
+    np.testing.assert_allclose(history.batch_loss, losses, **near)
+    means = np.reshape(losses, (3, 4)).mean(1)
+    np.testing.assert_allclose(history.train_loss, means, **near)
+    np.testing.assert_allclose(history.validation_loss, [a for a, _ in scores], **near)
+    assert history.validation_accuracy == [b for _, b in scores]
+    for name, weight in mine.state_dict().items():
+        torch.testing.assert_close(ours.state_dict()[name], weight, **near)
+
+
+def test_defaults_of_the_recipe_are_those_of_the_docstring(train, validation):
+    said = small_model()
+    plain = small_model()
+    fit(plain, train, validation, epochs=2, lr=3e-3, progress=False)
+    fit(
+        said,
+        train,
+        validation,
+        epochs=2,
+        lr=3e-3,
+        batch_size=50,
+        weight_decay=0.01,
+        label_smoothing=0.0,
+        augment=None,
+        optimizer=training.adamw,
+        schedule=training.warmup_cosine,
+        seed=0,
+        progress=False,
+    )
+    assert_same_weights(weights_of(plain), weights_of(said))
+
+
+@pytest.mark.parametrize("training_mode", [True, False])
+def test_model_comes_back_in_the_mode_in_which_it_came(
+    train, validation, training_mode
+):
+    model = small_model().train(training_mode)
+    model.blocks[0].eval()  # a part that its owner has set apart
+    before = [module.training for module in model.modules()]
+    fit(model, train, validation, **SETTINGS)
+    assert [module.training for module in model.modules()] == before
+    predict(model, validation[0])
+    assert [module.training for module in model.modules()] == before
+    with pytest.raises(KeyboardInterrupt):
+        fit(stopping(model, 3), train, validation, **SETTINGS)
+    assert [module.training for module in model.modules()] == before
+
+
 # --- Counting and predicting ------------------------------------------------------
 
 
@@ -279,6 +413,64 @@ def test_small_affine_moves_each_image_within_its_limits():
     assert down.std() == pytest.approx(2.9 / 3**0.5, rel=0.15)  # uniform
 
 
+def moved_by_hand(image, angle, scale, right, down):
+    """Look up each pixel of the new picture (H, W) where it was in the old one."""
+    H, W = image.shape
+    found = np.zeros((H, W))
+    for y, x in np.ndindex(H, W):
+        from_x, from_y = x - (W - 1) / 2, y - (H - 1) / 2  # pixels from the middle
+        at_x = (math.cos(angle) * from_x - math.sin(angle) * from_y) / scale
+        at_y = (math.sin(angle) * from_x + math.cos(angle) * from_y) / scale
+        at_x = np.clip(at_x + right * W + (W - 1) / 2, 0, W - 1)
+        at_y = np.clip(at_y + down * H + (H - 1) / 2, 0, H - 1)
+        left, top = min(int(at_x), W - 2), min(int(at_y), H - 2)
+        share_x, share_y = at_x - left, at_y - top
+        for i, j in np.ndindex(2, 2):  # its four neighbors, by nearness
+            part = (share_y if i else 1 - share_y) * (share_x if j else 1 - share_x)
+            found[y, x] += part * image[top + i, left + j]
+    return found
+
+
+@pytest.mark.parametrize("shape", [(12, 12), (8, 20), (17, 9)])
+def test_small_affine_turns_zooms_and_shifts_pixels_as_drawn(shape):
+    torch.manual_seed(4)
+    images = torch.rand(6, 1, *shape, dtype=torch.float64)
+    limits = {"degrees": 40, "shift": 0.2, "zoom": 0.3}
+    torch.manual_seed(5)
+    moved = small_affine(images, **limits)
+    torch.manual_seed(5)
+    draws = 2 * torch.rand(4, 6, dtype=torch.float64).numpy() - 1
+    assert draws.min() < -0.5 and draws.max() > 0.5
+    for image, new, (turn, zoom, right, down) in zip(
+        images[:, 0].numpy(), moved[:, 0].numpy(), draws.T, strict=True
+    ):
+        wanted = moved_by_hand(
+            image, math.radians(40 * turn), 1 + 0.3 * zoom, 0.2 * right, 0.2 * down
+        )
+        np.testing.assert_allclose(new, wanted, rtol=0, atol=1e-6)
+
+
+def test_small_affine_keeps_a_circle_round_whatever_the_shape():
+    torch.manual_seed(0)
+    rows, columns = torch.meshgrid(
+        torch.arange(40.0), torch.arange(90.0), indexing="ij"
+    )
+    far = (rows - 19.5) ** 2 + (columns - 44.5) ** 2
+    circle = torch.sigmoid(12.0 - far.sqrt()).expand(50, 1, -1, -1)
+    turned = small_affine(circle, degrees=90, shift=0, zoom=0)
+    torch.testing.assert_close(turned, circle, rtol=0, atol=0.02)
+
+
+def test_small_affine_moves_a_little_unless_told_otherwise():
+    torch.manual_seed(0)
+    images = torch.rand(9, 2, 10, 10)
+    torch.manual_seed(1)
+    plain = small_affine(images)
+    torch.manual_seed(1)
+    told = small_affine(images, degrees=15, shift=0.04, zoom=0.15)
+    assert torch.equal(plain, told)
+
+
 # --- Refusals ---------------------------------------------------------------------
 
 
@@ -295,6 +487,70 @@ def test_labels_that_do_not_belong_to_the_images_are_refused(train):
         fit(small_model(), (train[0], train[1][1:]), train, **SETTINGS)
     with pytest.raises(ValueError, match="int64"):
         evaluate(small_model(), (train[0], train[1].float()))
+
+
+IMAGES, LABELS = torch.zeros(3, 1, 8, 8), torch.zeros(3, dtype=torch.int64)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ((IMAGES[0], LABELS), r"shape \(1, 8, 8\), .* images\[None\] makes a batch"),
+        ((IMAGES[:, 0], LABELS), r"shape \(3, 8, 8\), .* images\[:, None\] gives gray"),
+        ((IMAGES.byte(), LABELS), r"holds torch.uint8, .*\(images.float\(\) / 255"),
+        ((IMAGES.double(), LABELS), r"torch.float64, .* give images.float\(\)"),
+        (
+            (IMAGES.numpy(), LABELS),
+            "a Tensor, not of type ndarray; .* torch.from_numpy",
+        ),
+        ((IMAGES.tolist(), LABELS), "a Tensor, not of type list; to_tensors makes"),
+        ((IMAGES, LABELS.numpy()), r"type ndarray of shape \(3,\); torch.tensor"),
+        ((IMAGES, LABELS.tolist()), "has the type list; torch.tensor"),
+        (
+            (IMAGES, LABELS[:, None]),
+            r"of shape \(B,\), .* type Tensor of shape \(3, 1\)",
+        ),
+        ((IMAGES, LABELS[0]), r"one number for each image, .* shape \(\);"),
+        ((IMAGES, LABELS[:2]), "3 images and 2 labels; give one label"),
+        ((IMAGES, LABELS.int()), "torch.int32 labels; give int64 labels"),
+        (IMAGES, "must be a pair, images and labels, not of type Tensor"),
+        ((IMAGES, LABELS, LABELS), "must be a pair, images and labels"),
+        ({"image": IMAGES}, "not of type dict; to_tensors makes such a pair"),
+    ],
+)
+@pytest.mark.parametrize("door", ["train", "validation", "evaluate"])
+def test_data_of_another_kind_are_refused_at_the_door(data, said, door):
+    good, model = (IMAGES, LABELS), small_model()
+    with pytest.raises(ValueError, match=said) as refusal:
+        if door == "evaluate":
+            evaluate(model, data)
+        else:
+            pairs = {"train": good, "validation": good} | {door: data}
+            fit(model, **pairs, **SETTINGS)
+    message = str(refusal.value)
+    assert ("data" if door == "evaluate" else door) in message
+    assert "\n" not in message and len(message) < 230
+
+
+@pytest.mark.parametrize(
+    ("images", "said"),
+    [
+        (IMAGES[0], r"shape \(1, 8, 8\), but a model takes a batch"),
+        (IMAGES.byte(), "holds torch.uint8, but a model computes with floats"),
+        (IMAGES.numpy(), "a Tensor, not of type ndarray"),
+        ((IMAGES, LABELS), "a Tensor, not of type tuple"),
+    ],
+)
+def test_predict_refuses_other_images_at_the_door(images, said):
+    with pytest.raises(ValueError, match=said):
+        predict(small_model(), images)
+    with pytest.raises(ValueError, match="batch_size must be 1 or more, not 0"):
+        predict(small_model(), IMAGES, 0)
+
+
+def test_double_precision_is_taken_where_the_model_has_it():
+    model = small_model().double()
+    assert evaluate(model, (IMAGES.double(), LABELS)).accuracy in (0, 1)
 
 
 def test_model_with_nothing_to_train_is_refused(train):
@@ -326,18 +582,16 @@ def uninterrupted(train, validation, **changes):
     return fit(model, train, validation, **settings), weights_of(model)
 
 
-class Stopping:
-    """An augmentation that does what ``noisy`` does, and stops at one call."""
+def stopping(model, at):
+    """Give the model back, with a stop at its batch number ``at``."""
+    batches = itertools.count(1)
 
-    def __init__(self, at):
-        self.calls_left = at
-        self.__qualname__ = noisy.__qualname__
-
-    def __call__(self, images):
-        self.calls_left -= 1
-        if self.calls_left == 0:
+    def stop(module, inputs):
+        if module.training and next(batches) == at:
             raise KeyboardInterrupt
-        return noisy(images)
+
+    model.register_forward_pre_hook(stop)
+    return model
 
 
 @pytest.mark.parametrize("optimizer", [training.adamw, training.sgd])
@@ -351,15 +605,75 @@ def test_interrupted_run_resumes_exactly(
         "checkpoint_every": 2,
         "optimizer": optimizer,
     }
-    model = small_model()
+    model = stopping(small_model(), stop_at)
     with pytest.raises(KeyboardInterrupt):
-        fit(model, train, validation, augment=Stopping(stop_at), **settings)
+        fit(model, train, validation, augment=noisy, **settings)
     fresh = small_model(seed=9)  # its own weights must not matter
     got = fit(fresh, train, validation, augment=noisy, **settings)
     assert_same_weights(weights_of(fresh), weights)
     assert got.batch_loss == wanted.batch_loss
     assert got.validation_loss == wanted.validation_loss
-    assert len(got.seconds) == len(wanted.seconds)
+
+
+def test_seconds_go_on_from_where_the_killed_run_stood(
+    tmp_path, train, validation, monkeypatch
+):
+    now = [100.0]
+    monkeypatch.setattr(training.time, "process_time", lambda: now[0])
+
+    def ticking(model):
+        model.register_forward_pre_hook(
+            lambda module, _: now.__setitem__(0, now[0] + module.training)
+        )
+        return model
+
+    wanted = fit(ticking(small_model()), train, validation, **SETTINGS).seconds
+    assert wanted == [6, 12, 18]  # a second for each of six batches
+    settings = SETTINGS | {"checkpoint_dir": tmp_path, "checkpoint_every": 2}
+    with pytest.raises(KeyboardInterrupt):
+        fit(ticking(stopping(small_model(), 10)), train, validation, **settings)
+    now[0] = 7.0  # another process, another clock
+    resumed = fit(ticking(small_model()), train, validation, **settings).seconds
+    assert resumed == wanted
+
+
+class Counting(nn.Module):
+    """A model that keeps count of its steps, and damps its answers by the count."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner, self.calls, self.strength = small_model(), 0, 0.1
+
+    def forward(self, images):
+        self.calls += self.training
+        return self.inner(images) / (1 + self.strength * self.calls)
+
+
+@pytest.mark.parametrize("stop_at", [9, 18])
+def test_model_with_a_counter_resumes_exactly(tmp_path, train, validation, stop_at):
+    whole = Counting()
+    wanted = fit(whole, train, validation, **SETTINGS)
+    settings = SETTINGS | {"checkpoint_dir": tmp_path}
+    stopped = stopping(Counting(), stop_at)
+    with pytest.raises(KeyboardInterrupt):
+        fit(stopped, train, validation, **settings)
+    stopped._forward_pre_hooks.clear()
+    kept = copy.deepcopy(tmp_path.joinpath("checkpoint.safetensors").read_bytes())
+    for again in (Counting(), stopped):  # in another process, and in the same
+        (tmp_path / "checkpoint.safetensors").write_bytes(kept)
+        got = fit(again, train, validation, **settings)
+        assert got.batch_loss == wanted.batch_loss
+        assert again.calls == whole.calls == 18
+        assert_same_weights(weights_of(again), weights_of(whole))
+
+
+def test_other_setting_beside_a_counter_is_refused(tmp_path, train, validation):
+    settings = SETTINGS | {"checkpoint_dir": tmp_path}
+    fit(Counting(), train, validation, **settings)
+    other = Counting()
+    other.strength = 0.2
+    with pytest.raises(ValueError, match="strength = 0.1, but this call has strength"):
+        fit(other, train, validation, **settings)
 
 
 def test_finished_run_is_loaded_and_not_trained_again(tmp_path, train, validation):
@@ -426,10 +740,10 @@ def folder(tmp_path, train, validation):
     """A checkpoint after two of three epochs."""
     with pytest.raises(KeyboardInterrupt):
         fit(
-            small_model(),
+            stopping(small_model(), 13),
             train,
             validation,
-            augment=Stopping(13),
+            augment=noisy,
             checkpoint_dir=tmp_path,
             **SETTINGS,
         )
@@ -458,6 +772,158 @@ def test_other_settings_are_refused(folder, train, validation, changes, named):
     assert "another checkpoint_dir" in str(refusal.value)
     assert "\n" not in str(refusal.value)
     assert_same_weights(weights_of(model), before)
+
+
+RECIPE = """
+import torch
+from torch import nn
+
+STRENGTH = 0.1
+calls = 0
+
+def helper(images):
+    return images * 1.0
+
+class Tint:
+    amount = 0.5
+
+    def __init__(self, shift=0.25):
+        self.shift = shift
+
+    def __call__(self, images):
+        return images + self.amount * self.shift
+
+def maker(amount):
+    def kept(images):
+        return images + amount
+    return kept
+
+bright, tint = maker(0.75), Tint()
+
+def augment(images, strength=2.0, *, more=3.0):
+    global calls
+    calls += 1
+    shifts = [helper(x) + STRENGTH for x in images]
+    return torch.sin(torch.stack(shifts)) * strength + more
+
+def optimizer(parameters, lr, weight_decay):
+    return torch.optim.SGD(parameters, lr, momentum=0.5)
+
+def schedule(progress):
+    return 1.0 - 0.5 * progress
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(64, 3)
+
+    def forward(self, images):
+        return self.head(torch.relu(images.flatten(1)))
+"""
+
+
+def run_of(source, folder, augment="augment", stop_at=None):
+    """Train by the functions of a notebook's source, executed anew."""
+    names = {"__name__": "__main__"}
+    exec(source, names)
+    torch.manual_seed(0)
+    model = names["Model"]()
+    return fit(
+        model if stop_at is None else stopping(model, stop_at),
+        striped_images(),
+        striped_images(30, seed=1),
+        augment=names[augment],
+        optimizer=names["optimizer"],
+        schedule=names["schedule"],
+        checkpoint_dir=folder,
+        **SETTINGS,
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "augment", "what"),
+    [
+        ("* strength + more", "* strength - more", "augment", "augmentation"),
+        ("torch.sin", "torch.cos", "augment", "augmentation"),
+        ("strength=2.0", "strength=2.5", "augment", "augmentation"),
+        ("more=3.0", "more=3.5", "augment", "augmentation"),
+        ("STRENGTH = 0.1", "STRENGTH = 0.2", "augment", "augmentation"),
+        ("images * 1.0", "images * 1.5", "augment", "augmentation"),
+        ("maker(0.75)", "maker(0.5)", "bright", "augmentation"),
+        ("images + amount", "images * amount", "bright", "augmentation"),
+        ("shift=0.25", "shift=0.5", "tint", "augmentation"),
+        ("amount = 0.5", "amount = 0.6", "tint", "augmentation"),
+        ("amount * self", "amount + self", "tint", "augmentation"),
+        ("momentum=0.5", "momentum=0.6", "augment", "optimizer"),
+        ("torch.optim.SGD", "torch.optim.RMSprop", "augment", "optimizer"),
+        ("1.0 - 0.5", "1.0 - 0.4", "augment", "schedule"),
+        ("torch.relu", "torch.tanh", "augment", "model"),
+    ],
+)
+def test_function_edited_under_its_old_name_is_refused(
+    tmp_path, old, new, augment, what
+):
+    assert RECIPE.count(old) == 1
+    with pytest.raises(KeyboardInterrupt):
+        run_of(RECIPE, tmp_path, augment, stop_at=9)
+    said = f"the code of the {what} was edited .*; undo the edit to resume, or use"
+    with pytest.raises(ValueError, match=said) as refusal:
+        run_of(RECIPE.replace(old, new), tmp_path, augment)
+    assert "\n" not in str(refusal.value)
+    run_of(RECIPE, tmp_path, augment)
+
+
+def test_edit_that_changes_nothing_of_the_run_is_taken(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        run_of(RECIPE, tmp_path, stop_at=9)
+    edited = RECIPE.replace("    global calls", "    # a remark\n\n    global calls")
+    edited = edited.replace("calls = 0", "calls = 6").replace("maker(0.75)", "maker(1)")
+    assert len(run_of(edited, tmp_path).batch_loss) == 18
+
+
+DOCUMENTED = "def augment(x):\n    {}\n    return x + 1\n"
+
+
+def test_edited_docstring_is_no_other_code():
+    made = []
+    for text in ('"""Add one."""', '"""Add the number one."""'):
+        names = {}
+        exec(DOCUMENTED.format(text), names)
+        made.append(training._code(names["augment"]))
+    assert made[0] == made[1]
+
+
+def test_fingerprint_is_that_of_other_processes():
+    code = f"""
+import sys
+sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}]
+import test_training as t
+print(t.training._code(t.small_affine), t.training._code(t.mixed_up))
+"""
+    ours = f"{training._code(small_affine)} {training._code(mixed_up)}"
+    environment = os.environ | {"PYTHONHASHSEED": "3"}
+    shown = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment
+    )
+    assert shown.stdout.split() == ours.split(), shown.stderr
+
+
+def mixed_up(images):
+    """A function that names a set of texts, whose order differs by process."""
+    return images if str(images.dtype) in {"a", "b", "c", "d", "e"} else noisy(images)
+
+
+@pytest.mark.parametrize("number", [0.1, 0.2])
+def test_arguments_of_a_partial_are_compared(tmp_path, train, validation, number):
+    settings = SETTINGS | {"checkpoint_dir": tmp_path, "epochs": 1}
+    turned = functools.partial(small_affine, zoom=0.1)
+    fit(small_model(), train, validation, augment=turned, **settings)
+    again = functools.partial(small_affine, zoom=number)
+    if number == 0.1:
+        fit(small_model(), train, validation, augment=again, **settings)
+    else:
+        with pytest.raises(ValueError, match="augment = small_affine.*0.1.*0.2"):
+            fit(small_model(), train, validation, augment=again, **settings)
 
 
 @pytest.mark.parametrize(
