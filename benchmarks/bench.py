@@ -285,7 +285,8 @@ def compare_storage(rows: int) -> dict:
             remove_columns=pictures.column_names,
             cache_file_name=cache,
         )
-        return stored.with_format("numpy")[:16]["pixel_values"]
+        rows = stored.with_format("arrow")[:16]["pixel_values"]
+        return rows.combine_chunks().to_numpy(zero_copy_only=False)
 
     def seconds_and_peak(first_batch: Callable) -> tuple[float, int, np.ndarray]:
         start = time.process_time()

@@ -1,11 +1,13 @@
-"""The bootstrap cell's second half: install its clone, and add what Colab lacks.
+"""The bootstrap cell's second half: add what Colab lacks beside what it has.
 
-Nothing that Colab ships is changed. Only the bootstrap cell of the notebooks uses this.
+Nothing that Colab ships is changed, and nothing is built: the clone is on the path.
+Only the bootstrap cell of the notebooks uses this.
 """
 
 import importlib
 import importlib.metadata
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -20,66 +22,36 @@ from packaging.version import InvalidVersion, Version
 import course_utils
 from course_utils.profiles import ROOT
 
-# Said by a new Python: which version pip has installed, and which folder it imports.
-_WHO = """
-import importlib.metadata, course_utils
-print(importlib.metadata.version("vit-course"), course_utils.__file__)
-"""
 
+def complete() -> None:
+    """Add the packages that are missing, and say in one line what was done.
 
-def install(cloned: bool) -> str:
-    """Install the course without its requirements, and add those that are missing.
-
-    Parameters
-    ----------
-    cloned : bool
-        Whether this clone is new, so that an older installation must give way.
-
-    Returns
-    -------
-    str
-        What was done, in one line.
+    Programs that the notebook starts find the course too, by PYTHONPATH.
 
     Raises
     ------
-    RuntimeError
-        If pip fails: what it said, and what to do.
+    SystemExit
+        If pip fails: what it said, and what to do. A notebook shows it in one line.
     """
+    others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if str(ROOT) not in others:
+        path = [str(ROOT), *filter(None, others)]
+        os.environ["PYTHONPATH"] = os.pathsep.join(path)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    done = ["cloned"] if cloned else []
-    if cloned or not _is_installed():
-        problem = _pip("--no-deps", "--editable", str(ROOT))
-        if problem:
-            raise RuntimeError(
-                f"pip could not install the course ({problem}); check the connection "
-                "and run this cell again"
-            )
-        done.append("installed")
     wanted = _requirements(project)
-    added = [requirement for requirement in wanted if _is_missing(requirement)]
-    if added:
-        names = ", ".join(requirement.name for requirement in added)
-        problem = _add(added)
-        if problem:
-            raise RuntimeError(
-                f"Colab lacks {names}; pip could not add this beside what is there "
-                f"({problem}); run this cell again, or report it at "
-                f"{project['urls']['Repository']}/issues"
-            )
-        done.append(f"added {names}")
+    missing = [requirement for requirement in wanted if _is_missing(requirement)]
+    names = ", ".join(requirement.name for requirement in missing)
+    problem = _add(missing) if missing else None
+    if problem:
+        raise SystemExit(
+            f"Colab lacks {names}, and pip could not add this beside what is there "
+            f"({problem}). Run this cell again, or report it at "
+            f"{project['urls']['Repository']}/issues"
+        )
     untested = [_named(r) for r in wanted if not _is_missing(r) and not _is_accepted(r)]
     note = f" (not tested with {', '.join(untested)})" if untested else ""
-    if done and not added:
-        done.append("added nothing")
-    told = ", ".join(done) or "already here"
-    return f"vit-course v{course_utils.__version__}: {told}{note}"
-
-
-def _is_installed():
-    """Tell whether a new Python finds this clone, installed as this version."""
-    run = [sys.executable, "-P", "-c", _WHO]
-    found = subprocess.run(run, capture_output=True, text=True).stdout.strip()
-    return found == f"{course_utils.__version__} {ROOT / 'course_utils/__init__.py'}"
+    told = f"added {names}" if missing else "nothing had to be added"
+    print(f"vit-course v{course_utils.__version__} is ready, {told}{note}")
 
 
 def _requirements(project):

@@ -1,7 +1,7 @@
 """The bootstrap cell, on a machine that looks like Colab, and what it calls.
 
-A repository in a folder stands for GitHub (git's insteadOf), and pip is not run: what
-it is asked is written down. The cell runs in a Python of its own, a fresh runtime.
+A repository in a folder stands for GitHub (git's insteadOf). The cell runs in a Python
+of its own, a fresh runtime; nothing is installed, since all is there.
 """
 
 import http.server
@@ -30,38 +30,20 @@ UNSET = CELL.replace(
     CELL.split('REPO, TAG = "')[1].split('"')[0], "your_org/vit-course"
 )
 TAG = CELL.split('"v')[1].split('"')[0]
-# What the clone needs of the repository to be installed.
+# What the cell needs of the repository.
 PARTS = ("pyproject.toml", "course_utils/__init__.py", "course_utils/profiles.py")
-# pip's stand-in writes down what it is asked, and `install --editable` puts the folder
-# on the path of the Pythons to come. PIP_FAILS makes it fail.
 RUNTIME = """
-import os, subprocess, sys, types
+import sys, types
 
-asked, real = [], subprocess.run
-
-def run(command, **options):
-    if command[1:3] != ["-m", "pip"]:
-        return real(command, **options)
-    asked.append(command[5:])
-    if "PIP_FAILS" in os.environ:
-        return subprocess.CompletedProcess(command, 1, "", os.environ["PIP_FAILS"])
-    os.environ["PYTHONPATH"] = command[-1]
-    open("installed", "w").write(command[-1])
-    return subprocess.CompletedProcess(command, 0, "", "")
-
-subprocess.run = run
 sys.modules["google.colab"] = types.ModuleType("google.colab")
-if os.path.exists("installed"):  # by an earlier run of this runtime
-    os.environ["PYTHONPATH"] = open("installed").read()
 cell = sys.stdin.read()
 for turn in range(int(sys.argv[1])):
     try:
         exec(cell, {})
-    except Exception as error:
-        for line in error._render_traceback_():
-            print("ERROR", line)
-for command in asked:
-    print("PIP", *command)
+    except SystemExit as problem:
+        print("ERROR", problem)
+import course_utils, os
+print("FROM", os.path.relpath(course_utils.__file__))
 """
 
 # Colab is Linux; Windows lets nobody remove the read-only files of a clone.
@@ -101,7 +83,9 @@ class Runtime:
             "GIT_CONFIG_COUNT": "1",
             "GIT_CONFIG_KEY_0": f"url.{self.github}/.insteadOf",
             "GIT_CONFIG_VALUE_0": "https://github.com/",
+            "TMPDIR": str(self.folder.parent / "tmp"),
         }
+        (self.folder.parent / "tmp").mkdir(exist_ok=True)
         process = subprocess.run(
             [sys.executable, "-c", RUNTIME, str(turns)],
             cwd=self.folder,
@@ -109,6 +93,7 @@ class Runtime:
             input=cell,
             capture_output=True,
             text=True,
+            start_new_session=True,  # without a terminal, as on Colab
         )
         assert (process.returncode, process.stderr) == (0, "")
         return process.stdout.splitlines()
@@ -116,57 +101,52 @@ class Runtime:
 
 @pytest.fixture
 def runtime(tmp_path, github):
-    return Runtime(tmp_path, github.as_uri())
+    (tmp_path / "content").mkdir()
+    return Runtime(tmp_path / "content", github.as_uri())
 
 
 def cell(address="ada/course", tag=f"v{TAG}"):
     return UNSET.replace("your_org/vit-course", address).replace(f"v{TAG}", tag)
 
 
-INSTALLED = f"vit-course v{TAG}: cloned, installed, added nothing"
-READY = f"vit-course v{TAG}: already here"
-
-
-def pip(runtime):
-    return f"PIP --no-deps --editable {runtime.folder / 'vit-course'}"
+CLONE = f"vit-course-v{TAG}"
+READY = f"vit-course v{TAG} is ready, nothing had to be added"
+FROM = f"FROM {CLONE}/course_utils/__init__.py"
 
 
 def test_first_time_second_time_and_after_a_restart(runtime):
-    assert runtime.run(cell(), turns=2) == [INSTALLED, READY, pip(runtime)]
-    assert runtime.run(cell()) == [READY]
-    assert {p.name for p in runtime.folder.iterdir()} == {"installed", "vit-course"}
+    assert runtime.run(cell(), turns=2) == [READY, READY, FROM]
+    assert runtime.run(cell()) == [READY, FROM]
+    assert [p.name for p in runtime.folder.iterdir()] == [CLONE]
 
 
-def fetched(runtime):
-    """Put a clone where the cell puts it; return its folder."""
-    source = runtime.github.removeprefix("file://") + "/ada/course"
-    git("clone", "-q", source, "vit-course", cwd=runtime.folder)
-    return runtime.folder / "vit-course"
+def test_clone_of_another_tag_stays_and_is_not_used(runtime):
+    old = runtime.folder / "vit-course-v0.0.9"
+    (old / "course_utils").mkdir(parents=True)
+    (old / "mine.txt").write_text("an answer")
+    assert runtime.run(cell()) == [READY, FROM]
+    assert (old / "mine.txt").read_text() == "an answer"
 
 
-def test_clone_without_an_installation_is_installed(runtime):
-    fetched(runtime)
-    told = f"vit-course v{TAG}: installed, added nothing"
-    assert runtime.run(cell()) == [told, pip(runtime)]
+def test_clone_that_was_killed_is_never_used(runtime):
+    slow = runtime.folder.parent / "bin" / "git"
+    slow.parent.mkdir()
+    slow.write_text('#!/bin/sh\nfor last; do :; done\nmkdir -p "$last"; kill -9 $$\n')
+    slow.chmod(0o755)
+    path = f"{slow.parent}{os.pathsep}{os.environ['PATH']}"
+    assert runtime.run(cell(), PATH=path)[0].startswith("ERROR")
+    assert list(runtime.folder.iterdir()) == []
+    assert runtime.run(cell()) == [READY, FROM]
 
 
-def test_interrupted_clone_is_made_anew(runtime):
-    for name in ("vit-course", "vit-course.part"):
-        (runtime.folder / name).mkdir()
-        git("init", "-q", cwd=runtime.folder / name)
-    assert runtime.run(cell()) == [INSTALLED, pip(runtime)]
-    assert not (runtime.folder / "vit-course.part").exists()
-
-
-def test_clone_of_another_tag_is_set_aside(runtime):
-    clone = fetched(runtime)
-    (runtime.folder / "installed").write_text(str(clone))
-    (clone / "mine.txt").write_text("an answer")
-    git("tag", "-d", f"v{TAG}", cwd=clone)
-    git("tag", "v0.0.9", cwd=clone)
-    assert runtime.run(cell()) == [INSTALLED, pip(runtime)]
-    assert not (clone / "mine.txt").exists()
-    assert [p.read_text() for p in runtime.folder.glob("vit-course-old-*/mine.txt")]
+def test_programs_that_a_notebook_starts_find_the_course(runtime):
+    code = (
+        "\nimport subprocess; run = [sys.executable, '-P', '-c', "
+        "'import course_utils; print(course_utils.__file__)']"
+        "\nprint(subprocess.check_output(run, cwd='/', text=True).strip())"
+    )
+    lines = runtime.run(cell() + code, PYTHONPATH="")
+    assert lines[1] == str(runtime.folder / CLONE / "course_utils/__init__.py")
 
 
 @pytest.fixture
@@ -194,55 +174,35 @@ def closed_port():
         return f"http://127.0.0.1:{probe.getsockname()[1]}"
 
 
-@pytest.mark.parametrize(
-    ("address", "tag", "words"),
-    [
-        ("your_org/vit-course", f"v{TAG}", "has no address on GitHub; open a publish"),
-        ("ada/course", "v9.9.9", "has no tag v9.9.9; open the notebook again"),
-    ],
-    ids=["address unset", "no such tag"],
-)
-def test_problem_is_told_in_one_line(address, tag, words, runtime):
-    (line,) = runtime.run(cell(address, tag))
-    assert line.startswith("ERROR vit-course: ") and words in line
+def failed(lines):
+    """Return what the cell said before its advice; the course came from nowhere."""
+    *why, advice, course = lines
+    assert why[0].startswith("ERROR ") and CLONE not in course
+    assert advice == "Check the connection, then run again"
+    return " ".join(why)
+
+
+def test_tag_that_is_not_there_is_told(runtime):
+    assert "v9.9.9" in failed(runtime.run(cell(tag="v9.9.9")))
     assert list(runtime.folder.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("answer", "why"), [("401", "terminal prompts disabled"), ("404", "not found")]
-)
+@pytest.mark.parametrize(("answer", "why"), [("401", "Username"), ("404", "not found")])
 def test_private_or_missing_repository_is_told_without_asking(
     answer, why, runtime, server
 ):
     runtime.github = server
-    (line,) = runtime.run(cell(f"{answer}/course"))
-    assert f"https://github.com/{answer}/course is not a public repository" in line
-    assert why in line
+    said = failed(runtime.run(cell(f"{answer}/course")))
+    assert why in said and server in said
 
 
 def test_github_out_of_reach_is_told(runtime):
     runtime.github = closed_port()
-    (line,) = runtime.run(cell())
-    assert "Failed to connect to 127.0.0.1" in line
-    assert line.endswith("; check the connection, then run this cell again")
+    assert "127.0.0.1" in failed(runtime.run(cell()))
 
 
-def test_git_that_dies_without_the_word_fatal_is_quoted_with_its_last_line(runtime):
-    fake = runtime.folder / "bin" / "git"
-    fake.parent.mkdir()
-    fake.write_text(
-        "#!/bin/sh\necho 'Cloning' >&2\necho 'error: disk quota' >&2\nexit 1\n"
-    )
-    fake.chmod(0o755)
-    (line,) = runtime.run(cell(), PATH=f"{fake.parent}:{os.environ['PATH']}")
-    assert "cannot be fetched (error: disk quota); check the connection" in line
-
-
-def test_problem_of_pip_is_told_in_one_line_and_the_next_run_tries_again(runtime):
-    fails = "noise\n  ERROR: Ignored the following\n  ERROR: No matching distribution\n"
-    line, _ = runtime.run(cell(), PIP_FAILS=fails)
-    assert line.startswith("ERROR vit-course: pip could not install the course (No mat")
-    assert runtime.run(cell())[1:] == [pip(runtime)]
+def test_cell_is_short_since_some_pages_show_it_unfolded():
+    assert len(CELL.splitlines()) <= 15
 
 
 def test_cell_is_folded_under_its_title():
@@ -268,25 +228,26 @@ def test_nothing_happens_elsewhere(tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_ipython_shows_one_line_and_stops(tmp_path):
+def test_ipython_shows_the_reason_and_stops(tmp_path):
     code = (
         "import sys, types; from IPython.core.interactiveshell import InteractiveShell;"
         "sys.modules['google.colab'] = types.ModuleType('google.colab');"
         "shell = InteractiveShell(); shell.colors = 'NoColor';"
         "print(shell.run_cell(sys.stdin.read()).success)"
     )
-    environment = os.environ | {"IPYTHONDIR": str(tmp_path), "HOME": str(tmp_path)}
+    environment = {"GIT_CONFIG_COUNT": "1", "IPYTHONDIR": str(tmp_path)}
+    environment["GIT_CONFIG_KEY_0"] = f"url.{closed_port()}/.insteadOf"
+    environment["GIT_CONFIG_VALUE_0"] = "https://github.com/"
     run = subprocess.run(
         [sys.executable, "-c", code],
-        input=UNSET,
-        env=environment,
+        input=CELL,
+        env=os.environ | environment | {"HOME": str(tmp_path)},
         cwd=tmp_path,
         capture_output=True,
         text=True,
     )
-    line, success = run.stdout.splitlines()
-    assert line.startswith("vit-course: this copy has no address on GitHub")
-    assert success == "False"
+    assert "SystemExit: " in run.stdout and "Check the connection" in run.stdout
+    assert "Traceback" not in run.stdout and run.stdout.endswith("False\n")
 
 
 # --- what Colab lacks -------------------------------------------------------------
@@ -294,7 +255,7 @@ def test_ipython_shows_one_line_and_stops(tmp_path):
 
 @pytest.fixture
 def machine(monkeypatch):
-    """Return what is installed, as a dict to be changed, and what pip was asked."""
+    """Return what is installed, to be changed, what pip was asked, what it says."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     installed = {r.name: min_version(r) for r in colab._requirements(project)}
     asked, said = [], []
@@ -304,11 +265,17 @@ def machine(monkeypatch):
         asked.append((arguments, *limits))
         return said[0] if said else None
 
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setattr(colab, "_version", installed.get)
     monkeypatch.setattr(colab, "_pip", pip)
-    monkeypatch.setattr(colab, "_is_installed", lambda: True)
     monkeypatch.setattr(colab.importlib.util, "find_spec", lambda name: None)
     return installed, asked, said
+
+
+def told(capsys):
+    """Complete the machine; return what was said after name and version."""
+    colab.complete()
+    return capsys.readouterr().out.strip().partition(f"vit-course v{TAG} ")[2]
 
 
 def min_version(requirement):
@@ -316,10 +283,10 @@ def min_version(requirement):
     return lowest
 
 
-def test_only_what_is_missing_is_added_and_nothing_else_may_change(machine):
+def test_only_what_is_missing_is_added_and_nothing_else_may_change(machine, capsys):
     installed, asked, _ = machine
     del installed["tqdm"], installed["keras-hub"]
-    assert colab.install(cloned=False).endswith(": added tqdm, keras-hub")
+    assert told(capsys) == "is ready, added tqdm, keras-hub"
     ((arguments, constraints),) = asked
     assert arguments[0] == "--constraint"
     names = [Requirement(argument).name for argument in arguments[2:]]
@@ -342,20 +309,21 @@ def test_second_installation_under_another_spelling_is_no_second_constraint(
     assert list(colab._installed()) == ["foo-bar==2"]
 
 
-def test_module_under_another_name_is_not_missing(machine, monkeypatch):
+def test_module_under_another_name_is_not_missing(machine, monkeypatch, capsys):
     installed, asked, _ = machine
     del installed["tensorflow"]
     find = {"tensorflow": "tensorflow-cpu"}.get
     monkeypatch.setattr(colab.importlib.util, "find_spec", find)
-    assert colab.install(cloned=False).endswith(": already here")
+    assert told(capsys) == "is ready, nothing had to be added"
     assert asked == []
 
 
-def test_version_out_of_range_is_left_alone_and_told(machine):
+def test_version_out_of_range_is_left_alone_and_told(machine, capsys):
     installed, asked, _ = machine
     installed["datasets"] = "99.0"
-    told = colab.install(cloned=False)
-    assert told.endswith("already here (not tested with datasets 99.0)")
+    assert told(capsys) == (
+        "is ready, nothing had to be added (not tested with datasets 99.0)"
+    )
     assert asked == []
 
 
@@ -363,10 +331,10 @@ def test_what_cannot_be_added_is_told(machine):
     installed, _, said = machine
     del installed["tqdm"]
     said.append("ResolutionImpossible")
-    with pytest.raises(RuntimeError) as caught:
-        colab.install(cloned=False)
+    with pytest.raises(SystemExit) as caught:
+        colab.complete()
     assert "Colab lacks tqdm" in str(caught.value)
-    assert "(ResolutionImpossible); run this cell again" in str(caught.value)
+    assert "(ResolutionImpossible). Run this cell again" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

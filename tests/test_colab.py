@@ -24,6 +24,9 @@ def problems(outcome):
         "no commit": re.match(r"[0-9a-f]{7,}( with changes)?$", outcome["commit"]),
         "a day to come": outcome["date"] <= datetime.now(UTC).date().isoformat(),
         "another list than freeze.txt": outcome["image"] == run.image()[0],
+        "another Python or torch than Colab's": not run.unlike(
+            outcome["versions"], outcome["python"]
+        ),
         "versions that differ are not named": set(outcome["differs"])
         == set(run.differences(outcome["versions"], outcome["python"])),
     }
@@ -32,6 +35,13 @@ def problems(outcome):
 
 def test_last_outcome_is_that_of_a_whole_run_in_which_all_passed():
     assert problems(OUTCOME) == []
+
+
+def far(outcome, python=None, **versions):
+    """Make an outcome one of other versions, which it names."""
+    outcome["python"] = python or outcome["python"]
+    outcome["versions"].update(versions)
+    outcome["differs"] = run.differences(outcome["versions"], outcome["python"])
 
 
 @pytest.mark.parametrize(
@@ -77,37 +87,63 @@ def test_what_differs_from_colab_is_named():
     assert run.differences(other, "3.11.7") == [
         f"Python 3.11.7 (there {run.image()[1]})",
         f"torch 2.13.0 (there {frozen['torch']})",
-        f"no torchvision (there {frozen['torchvision']})",
     ]
 
 
-@pytest.mark.parametrize("has_torch", [True, False])
+def test_other_patch_or_build_is_named_and_verified_all_the_same():
+    frozen, (_, python) = run.frozen(), run.image()
+    build = {"torch": frozen["torch"].replace("+cpu", "+cu130")}
+    patch = python.rpartition(".")[0] + ".0"
+    assert len(run.differences(build, patch)) == 2
+    assert run.unlike(build, patch) == []
+    assert run.unlike({"torch": "2.13.0"}, "3.11.7") == [
+        f"Python 3.11.7 (there {python})",
+        f"torch 2.13.0 (there {frozen['torch']})",
+    ]
+    assert run.unlike({}, python) == [f"torch none (there {frozen['torch']})"]
+
+
+def test_python_of_another_minor_version_is_not_taken(monkeypatch):
+    monkeypatch.setattr(run.shutil, "which", lambda name: None)
+    with pytest.raises(SystemExit, match="say where it is, with --python"):
+        run.colab_python()
+
+
 def test_version_that_cannot_be_had_gives_way_to_the_lock_and_then_to_any(
-    has_torch, monkeypatch, tmp_path
+    monkeypatch, tmp_path
 ):
     """pip knows no keras 3.13 here, nor the lock's 3.15, and no 1.0 of foo."""
     tried = []
 
     def pip(command, **options):
-        if "--dry-run" in command:
-            return subprocess.CompletedProcess(command, 0 if has_torch else 1)
         constraints = run.pins(Path(command[command.index("-c") + 1]).read_text())
-        tried.append((constraints, command[-1]))
+        tried.append((constraints, command[-3:]))
         wrong = {"keras", "foo"} & constraints.keys()
         words = [f"The user requested (constraint) {name}==1" for name in wrong]
         return subprocess.CompletedProcess(command, int(bool(wrong)), "", str(words))
 
     monkeypatch.setattr(run, "BUILD", tmp_path)
     monkeypatch.setattr(run.subprocess, "run", pip)
-    versions = {"torch": "2+cpu", "torchvision": "0+cpu", "keras": "3.13", "foo": "1"}
-    lock = {"torch": "2.13.0", "keras": "3.15"}
-    run.install(["pip"], versions, lock)
+    pytorch = {"torch": "2+cpu", "torchvision": "0+cpu", "torchaudio": "2+cpu"}
+    others = {"keras": "3.13", "foo": "1", "nvidia-nccl-cu13": "2"}
+    run.install(["pip"], pytorch | others, {"torch": "2.13.0", "keras": "3.15"})
     assert [constraints.get("keras") for constraints, _ in tried] == [
         "3.13",
         "3.15",
         None,
     ]
     last, asked = tried[-1]
-    assert last["torch"] == ("2+cpu" if has_torch else "2.13.0")
-    assert (asked == "torchvision==0+cpu") == has_torch
-    assert "foo" not in last
+    assert asked == ["torch==2", "torchvision==0", "torchaudio==2"]
+    assert last["torch"] == "2" and not {"foo", "nvidia-nccl-cu13"} & last.keys()
+
+
+def test_pytorch_does_not_give_way(monkeypatch, tmp_path):
+    def pip(command, **options):
+        words = "The user requested (constraint) torch==2"
+        return subprocess.CompletedProcess(command, 1, "", words)
+
+    monkeypatch.setattr(run, "BUILD", tmp_path)
+    monkeypatch.setattr(run.subprocess, "run", pip)
+    versions = {"torch": "2", "torchvision": "0", "torchaudio": "2"}
+    with pytest.raises(SystemExit, match="cannot install Colab's versions"):
+        run.install(["pip"], versions, {"torch": "2.13.0"})

@@ -2,13 +2,15 @@
 
     python tests/colab/run.py [--only 09 ...] [--jobs 2] [--python PYTHON]
 
-A virtual environment gets the versions of Colab's own list (freeze.txt) as far as they
-install on this Python; a folder stands for GitHub, with the working tree in it as it
-is, given an address and tagged. Each notebook then runs alone in an empty folder with a
-Python of its own over that environment, as in a fresh runtime (session.py), and must
-leave every installed version as it was. A whole run in which all pass is written to
-last_verified.json and to the README. Needs git, an index of packages, and nothing but
-the standard library.
+A virtual environment of Colab's Python gets the versions of Colab's own list
+(freeze.txt), with PyTorch's three packages, pip and setuptools as in the list; wheels
+for a GPU serve, since they run on a CPU. A folder stands for GitHub, with the working
+tree in it as it is, given an address and tagged. Each notebook then runs alone in an
+empty folder with a Python of its own over that environment, as in a fresh runtime
+(session.py), and must leave every installed version as it was. A whole run in which all
+pass is written to last_verified.json and to the README, unless Python or torch differ
+from the list in the minor version. Needs git, an index of packages, and nothing but the
+standard library.
 """
 
 import argparse
@@ -16,6 +18,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -31,6 +34,8 @@ BUILD = ROOT / "build" / "colab"
 OUTCOME = HERE / "last_verified.json"
 ADDRESS = "colab-stand-in/vit-course"
 SHOWN = (  # the versions that the README names
+    "torch",
+    "torchvision",
     "ipython",
     "numpy",
     "transformers",
@@ -67,6 +72,20 @@ def image() -> tuple[str, str]:
     return re.search(r"as of (\S+): Python (\S+),", head).groups()
 
 
+def minor(version: str) -> list[str]:
+    """Return the first two numbers of a version."""
+    return version.split(".")[:2]
+
+
+def colab_python() -> str:
+    """Return a Python of Colab's minor version from the PATH."""
+    name = "python" + ".".join(minor(image()[1]))
+    found = shutil.which(name)
+    if not found or subprocess.run([found, "-c", ""], capture_output=True).returncode:
+        sys.exit(f"colab: Colab has {name}; say where it is, with --python")
+    return found
+
+
 # --- the environment --------------------------------------------------------------
 
 
@@ -80,7 +99,7 @@ def environment(python: str) -> Path:
     """Return the Python of the virtual environment, which is made if need be."""
     lock = pins((ROOT / "requirements.lock").read_text(encoding="utf-8"))
     version = output([python, "--version"])
-    parts = [version, *requirements(), str(sorted(frozen().items())), lock["torch"]]
+    parts = [version, *requirements(), str(sorted(frozen().items()))]
     stamp = hashlib.sha256("\n".join(parts).encode()).hexdigest()
     folder, made = BUILD / "env", BUILD / "env" / "stamp"
     if made.exists() and made.read_text() == stamp:
@@ -89,7 +108,7 @@ def environment(python: str) -> Path:
     subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
     inside = folder / "bin" / "python"
     pip = [inside, "-m", "pip", "install", "--disable-pip-version-check"]
-    output([*pip, f"pip=={frozen()['pip']}"])
+    output([*pip, f"pip=={frozen()['pip']}", f"setuptools=={frozen()['setuptools']}"])
     install(pip, frozen(), lock)
     made.write_text(stamp)
     return inside
@@ -99,25 +118,29 @@ def install(pip: list, versions: dict[str, str], lock: dict[str, str]) -> None:
     """Install the requirements in Colab's versions, and as few others as possible.
 
     A version that cannot be had gives way to the lock's, and if that does not go
-    either, to whatever fits.
+    either, to whatever fits; but PyTorch's do not.
     """
-    # PyTorch's own index has the image's build; PyPI's would bring gigabytes of CUDA.
-    both = [f"{name}=={versions[name]}" for name in ("torch", "torchvision")]
-    asked = subprocess.run([*pip, "--dry-run", "--no-deps", *both], capture_output=True)
-    if asked.returncode:
-        versions, both = versions | {"torch": lock["torch"]}, []
+    # The part behind "+" names a build. A wheel of PyPI has none, and brings the
+    # libraries for a GPU in the versions that it was built with.
+    versions = {
+        name: version.partition("+")[0]
+        for name, version in versions.items()
+        if not name.startswith(("nvidia-", "cuda-", "triton"))
+    }
+    pytorch = [f"{n}=={versions[n]}" for n in ("torch", "torchvision", "torchaudio")]
     given_up = set()
     while True:
         constraints = BUILD / "constraints.txt"
         lines = [f"{name}=={version}\n" for name, version in versions.items()]
         constraints.write_text("".join(lines))
-        command = [*pip, "-c", constraints, *requirements(), *both]
+        command = [*pip, "-c", constraints, *requirements(), *pytorch]
         run = subprocess.run(command, capture_output=True, text=True)
         if run.returncode == 0:
             return
         words = run.stdout + run.stderr
         named = re.findall(r"\(constraint\) ([\w.-]+)==", words)
         blamed = {canonical(name) for name in named} & versions.keys()
+        blamed -= {"torch", "torchvision", "torchaudio"}
         if not blamed:
             sys.exit(f"colab: pip cannot install Colab's versions:\n{words[-2000:]}")
         say(f"not to be had in Colab's version: {', '.join(sorted(blamed))}")
@@ -155,9 +178,18 @@ def differences(installed: dict[str, str], python: str) -> list[str]:
     for name, version in sorted(installed.items()):
         if version != there.get(name, version):
             found.append(f"{name} {version} (there {there[name]})")
-    if "torchvision" not in installed:
-        found.append(f"no torchvision (there {there['torchvision']})")
     return found
+
+
+def unlike(installed: dict[str, str], python: str) -> list[str]:
+    """Say what differs so much that no run may be called verified."""
+    wanted = {"Python": image()[1], "torch": frozen()["torch"]}
+    found = {"Python": python, "torch": installed.get("torch", "none")}
+    return [
+        f"{name} {found[name]} (there {version})"
+        for name, version in wanted.items()
+        if minor(found[name]) != minor(version)
+    ]
 
 
 # --- GitHub -----------------------------------------------------------------------
@@ -289,16 +321,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--only", nargs="+", default=[""], metavar="NOTEBOOK")
     parser.add_argument("--jobs", type=int, default=2, help="notebooks side by side")
-    parser.add_argument(
-        "--python", default=sys.executable, help="which one to build on"
-    )
+    parser.add_argument("--python", help="where Colab's minor version of Python is")
     options = parser.parse_args()
 
     commit = output(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT)
     if output(["git", "status", "--porcelain"], cwd=ROOT):
         commit += " with changes"
     BUILD.mkdir(parents=True, exist_ok=True)
-    base = environment(options.python)
+    base = environment(options.python or colab_python())
     with tempfile.TemporaryDirectory(prefix="vit-course-github-") as folder:
         github = Path(folder)
         source, tag = publish(github)
@@ -329,6 +359,10 @@ def main() -> int:
     say(f"{passed} of {len(results)} notebooks passed")
     say(f"other than on Colab: {', '.join(outcome['differs']) or 'nothing'}")
     if not results or passed < len(results):
+        return 1
+    far = unlike(installed, python)
+    if far:
+        say(f"not verified, since this is not what Colab has: {', '.join(far)}")
         return 1
     if options.only == [""]:
         readme = (ROOT / "README.md").read_text(encoding="utf-8")
