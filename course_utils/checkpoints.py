@@ -2,8 +2,12 @@
 
 import json
 import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+
+from PIL import Image
 
 from course_utils import hub
 from course_utils.hub import DataError, first_line
@@ -74,6 +78,48 @@ def local(source: str | Path) -> Path:
     folder = files["weights"][0].parent
     _examine(folder, remedy)
     return folder
+
+
+def class_names(names: Iterable) -> list[str]:
+    """Return the names of a new head's classes as texts.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two, or if one of them stands for two classes.
+    """
+    names = [str(name) for name in names]
+    if len(names) < 2:
+        raise ValueError(
+            f"two or more different class names are needed, not {len(names)}; give the "
+            "names of all classes, in the order of their labels"
+        )
+    name, count = Counter(names).most_common(1)[0]
+    if count > 1:
+        raise ValueError(
+            f"two or more different class names are needed, but {name!r} is the name "
+            f"of {count} classes; give each class a name of its own"
+        )
+    return names
+
+
+def resampling(value: int | str) -> int:
+    """Return Pillow's number for a way of resizing: 3 for 3, "bicubic" or "BICUBIC".
+
+    Raises
+    ------
+    ValueError
+        If Pillow has no such way.
+    """
+    ways = {way.name.lower(): int(way) for way in Image.Resampling}
+    if isinstance(value, str):
+        value = ways.get(value.rpartition(".")[2].lower(), value)
+    if value not in ways.values():
+        raise ValueError(
+            f'"resample" is {value!r}, which is no way of resizing in Pillow; write '
+            f"one of {', '.join(ways)} into preprocessor_config.json"
+        )
+    return int(value)
 
 
 def bundled_problem() -> str | None:

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import torch
 import transformers
 from datasets import DatasetDict
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from tinted import NAMES, tinted
 from transformers import (
     TrainerCallback,
@@ -179,6 +181,265 @@ def test_loading_is_quiet_and_leaves_the_settings_alone(folder, capfd):
     pretrained(folder, NAMES)
     assert capfd.readouterr() == ("", "")
     assert before == (logging.get_verbosity(), logging.is_progress_bar_enabled())
+
+
+SIZES = {
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 24,
+    "image_size": 16,
+    "patch_size": 8,
+}
+TEXT = SIZES | {"num_hidden_layers": 1, "vocab_size": 9}
+T = transformers  # its classes stand in the table below
+
+
+def dino_sizes():
+    return {name: SIZES[name] for name in SIZES if name != "intermediate_size"}
+
+
+FAMILIES = {
+    "deit": lambda: T.DeiTForImageClassification(T.DeiTConfig(**SIZES)),
+    "deit, distilled": lambda: T.DeiTForImageClassificationWithTeacher(
+        T.DeiTConfig(**SIZES)
+    ),
+    "beit": lambda: T.BeitForImageClassification(T.BeitConfig(**SIZES)),
+    "clip": lambda: T.CLIPModel(T.CLIPConfig(text_config=TEXT, vision_config=SIZES)),
+    "siglip": lambda: T.SiglipModel(
+        T.SiglipConfig(text_config=TEXT, vision_config=SIZES)
+    ),
+    "dinov2": lambda: T.Dinov2Model(T.Dinov2Config(**dino_sizes())),
+    "resnet": lambda: T.ResNetForImageClassification(
+        T.ResNetConfig(embedding_size=8, hidden_sizes=[8] * 2, depths=[1] * 2)
+    ),
+    "swin": lambda: T.SwinForImageClassification(
+        T.SwinConfig(
+            image_size=16,
+            patch_size=4,
+            embed_dim=8,
+            depths=[1, 1],
+            num_heads=[1, 2],
+            window_size=2,
+        )
+    ),
+}
+WITHOUT_CLASSIFIER = {
+    "clip_vision_model": lambda: T.CLIPVisionModel(T.CLIPVisionConfig(**SIZES)),
+    "siglip_vision_model": lambda: T.SiglipVisionModel(T.SiglipVisionConfig(**SIZES)),
+    "dinov3_vit": lambda: T.DINOv3ViTModel(T.DINOv3ViTConfig(**SIZES)),
+}
+
+
+def store(model, folder, rename=None, **settings):
+    """Save a model; change the names in its file or the settings beside it."""
+    with finetune.quiet():
+        model.save_pretrained(folder)
+    file, config = folder / "model.safetensors", folder / "config.json"
+    if rename:
+        weights = {rename(name): weight for name, weight in load_file(file).items()}
+        weights.pop(None, None)
+        save_file(weights, file, {"format": "pt"})
+    entries = json.loads(config.read_text()) | settings
+    config.write_text(json.dumps({k: v for k, v in entries.items() if v is not None}))
+    return str(folder)
+
+
+def vit(**more):
+    torch.manual_seed(3)
+    return ViTForImageClassification(ViTConfig(**(SIZES | more)))
+
+
+def refusal(folder, *arguments):
+    """Return the one sentence with which a folder is refused."""
+    with pytest.raises(ValueError) as caught:
+        pretrained(folder, NAMES, *arguments)
+    message = str(caught.value)
+    assert len(message.splitlines()) == 1 and len(message) < 500
+    assert message.startswith(folder)
+    return message.removeprefix(folder)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_other_families_are_refused_unless_they_are_asked_for(name, tmp_path):
+    theirs = FAMILIES[name]()
+    folder, family = store(theirs, tmp_path), name.partition(",")[0]
+    for load in (pretrained, scratch):
+        with pytest.raises(ValueError, match=f"holds a model of type '{family}', not"):
+            load(folder, NAMES)
+    assert f"or ask for its own class: family='{family}'" in refusal(folder)
+    torch.manual_seed(0)
+    model = pretrained(folder, NAMES, family)
+    stored, kept = theirs.state_dict(), model.state_dict()
+    inside = [n for n in kept if "classifier" not in n and "pooler" not in n]
+    assert len(inside) > 20
+    for weight in inside:
+        assert torch.equal(kept[weight], stored.get(weight, stored.get(body(weight))))
+    assert model.config.id2label == dict(enumerate(NAMES))
+    shapes = {
+        n: w.shape for n, w in scratch(folder, NAMES, family).state_dict().items()
+    }
+    assert shapes == {n: w.shape for n, w in kept.items()}
+    images = torch.rand(2, 3, 32, 32)[..., : 32 if name == "resnet" else 16, :16]
+    loss = model(images, labels=torch.tensor([0, 1])).loss  # it can be fine-tuned
+    loss.backward()
+
+
+def body(name):
+    """Return the name of a weight in a model that was saved without a head."""
+    return name.partition(".")[2]
+
+
+@pytest.mark.parametrize("classes", [3, 5], ids=["as many classes", "other classes"])
+def test_other_families_get_a_new_head(classes, tmp_path):
+    theirs = T.DeiTForImageClassification(T.DeiTConfig(**SIZES, num_labels=classes))
+    folder = store(theirs, tmp_path)
+    torch.manual_seed(0)
+    first = pretrained(folder, NAMES, "deit").classifier
+    assert first.weight.shape == (3, 16) and not first.bias.any()
+    torch.manual_seed(1)
+    assert not torch.equal(
+        first.weight, pretrained(folder, NAMES, "deit").classifier.weight
+    )
+    if classes == 3:
+        assert not torch.equal(first.weight, theirs.classifier.weight)
+
+
+@pytest.mark.parametrize("kind", WITHOUT_CLASSIFIER)
+def test_families_without_a_classifier_are_not_advised(kind, tmp_path):
+    folder = store(WITHOUT_CLASSIFIER[kind](), tmp_path)
+    assert "family=" not in refusal(folder)
+    assert "transformers has no image classifier" in refusal(folder, kind)
+
+
+def test_a_family_that_the_folder_does_not_hold_is_refused(folder, tmp_path):
+    assert "holds a model of type 'vit', not 'deit'" in refusal(folder, "deit")
+
+
+ENCODERS = {
+    "mae": lambda: T.ViTMAEForPreTraining(
+        T.ViTMAEConfig(
+            **SIZES,
+            decoder_hidden_size=8,
+            decoder_num_attention_heads=2,
+            decoder_num_hidden_layers=1,
+            decoder_intermediate_size=8,
+        )
+    ),
+    "mae, encoder alone": lambda: T.ViTMAEModel(T.ViTMAEConfig(**SIZES)),
+    "msn": lambda: T.ViTMSNModel(T.ViTMSNConfig(**SIZES)),
+    "msn, with head": lambda: T.ViTMSNForImageClassification(T.ViTMSNConfig(**SIZES)),
+    "simmim": lambda: T.ViTForMaskedImageModeling(ViTConfig(**SIZES, encoder_stride=8)),
+}
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_encoders_trained_without_labels_are_read_whole(name, tmp_path):
+    theirs = ENCODERS[name]()
+    model = pretrained(store(theirs, tmp_path), NAMES)
+    assert isinstance(model, ViTForImageClassification)
+    stored = getattr(theirs, "vit", theirs).state_dict()
+    for weight, value in model.vit.state_dict().items():
+        assert torch.equal(value, stored[weight]), weight
+    assert model.config.layer_norm_eps == theirs.config.layer_norm_eps
+
+
+WRAPPED = "all names in its file begin with {!r}, which torch.compile"
+
+
+@pytest.mark.parametrize("start", ["_orig_mod.", "module.", "module._orig_mod."])
+@pytest.mark.parametrize("head", [True, False], ids=["with head", "body alone"])
+def test_names_of_a_wrapped_model_are_refused(start, head, tmp_path):
+    model = vit() if head else vit().vit
+    message = refusal(store(model, tmp_path, lambda name: start + name))
+    assert "lacks vit.embeddings.cls_token and 37 more, which would stay" in message
+    assert WRAPPED.format(start) in message and "unwrap_model" in message
+
+
+def timm_name(name):
+    block = re.search(r"layer\.(\d+)\.(.*)", name)
+    if block and "query" in name:
+        return f"blocks.{block[1]}.attn.qkv.{name.rpartition('.')[2]}"
+    return f"blocks.{block[1]}.{block[2]}" if block else name.rpartition("vit.")[2]
+
+
+def test_names_of_timm_are_refused(tmp_path):
+    folder = store(vit(), tmp_path, timm_name)
+    assert "timm's names, such as blocks.0.attn.qkv.bias: choose" in refusal(folder)
+    store(vit(), tmp_path, timm_name, model_type=None)  # as in a folder of timm
+    assert "its file has timm's names" in refusal(folder)
+
+
+def without(part):
+    return lambda name: None if part in name else name
+
+
+AGAIN = "fetch the checkpoint again, or choose another"
+TOGETHER = "fetch config.json and weights from the same place"
+
+
+@pytest.mark.parametrize(
+    ("rename", "settings", "what", "remedy"),
+    [
+        (
+            None,
+            {"num_hidden_layers": 4},
+            "lacks vit.encoder.layer.2.* and 31 more, .* 4 blocks .* ends after 2: ",
+            'write "num_hidden_layers": 2 there if these are all, or fetch the whole',
+        ),
+        (
+            None,
+            {"num_hidden_layers": 1},
+            "holds vit.encoder.layer.1.* and 15 more, .* has no place for it; ",
+            'write "num_hidden_layers": 2 there',
+        ),
+        (without(".layer.0."), {}, "lacks vit.encoder.layer.0.* and 15 more, ", AGAIN),
+        (without("vit.layernorm.bias"), {}, "lacks vit.layernorm.bias, which", AGAIN),
+        (
+            None,
+            {"qkv_bias": False},
+            "holds vit.* and 5 more, .* other layers",
+            TOGETHER,
+        ),
+        (
+            None,
+            {"image_size": 32},
+            r"position_embeddings has shape \(1, 5, 16\) .* asks for \(1, 17, 16\); ",
+            'write "image_size": 16 there, as it was when the weights were saved',
+        ),
+        (
+            None,
+            {"patch_size": 4, "image_size": 8},
+            r"projection.weight has shape \(16, 3, 8, 8\) .* for \(16, 3, 4, 4\); ",
+            'write "patch_size": 8 there',
+        ),
+        (
+            None,
+            {"intermediate_size": 12},
+            r"intermediate.dense.bias has shape \(24,\) .* asks for \(12,\); ",
+            TOGETHER,
+        ),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_settings_and_weights_that_do_not_fit_are_refused(
+    rename, settings, what, remedy, tmp_path
+):
+    message = refusal(store(vit(), tmp_path, rename, **settings))
+    assert re.search(what, message) and remedy in message
+
+
+@pytest.mark.parametrize("family", ["deit", "dinov2"])
+def test_other_families_are_not_half_random_either(family, tmp_path):
+    folder = store(FAMILIES[family](), tmp_path, num_hidden_layers=3)
+    message = refusal(folder, family)
+    assert "lacks" in message and '"num_hidden_layers": 2' in message
+    store(FAMILIES[family](), tmp_path, image_size=32)
+    message = refusal(folder, family)
+    assert (
+        "position_embeddings has shape (1, " in message
+        and '"image_size": 16' in message
+    )
 
 
 def test_scratch_has_the_same_form_and_other_weights(folder):
