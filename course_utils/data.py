@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import io
 import itertools
+import json
 import os
 import sys
 import warnings
@@ -11,17 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from course_utils import hub
 from course_utils.hub import DataError, first_line
+from course_utils.pictures import class_numbers, upright
 from course_utils.profiles import ROOT, current_profile
 
 VALIDATION_SHARE = 0.1
 TEST_SHARE = 0.2  # where the source has no test split
 _SEED = 0
 _BATCH = 256  # rows in memory at a time while a data set is prepared
-_FORMAT = 1  # of the prepared files; another number makes them anew
+_FORMAT = 2  # of the prepared files; another number makes them anew
 _NAMED = 10  # unusable pictures that are named one by one
 _BIG = 50e6  # bytes from which on preparing takes long enough to say so
 
@@ -82,9 +84,11 @@ def load(name: str):
     into memory. ``COURSE_ROWS=N`` caps the training rows at N, validation and test
     rows at N // 2.
 
-    Every picture is decoded once. One that is grey, a palette, CMYK, transparent
-    (shown on white) or turned by its metadata becomes an upright RGB picture; one
-    that cannot be decoded is left out, and a line on stderr names it each time.
+    Every picture is read once, as ``upright`` reads it; one that cannot be read is left
+    out, and a line on stderr names it each time. Labels count the classes in the same
+    order in every file, by name. Pictures with the same pixels stay on one side of
+    every split; how many there are, and which class has no picture in a split, is said
+    on stderr, too.
 
     Parameters
     ----------
@@ -103,7 +107,7 @@ def load(name: str):
     Raises
     ------
     DataError
-        If the data is missing, damaged, incomplete or out of reach.
+        If the data is missing, damaged, incomplete, too little or out of reach.
     ValueError
         If ``name``, the profile or ``COURSE_ROWS`` is not understood.
     """
@@ -116,8 +120,12 @@ def load(name: str):
     else:
         files, remedy = hub.obtain(data_set.repository)
         columns, table = data_set.columns, _prepared
+    names = data_set.labels
+    if not names:  # the first file's, with which the others are to agree
+        with _opened(files["train"][0], remedy) as file:
+            names = tuple(_names_in(file.schema_arrow, columns[1]) or ())
     sources = [
-        _Source(data_set, split, tuple(paths), columns, remedy)
+        _Source(data_set, split, tuple(paths), columns, names, remedy)
         for split, paths in files.items()
     ]
     return _splits({source.split: table(source) for source in sources}, data_set, limit)
@@ -163,14 +171,12 @@ class _Source:
     split: str
     paths: tuple[Path, ...]
     columns: tuple[str, str]
+    names: tuple[str, ...]  # of the classes, in the order in which the course counts
     remedy: str
-
-    def refuse(self, path, why):
-        return DataError(f"{path} {why}. {self.remedy}")
 
 
 def _in_memory(source):
-    """Return a split's table: image, label, problem (why a picture is left out)."""
+    """Return a split's table: image, label, problem and pixels (see ``_checked``)."""
     import pyarrow as pa
     from datasets.table import InMemoryTable
 
@@ -185,7 +191,7 @@ def _prepared(source):
 
     files = [(str(path.resolve()), path.stat()) for path in source.paths]
     states = [(path, state.st_size, state.st_mtime_ns) for path, state in files]
-    facts = repr((_FORMAT, source.data_set, states))
+    facts = repr((_FORMAT, source.data_set, source.names, states))
     key = hashlib.sha256(facts.encode()).hexdigest()[:16]
     folder = hub.home() / "prepared" / source.data_set.repository.id
     path = folder / f"{source.split}-{key}.arrow"
@@ -235,74 +241,116 @@ def _checked(source):
     Yields
     ------
     pyarrow.Table
-        Columns image, label and problem.
+        Columns image, label, problem (why a picture is left out) and pixels (the same
+        for pictures that look the same, to the last pixel).
     """
     import pyarrow as pa
-    from datasets import Features, Value
+    from datasets import ClassLabel, Features, Value
+    from datasets import Image as ImageFeature
 
+    schema = Features(
+        {
+            "image": ImageFeature(),
+            "label": ClassLabel(names=list(source.names)),
+            "problem": Value("string"),
+            "pixels": Value("binary"),
+        }
+    ).arrow_schema
     row = 0
     for path in source.paths:
-        for table in _read(path, source):
-            cells, problems = [], []
-            for number, cell in enumerate(table["image"].to_pylist(), row):
+        for old, labels in _read(path, source):
+            cells, problems, pixels = [], [], []
+            for number, cell in enumerate(old, row):
                 cell, why = _mended(cell or {}, source.data_set.mode)
                 name = cell.get("path") or path.name
+                pixels.append(cell.pop("pixels"))
                 cells.append(cell)
                 where = f"{source.split} row {number} ({name})"
                 problems.append(why and f"{where}: {why}")
             row += len(cells)
-            stated = Features.from_arrow_schema(table.schema)
-            schema = Features({**stated, "problem": Value("string")}).arrow_schema
-            yield pa.table([cells, table["label"], problems], schema=schema)
+            yield pa.table([cells, labels, problems, pixels], schema=schema)
 
 
 def _read(path, source):
-    """Yield a parquet file's rows in small tables with columns image and label."""
+    """Yield a parquet file's pictures and class numbers, a batch at a time."""
+    with _opened(path, source.remedy) as file:
+        _check_columns(path, file.schema_arrow, source)
+        if not file.metadata.num_rows:
+            raise _refusal(path, "has no rows", source.remedy)
+        labels, row = _labels(path, file, source), 0
+        for batch in file.iter_batches(_BATCH, columns=[source.columns[0]]):
+            yield batch.column(0).to_pylist(), labels[row : row + len(batch)]
+            row += len(batch)
+
+
+@contextlib.contextmanager
+def _opened(path, remedy):
+    """Open a parquet file; say so if it cannot be read, now or later on."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         with pq.ParquetFile(path) as file:
-            schema = _schema(path, file.schema_arrow, source)
-            if not file.metadata.num_rows:
-                raise source.refuse(path, "has no rows")
-            for batch in file.iter_batches(_BATCH, columns=list(source.columns)):
-                yield _cast(path, batch, schema, source)
+            yield file
     except (pa.ArrowException, OSError) as error:
         why = first_line(error) or type(error).__name__
-        raise source.refuse(path, f"cannot be read ({why})") from None
+        raise _refusal(path, f"cannot be read ({why})", remedy) from None
 
 
-def _schema(path, schema, source):
-    """Return the schema of image and label, with the class names that a file states."""
-    from datasets import ClassLabel, Features
-    from datasets import Image as ImageFeature
+def _refusal(path, why, remedy):
+    return DataError(f"{path} {why}. {remedy}")
+
+
+def _check_columns(path, schema, source):
+    import pyarrow as pa
 
     for column in source.columns:
         if column not in schema.names:
             has = ", ".join(schema.names)
-            raise source.refuse(path, f"has no column {column!r} (it has {has})")
-    label = Features.from_arrow_schema(schema)[source.columns[1]]
-    if not isinstance(label, ClassLabel):
-        label = ClassLabel(names=list(source.data_set.labels))
-    return Features({"image": ImageFeature(), "label": label}).arrow_schema
+            why = f"has no column {column!r} (it has {has})"
+            raise _refusal(path, why, source.remedy)
+    kind = schema.field(source.columns[0]).type
+    if not pa.types.is_struct(kind) or kind.get_field_index("bytes") < 0:
+        why = (
+            f"has no pictures in its column {source.columns[0]!r}, but values of the "
+            f"type {kind} (paths alone are not enough)"
+        )
+        raise _refusal(path, why, source.remedy)
 
 
-def _cast(path, batch, schema, source):
-    import pyarrow as pa
-    from datasets import Features
-
-    table = pa.Table.from_batches([batch]).select(source.columns)
+def _labels(path, file, source):
+    """Return a file's labels, numbered as the course counts the classes, by name."""
+    column = source.columns[1]
+    stated = _names_in(file.schema_arrow, column)
+    if stated is None and not source.data_set.labels:
+        raise _refusal(path, f"does not name the classes of {column!r}", source.remedy)
+    names = list(source.names if stated is None else stated)
+    strange = [name for name in names if name not in source.names]
+    if strange or len(set(names)) < len(names):
+        what = f"a class {strange[0]!r}" if strange else "a class twice"
+        known = ", ".join(source.names[:_NAMED])
+        more = ", ..." if len(source.names) > _NAMED else ""
+        why = f"names {what}, where the classes are {known}{more}"
+        raise _refusal(path, why, source.remedy)
     try:
-        table = table.rename_columns(schema.names).cast(schema)
-    except (pa.ArrowException, ValueError) as error:
-        why = first_line(error)
-        raise source.refuse(path, f"has columns of another type ({why})") from None
-    labels = table["label"].to_numpy()  # a null makes it NaN
-    classes = Features.from_arrow_schema(schema)["label"].num_classes
-    if not (labels.min() >= 0 and labels.max() < classes):
-        raise source.refuse(path, f"has labels outside 0 to {classes - 1}")
-    return table
+        labels = file.read(columns=[column]).column(0).to_pylist()
+        numbers = class_numbers(labels, len(names))
+    except ValueError as error:
+        raise _refusal(path, f"cannot be used: {error}", source.remedy) from None
+    return np.array([source.names.index(name) for name in names])[numbers]
+
+
+def _names_in(schema, column):
+    """Return the class names that a file states for a column, or None.
+
+    ``Features.from_arrow_schema`` would stop at any other column it does not know, and
+    pass over the names of labels that are stored as int32.
+    """
+    try:
+        stated = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
+        return stated[column]["names"]
+    except (TypeError, KeyError, ValueError):  # no metadata, or without names
+        return None
 
 
 # Pictures
@@ -315,34 +363,33 @@ def _mended(cell, mode):
     -------
     cell : dict
         ``bytes`` as they were, if nothing is odd about them; else a PNG; None if the
-        picture cannot be decoded.
+        picture cannot be read. ``pixels`` is the same for pictures that are.
     why : str or None
         Why it cannot.
     """
+    content = cell.get("bytes")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # Pillow warns of broken metadata
-            if _is_plain(Image.open(io.BytesIO(cell["bytes"])), mode):
-                return cell, None
+            image = Image.open(io.BytesIO(content))
+            if _is_plain(image, mode):
+                return {**cell, "pixels": _fingerprint(image)}, None
     except Exception:
         pass  # odd; the second look says if it is broken
-    mended = io.BytesIO()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(cell.get("bytes") or b""))
-            _upright(image, mode).save(mended, "PNG")
-    except UnidentifiedImageError:
-        return {**cell, "bytes": None}, "it is not a picture"
-    # A broken file makes Pillow raise OSError, SyntaxError, ValueError, struct.error.
-    except Exception as error:
-        return {**cell, "bytes": None}, first_line(error) or type(error).__name__
-    return {**cell, "bytes": mended.getvalue()}, None
+        if content is None:
+            only = "a path, but not the picture" if cell.get("path") else "no picture"
+            raise ValueError(f"the row holds {only}; the file must store its bytes")
+        image = upright(content).convert(mode)
+    except ValueError as error:
+        return {**cell, "bytes": None, "pixels": None}, str(error)
+    mended = io.BytesIO()
+    image.save(mended, "PNG")
+    return {**cell, "bytes": mended.getvalue(), "pixels": _fingerprint(image)}, None
 
 
 def _is_plain(image, mode):
-    """Decode a picture (a JPEG at an eighth of its size); tell if it is as wanted."""
-    image.draft(None, (max(1, image.width // 8), max(1, image.height // 8)))
+    """Decode a picture; tell if it is as wanted."""
     image.load()
     return (
         image.mode == mode
@@ -352,32 +399,12 @@ def _is_plain(image, mode):
 
 
 _ORIENTATION = 0x0112  # the EXIF tag
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
-def _upright(image, mode):
-    """Return a picture turned as its metadata say, on white, in a mode."""
-    turn = None
-    with contextlib.suppress(Exception):  # unreadable metadata turn nothing
-        turn = _TURNS.get(image.getexif().get(_ORIENTATION))
-    image.load()
-    if turn is not None:
-        image = image.transpose(turn)
-    if image.mode.startswith("I"):  # 16 bits a pixel
-        values = np.asarray(image, dtype=np.float64) / 257
-        image = Image.fromarray(values.clip(0, 255).round().astype(np.uint8))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image.convert(mode)
+def _fingerprint(image):
+    digest = hashlib.blake2b(repr(image.size).encode(), digest_size=16)
+    digest.update(image.tobytes())
+    return digest.digest()
 
 
 # From rows to splits
@@ -387,34 +414,60 @@ def _splits(tables, data_set, limit):
     """Divide the rows of the source's splits among train, validation and test."""
     from datasets import DatasetDict
 
-    rows = {split: _usable(table, data_set) for split, table in tables.items()}
+    name = data_set.repository.id if data_set.repository else data_set.bundled
+    rows = {split: _usable(table, name) for split, table in tables.items()}
     labels = {split: table["label"].to_numpy() for split, table in tables.items()}
+    looks = _looks(tables, rows, name)
     if data_set.sorted:
         rows = {split: _shuffled(order) for split, order in rows.items()}
     if "test" not in rows:
-        tables["test"] = tables["train"]
-        rows["train"], rows["test"] = _draw(rows["train"], labels["train"], TEST_SHARE)
-    rows["train"], validation = _draw(rows["train"], labels["train"], VALIDATION_SHARE)
+        rows["train"], rows["test"] = _draw(rows, labels, looks, TEST_SHARE)
+        for part in (tables, labels, looks):
+            part["test"] = part["train"]
+    rows["train"], rows["validation"] = _draw(rows, labels, looks, VALIDATION_SHARE)
+    tested = looks["test"][rows["test"]]
     half = limit and max(1, limit // 2)
-    return DatasetDict(
+    for split in ("train", "validation"):
+        rows[split] = rows[split][~np.isin(looks["train"][rows[split]], tested)]
+    splits = DatasetDict(
         train=_pick(tables["train"], rows["train"], limit, "train"),
-        validation=_pick(tables["train"], validation, half, "validation"),
+        validation=_pick(tables["train"], rows["validation"], half, "validation"),
         test=_pick(tables["test"], rows["test"], half, "test"),
     )
+    for split, part in splits.items():
+        _check_classes(name, split, part)
+    return splits
 
 
-def _usable(table, data_set):
+def _usable(table, name):
     """Return the numbers of the rows that have a picture, and name the others."""
     problems = table["problem"].to_pylist()
     told = [why for why in problems if why]
-    name = data_set.repository.id if data_set.repository else data_set.bundled
+    if len(told) == len(problems):
+        raise DataError(f"{name}: not one picture can be read, {told[0]}.")
     for why in told[:_NAMED]:
         print(f"Warning: {name}, {why}. Training goes on without it.", file=sys.stderr)
     if len(told) > _NAMED:
         print(f"Warning: {name}, {len(told) - _NAMED} more.", file=sys.stderr)
-    if len(told) == len(problems):
-        raise DataError(f"{name}: not one picture can be decoded, {told[0]}.")
     return np.flatnonzero([why is None for why in problems])
+
+
+def _looks(tables, rows, name):
+    """Number the pictures by what they look like; say how many look like another."""
+    seen, looks = {}, {}
+    for split, table in tables.items():
+        pixels = table["pixels"].to_pylist()
+        looks[split] = np.array([seen.setdefault(p, len(seen)) for p in pixels])
+    used = np.concatenate([looks[split][rows[split]] for split in rows])
+    copies = len(used) - len(np.unique(used))
+    if copies:
+        print(
+            f"Warning: {name} holds {copies} {'copy' if copies == 1 else 'copies'} of "
+            "other pictures, the same to the last pixel. They stay in the same split, "
+            "and what is in test is left out elsewhere.",
+            file=sys.stderr,
+        )
+    return looks
 
 
 def _shuffled(rows):
@@ -422,15 +475,44 @@ def _shuffled(rows):
     return np.random.RandomState(_SEED).permutation(rows)
 
 
-def _draw(rows, labels, share):
-    """Return (rest, drawn): a share of each class's rows, drawn with a fixed seed."""
-    labels = labels[rows]
+def _draw(rows, labels, looks, share):
+    """Draw a share of each class's training rows with a fixed seed, copies together.
+
+    Returns
+    -------
+    rest, drawn : arrays of row numbers, in their old order
+    """
+    rows, labels, looks = rows["train"], labels["train"], looks["train"]
+    labels, looks = labels[rows], looks[rows]
     order = _shuffled(np.arange(len(rows)))
     drawn = np.zeros(len(rows), dtype=bool)
     for label in np.unique(labels):
         members = order[labels[order] == label]
-        drawn[members[: round(share * len(members))]] = True
+        wanted = round(share * len(members))
+        for member in members:
+            if drawn[members].sum() >= wanted:
+                break
+            drawn |= looks == looks[member]
     return rows[~drawn], rows[drawn]
+
+
+def _check_classes(name, split, part):
+    """Refuse a split without pictures; say which classes have none in it."""
+    if not len(part):
+        raise DataError(
+            f"{name}: the pictures are too few, so the split {split!r} is empty. It "
+            "takes a share of each class; use ten pictures of each, or more."
+        )
+    classes = part.features["label"]
+    there = set(part["label"][:])
+    absent = [x for number, x in enumerate(classes.names) if number not in there]
+    if absent:
+        end = ", ..." if len(absent) > _NAMED else "."
+        print(
+            f"Warning: {name}, {split}: {len(absent)} of {classes.num_classes} classes "
+            f"have no picture: {', '.join(absent[:_NAMED])}{end}",
+            file=sys.stderr,
+        )
 
 
 def _pick(table, rows, limit, split):
@@ -440,7 +522,9 @@ def _pick(table, rows, limit, split):
     if limit is not None and limit < len(rows):
         rows = rows[np.sort(_shuffled(np.arange(len(rows)))[:limit])]
     info = DatasetInfo(features=Features.from_arrow_schema(table.schema))
-    rows_of_table = Dataset(table, info=info, split=split).remove_columns("problem")
+    rows_of_table = Dataset(table, info=info, split=split).remove_columns(
+        ["problem", "pixels"]
+    )
     return rows_of_table.select(rows)
 
 

@@ -85,6 +85,9 @@ def obtain(repository: Repository) -> tuple[dict[str, list[Path]], str]:
     found = in_course_hub(repository)
     if found:
         return found, "Copy it again, or unset COURSE_HUB to use the Hub."
+    value, searched = os.environ.get("COURSE_HUB", "").strip(), ""
+    if value:
+        searched = f" (COURSE_HUB={value} has no folder {repository.id})"
     remedy = "Delete that file and run this again to download a new copy."
     folder = home() / repository.id
     if repository.revision != "main":
@@ -97,14 +100,14 @@ def obtain(repository: Repository) -> tuple[dict[str, list[Path]], str]:
         job = survey(repository, folder)
         print(
             f"Downloading {repository.id} ({job.left / 1e6:.1f} MB) from {endpoint()} "
-            f"to {folder}",
+            f"to {folder}{searched}",
             flush=True,
         )
         fetch(job)
     except Unreachable as error:
         later = "Try again later (what has arrived is kept)"
         raise DataError(
-            f"{error}\n{'Unset HF_HUB_OFFLINE' if offline() else later}, set "
+            f"{error}{searched}\n{'Unset HF_HUB_OFFLINE' if offline() else later}, set "
             "COURSE_HUB to a folder that holds it, or use the reduced profile "
             "(COURSE_PROFILE=reduced)."
         ) from None
@@ -127,7 +130,8 @@ def in_course_hub(repository: Repository) -> dict[str, list[Path]] | None:
     Raises
     ------
     DataError
-        If ``COURSE_HUB`` is no folder, or has only a part of the repository.
+        If ``COURSE_HUB`` is no folder or one level off, or has only a part of the
+        repository, or a file too many.
     """
     value = os.environ.get("COURSE_HUB", "").strip()
     if not value:
@@ -141,13 +145,46 @@ def in_course_hub(repository: Repository) -> dict[str, list[Path]] | None:
             "folder or, for a command, from the current one), or unset it to use "
             "the Hub."
         )
-    found, missing = find(hub / repository.id, repository)
-    if missing and any(found.values()):
+    folder = hub / repository.id
+    if not folder.is_dir():
+        _check_level(hub, repository)
+        return None
+    found, missing = find(folder, repository)
+    if missing:
+        fault = "incomplete" if missing.endswith("is missing") else "not clean"
         raise DataError(
-            f"{repository.id} in COURSE_HUB is incomplete: {missing}. "
-            "Copy all of it there, or remove its folder to use the Hub."
+            f"{repository.id} in COURSE_HUB is {fault}: {missing}. Copy all of it "
+            "there, and nothing else, or remove its folder to use the Hub."
         )
-    return None if missing else found
+    return found
+
+
+def _check_level(hub, repository):
+    """Say where a repository lies if ``COURSE_HUB`` is a level too high or too deep."""
+    lacks = f"COURSE_HUB={hub} has no folder {repository.id}"
+    name = repository.id.rpartition("/")[2]
+    cached = f"{repository.kind}s--{repository.id.replace('/', '--')}"
+    below = [place for place in hub.glob("*") if place.is_dir()]
+    places = [*below, *hub.absolute().parents[:3]]
+    for place in places:
+        if any(find(place / repository.id, repository)[0].values()):
+            raise DataError(
+                f"{lacks}, but {place} has one. Set COURSE_HUB={place}, or unset it to "
+                "use the Hub."
+            )
+    for place in (hub, hub / name):
+        if any(find(place, repository)[0].values()):
+            raise DataError(
+                f"{lacks}, but such files lie in {place}. Move what is in there to "
+                f"{hub / repository.id}, or unset COURSE_HUB to use the Hub."
+            )
+    for place in (hub, *places):
+        if (place / cached).is_dir():
+            raise DataError(
+                f"{lacks}, but {place} is a cache of the Hub, whose folders have other "
+                f"names ({cached}). Unset COURSE_HUB, and set HF_HUB_CACHE={place} "
+                "before Python starts."
+            )
 
 
 def find(folder: Path, repository: Repository) -> tuple[dict[str, list[Path]], str]:
@@ -164,18 +201,28 @@ def find(folder: Path, repository: Repository) -> tuple[dict[str, list[Path]], s
     return found, ""
 
 
-_SHARD = re.compile(r"-(\d{5})-of-(\d{5})(?=\.)")  # train-00001-of-00002.parquet
+# train-00001-of-00002.parquet, on the Hub sometimes with 16 digits of a hash behind it
+_SHARD = re.compile(r"-(\d{5})-of-(\d{5})(-[0-9a-f]{16})?(?=\.parquet$)")
 
 
 def _gap(paths):
-    """Say which shard is missing beside the others, or return ""."""
-    totals = {match[2] for path in paths if (match := _SHARD.search(path.name))}
+    """Say which shard is missing, or which file is one too many, or return ""."""
+    shards = [_SHARD.search(path.name) for path in paths]
+    for path, shard in zip(paths, shards, strict=True):
+        if not shard and (len(paths) > 1 or "-of-" in path.name):
+            return (
+                f"{path} seems to be a second copy, since it is not named like "
+                "train-00000-of-00001.parquet"
+            )
+    found = {(shard[1], shard[2]) for shard in shards if shard}
+    totals = {total for _, total in found}
     for total in sorted(totals):
         for i in range(int(total)):
-            name = _SHARD.sub(f"-{i:05d}-of-{total}", paths[0].name)
-            if paths[0].with_name(name) not in paths:
+            if (f"{i:05d}", total) not in found:
+                name = _SHARD.sub(f"-{i:05d}-of-{total}", paths[0].name)
                 return f"{paths[0].with_name(name)} is missing"
-    return f"{paths[0].parent} holds two versions" if len(totals) > 1 else ""
+    twice = len(totals) > 1 or len(found) < sum(map(bool, shards))
+    return f"{paths[0].parent} holds two versions" if twice else ""
 
 
 def _snapshot(repository):
