@@ -4,4 +4,24 @@ Keyed by exercise, then by the mutant as tests/mutants.py prints it. A mutant be
 here only if no input that the statement allows can tell it from the solution.
 """
 
-EQUAL: dict[str, dict[str, str]] = {}
+EQUAL: dict[str, dict[str, str]] = {
+    "01.5": {
+        "line 3, column 40: queries -> keys": "queries and keys have the same width",
+    },
+    "01.6": {
+        "line 3, column 37: 0.0 -> 1.0": "the first block multiplies it by exp(-inf)",
+        "line 3, column 42: 0.0 -> 1.0": "the first block multiplies it by exp(-inf)",
+        "line 6, column 22: max(largest, scores.max()) -> max(scores.max(), largest)": (
+            "the larger of two numbers, in either order"
+        ),
+    },
+    "02.2": {
+        "line 4, column 11: x.transpose(1, 2) -> x.transpose(2, 1)": (
+            "a transpose exchanges two axes, in either order"
+        ),
+    },
+    "02.4": {
+        "line 3, column 31: -1 -> 1": "the last of two axes is axis 1",
+        "line 4, column 30: -1 -> 1": "the last of two axes is axis 1",
+    },
+}

@@ -44,7 +44,7 @@ EXERCISES = (
             ),
             Mistake(
                 (4, 4),
-                "Those are the rows and the columns. How many patches are there in all?",
+                "Those are the rows and the columns. How many patches is that in all?",
             ),
         ),
         hints=(

@@ -1,11 +1,12 @@
 """Exercises of notebook 01: divisor, softmax, masks, attention block by block."""
 
 import itertools
+import tracemalloc
 
 import numpy as np
 
 from course_utils.exercises.engine import Exercise, Mistake, NotAnAnswer
-from course_utils.vit.numpy import attention, softmax
+from course_utils.vit.numpy import attention, attention_weights, softmax
 
 # --- 01.1 The right divisor -------------------------------------------------------
 
@@ -47,6 +48,35 @@ divisor = Exercise(
             np.sqrt(64 * 6),
             "You took the product of the standard deviations for a variance. Square "
             "it, then sum over the $d$ terms.",
+        ),
+        Mistake(
+            288.0,
+            "You multiplied $\\sqrt d$ by the *variances* of queries and keys. The "
+            "root goes over the whole variance of a score.",
+        ),
+        Mistake(
+            40.0,
+            "You added the two standard deviations. A score multiplies queries and "
+            "keys, so ask for the variance of a product.",
+        ),
+        Mistake(
+            16.0,
+            "That takes the variance of the queries into account, but not that of "
+            "the keys.",
+        ),
+        Mistake(
+            24.0,
+            "That takes the variance of the keys into account, but not that of the "
+            "queries.",
+        ),
+        Mistake(
+            1 / 48,
+            "You gave the number to *multiply* by. The question is what to divide by.",
+        ),
+        Mistake(
+            8 / 6,
+            "You divided $\\sqrt d$ by the two standard deviations. Larger queries "
+            "and keys make larger scores, so the divisor has to grow with them.",
         ),
     ),
     hints=(
@@ -110,6 +140,33 @@ def _axis_lost(keep_in_max, keep_in_sum):
     return answer
 
 
+def _lse_without_axis(scores):
+    return scores - np.logaddexp.reduce(scores, axis=-1)
+
+
+def _log_of_at_least(small):
+    return lambda scores: np.log(softmax(scores) + small)
+
+
+def _infinity_replaced(scores):
+    return np.nan_to_num(np.log(softmax(scores)))
+
+
+def _shifted_by_largest_of_all(scores):
+    shifted = scores - scores.max()
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+def _log_of_base_10(scores):
+    shifted = scores - scores.max(axis=-1, keepdims=True)
+    return shifted - np.log10(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+def _over_axis_1(scores):
+    shifted = scores - scores.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
 def _ratio_of_logs(scores):
     total = np.log(np.exp(scores).sum(axis=-1, keepdims=True))
     return scores / total
@@ -119,9 +176,10 @@ log_softmax_exercise = Exercise(
     id="01.2",
     solution=log_softmax,
     cases=(
+        (np.array([[0.0, 1.0, 2.0], [2.0, 5.0, 2.0]]),),
         (np.array([[0.0, 1.0], [2.0, 2.0]]),),
-        (np.array([[0.0, 1000.0]]),),
-        (np.array([[[0.0, 1.0, 2.0]], [[5.0, -np.inf, 5.0]]]),),
+        (np.array([0.0, 1000.0]),),
+        (np.cos(np.arange(24.0)).round(1).reshape(2, 3, 4),),
         (np.array([[-2000.0, -2001.0], [3.0, 4.0]]),),
         (np.array([[1000.0, 1000.0, 0.0]]),),
     ),
@@ -174,6 +232,54 @@ log_softmax_exercise = Exercise(
             _axis_lost(True, False),
             "Without `keepdims=True` the row sums are lined up with the columns.",
         ),
+        Mistake(
+            _lse_without_axis,
+            "Your log-sum-exp has one number for each row but no last axis, so NumPy "
+            "lines it up with the columns. That axis has to come back.",
+        ),
+        *(
+            Mistake(
+                _log_of_at_least(small),
+                "A small number keeps the logarithm finite, but it also gives every "
+                "tiny weight the same logarithm, and a wrong one. Take the logarithm "
+                "on paper, before you compute.",
+            )
+            for small in (1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15, 1e-16)
+        ),
+        Mistake(
+            _infinity_replaced,
+            "The small weight has already become 0 when you take its logarithm, and "
+            "`nan_to_num` only puts another wrong number in the place of -inf.",
+        ),
+        Mistake(
+            _shifted_by_largest_of_all,
+            "You subtract the largest score of the whole array. In a row far below it "
+            "every exponential becomes 0. Each row has its own maximum.",
+        ),
+        Mistake(
+            lambda scores: scores - scores.max(axis=-1, keepdims=True),
+            "You subtract the largest score and stop there. The logarithm of the sum "
+            "of the exponentials is missing.",
+        ),
+        Mistake(
+            softmax,
+            "These are the weights themselves. Wanted are their logarithms.",
+        ),
+        Mistake(
+            lambda scores: scores + np.logaddexp.reduce(scores, -1, keepdims=True),
+            "The logarithm of the sum has the wrong sign: in softmax the sum is what "
+            "you divide by.",
+        ),
+        Mistake(
+            _log_of_base_10,
+            "You take a logarithm of base 10. Softmax has powers of $e$, so it needs "
+            "the natural logarithm.",
+        ),
+        Mistake(
+            _over_axis_1,
+            "`axis=1` is the last axis only if there are two. `(..., M)` stands for "
+            "any number of axes before it.",
+        ),
     ),
     hints=(
         "Write down $\\log w_i$ from the definition of softmax. One of the two terms "
@@ -187,7 +293,7 @@ log_softmax_exercise = Exercise(
     "Cross-entropy, the loss of notebook 04, is minus one entry of it.",
     alternatives=(
         lambda scores: scores - np.logaddexp.reduce(scores, axis=-1, keepdims=True),
-        lambda scores: [log_softmax(row).tolist() for row in np.asarray(scores)],
+        lambda scores: np.apply_along_axis(log_softmax, -1, scores).tolist(),
     ),
 )
 
@@ -211,12 +317,16 @@ softmax_backward_exercise = Exercise(
     id="01.3",
     solution=softmax_backward,
     cases=(
-        (np.array([[0.25, 0.75]]), np.array([[1.0, 0.0]])),
+        (
+            np.array([[0.2, 0.3, 0.5], [0.6, 0.1, 0.3]]),
+            np.array([[3.0, -1.0, 2.0], [1.0, 4.0, 0.0]]),
+        ),
         (np.array([[0.5, 0.5], [0.1, 0.9]]), np.array([[1.0, 2.0], [-1.0, 3.0]])),
         (
-            np.array([[[0.2, 0.3, 0.5]], [[1.0, 0.0, 0.0]]]),
-            np.array([[[3.0, -1.0, 2.0]], [[1.0, 4.0, 1.0]]]),
+            softmax(np.cos(np.arange(24.0))).reshape(2, 3, 4),
+            np.arange(24.0).reshape(2, 3, 4) % 7,
         ),
+        (np.array([0.25, 0.75, 0.0]), np.array([1.0, 0.0, 4.0])),
     ),
     mistakes=(
         Mistake(
@@ -260,6 +370,38 @@ softmax_backward_exercise = Exercise(
                 weights * (upstream - (weights * upstream).sum(axis=-1))
             ),
             "Without `keepdims=True` the row results are lined up with the columns.",
+        ),
+        Mistake(
+            lambda weights, upstream: (
+                weights * (upstream - upstream.sum(axis=-1, keepdims=True))
+            ),
+            "You sum `upstream` as it is. In the sum over $j$ each entry comes with "
+            "its weight $w_j$.",
+        ),
+        Mistake(
+            lambda weights, upstream: (
+                weights * (upstream + (weights * upstream).sum(axis=-1, keepdims=True))
+            ),
+            "The second term has the wrong sign: raising one score *lowers* the "
+            "weights of the others.",
+        ),
+        Mistake(
+            lambda weights, upstream: softmax_backward(softmax(weights), upstream),
+            "`weights` have been through softmax already; you take it once more.",
+        ),
+        Mistake(
+            lambda weights, upstream: (
+                (np.diag(weights) - np.outer(weights, weights)) @ upstream
+            ),
+            "`softmax_jacobian` is made for the weights of one query. Here many rows "
+            "come at once, and no Jacobian is needed.",
+        ),
+        Mistake(
+            lambda weights, upstream: (
+                weights * (upstream - (weights * upstream).sum(axis=1, keepdims=True))
+            ),
+            "`axis=1` is the last axis only if there are two. `(..., M)` stands for "
+            "any number of axes before it.",
         ),
     ),
     hints=(
@@ -329,8 +471,47 @@ def _infinite_weights(scores, lengths):
     return np.where(_real(scores, lengths), softmax(scores), -np.inf)
 
 
-def _hidden_by_100(scores, lengths):
-    return softmax(np.where(_real(scores, lengths), scores, -100.0))
+def _hidden_by(score):
+    return lambda scores, lengths: softmax(
+        np.where(_real(scores, lengths), scores, score)
+    )
+
+
+def _without_query_axis(mask):
+    return lambda scores, lengths: softmax(mask(_real(scores, lengths)[:, 0], scores))
+
+
+def _length_of_first_item(scores, lengths):
+    return padded_weights(scores, np.full_like(lengths, lengths[0]))
+
+
+def _scores_times_infinity(scores, lengths):
+    return softmax(scores * np.where(_real(scores, lengths), 1.0, -np.inf))
+
+
+def _padding_cut_off(scores, lengths):
+    return padded_weights(scores, lengths)[..., : lengths.max()]
+
+
+def _cut_off_only(scores, lengths):
+    return softmax(scores[..., : lengths.max()])
+
+
+def _return_in_loop(scores, lengths):
+    weights = np.zeros_like(scores)
+    for item, length in enumerate(lengths):
+        weights[item, :, :length] = softmax(scores[item, :, :length])
+        return weights
+
+
+def _exponentials_masked(scores, lengths):
+    exponentials = np.exp(scores) * _real(scores, lengths)
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+
+def _over_whole_item(scores, lengths):
+    exponentials = np.exp(np.where(_real(scores, lengths), scores, -np.inf))
+    return exponentials / exponentials.sum(axis=(1, 2), keepdims=True)
 
 
 def _masked_unshifted(scores, lengths):
@@ -349,6 +530,7 @@ padded_weights_exercise = Exercise(
     id="01.4",
     solution=padded_weights,
     cases=(
+        (np.arange(24.0).reshape(2, 3, 4) * 5 % 7 - 3, np.array([2, 3])),
         (np.array([[[-1.0, -2.0, -3.0]]]), np.array([2])),
         (np.array([[[0.0, 1.0, 2000.0]]]), np.array([2])),
         (
@@ -360,6 +542,7 @@ padded_weights_exercise = Exercise(
             np.array([[[-500.0, -501.0, 3.0]], [[2000.0, 1999.0, 0.0]]]),
             np.array([2, 2]),
         ),
+        (np.array([[[-2000.0, -2002.0, 1.0]]]), np.array([2])),
     ),
     mistakes=(
         Mistake(
@@ -398,10 +581,59 @@ padded_weights_exercise = Exercise(
             _infinite_weights,
             "$-\\infty$ belongs into the scores. A weight lies between 0 and 1.",
         ),
+        *(
+            Mistake(
+                _hidden_by(score),
+                "The score that hides your padding is not low enough: where the real "
+                "scores lie below it, padding gets the weight. Which score lies below "
+                "every other?",
+            )
+            for score in (-1.0, -10.0, -100.0, -1000.0)
+        ),
+        *(
+            Mistake(
+                _without_query_axis(mask),
+                "Your mask has the shape (B, M), the scores have (B, N, M). NumPy "
+                "lines shapes up from the right, so B meets the queries. Where does "
+                "the mask need another axis?",
+            )
+            for mask in (
+                lambda real, scores: np.where(real, scores, -np.inf),
+                lambda real, scores: np.where(~real, -np.inf, scores),
+                lambda real, scores: scores + np.where(real, 0, -np.inf),
+            )
+        ),
         Mistake(
-            _hidden_by_100,
-            "-100 is not low enough: where the real scores lie below it, padding gets "
-            "the weight. $-\\infty$ lies below every score.",
+            _length_of_first_item,
+            "You use the length of the first item for all of them.",
+        ),
+        Mistake(
+            _scores_times_infinity,
+            "Times $-\\infty$ a negative score becomes $+\\infty$, and 0 becomes nan. "
+            "*Replace* the score of padding, whatever it was.",
+        ),
+        *(
+            Mistake(
+                answer,
+                "You cut the padding off. It keeps its place, with weight 0: the "
+                "result has the shape of `scores`.",
+            )
+            for answer in (_padding_cut_off, _cut_off_only)
+        ),
+        Mistake(
+            _return_in_loop,
+            "Only the first item has weights. Does your `return` stand inside the "
+            "loop?",
+        ),
+        Mistake(
+            _exponentials_masked,
+            "`exp` of a large score is inf, and then you get nan. Hide padding among "
+            "the *scores*, and shift each row by its maximum, as `softmax` does.",
+        ),
+        Mistake(
+            _over_whole_item,
+            "The weights of a whole item sum to 1. The weights of each *query* "
+            "should: sum along the last axis.",
         ),
         Mistake(
             _masked_unshifted,
@@ -441,13 +673,13 @@ def fixed_attention(queries, keys, values):
     return weights @ values  # (N, M) @ (M, v) -> (N, v)
 
 
-def _with(divide, shift, axis):
+def _with(divide, shift, axis, keepdims=True):
     """Attention with a divisor, a shift and an axis of one's own."""
 
     def answer(queries, keys, values):
         scores = shift(queries @ keys.T / divide(queries))
         weights = np.exp(scores)
-        return weights / weights.sum(axis=axis, keepdims=True) @ values
+        return weights / weights.sum(axis=axis, keepdims=keepdims) @ values
 
     return answer
 
@@ -489,8 +721,8 @@ fixed_attention_exercise = Exercise(
     cases=(
         (
             np.array([[1.0, 1.0], [2.0, 0.0], [0.0, 1.0]]),
-            np.array([[1.0, 0.0], [0.0, 1.0]]),
-            np.array([[10.0, 0.0, 1.0], [20.0, 5.0, 0.0]]),
+            np.array([[1.0, 0.0], [0.0, 1.0], [2.0, 1.0], [-1.0, 0.0]]),
+            np.array([[10, 0, 1, 2, 5], [20, 5, 0, 1, 0], [30, 3, 3, 0, 1], [5.0] * 5]),
         ),
         (np.array([[1000.0]]), np.array([[1.0], [2.0]]), np.array([[3.0], [4.0]])),
         (
@@ -548,6 +780,31 @@ fixed_attention_exercise = Exercise(
             "You mix the keys. They say where to look; the answer is mixed from the "
             "values.",
         ),
+        Mistake(
+            lambda queries, keys, values: attention_weights(queries, keys),
+            "These are the weights. The answer is the mean of the values that they "
+            "make.",
+        ),
+        Mistake(
+            _with(_DIVIDE[0], lambda s: s - s.max(axis=0, keepdims=True), 1),
+            "Your maximum runs over the queries. Only the same number for all *keys* "
+            "of a query leaves its weights as they are.",
+        ),
+        Mistake(
+            _with(_DIVIDE[0], lambda s: s - s.max(axis=1, keepdims=True), 1, False),
+            "Without `keepdims=True` the sums of the rows are lined up with the "
+            "columns, or fit nowhere at all.",
+        ),
+        Mistake(
+            _with(_DIVIDE[0], lambda s: s - s.max(axis=1), 1),
+            "Without `keepdims=True` the maxima of the rows are lined up with the "
+            "columns, or fit nowhere at all.",
+        ),
+        Mistake(
+            _with(_DIVIDE[0], lambda s: np.clip(s, -50, 50), 1),
+            "Cutting large scores off makes them equal, and their weights with them. "
+            "Softmax sees only differences: move all scores of a row alike.",
+        ),
     ),
     hints=(
         "Compare with the formula symbol by symbol: what stands under the root, "
@@ -586,10 +843,15 @@ def streaming_attention(query, blocks):
 
 
 class _PassingBy:
-    """An iterator that says what is wrong to whoever begins a second round."""
+    """An iterator that says what is wrong to whoever reads it twice or keeps it all.
 
-    def __init__(self, blocks):
-        self.blocks, self.over = iter(blocks), False
+    ``size`` is the number of bytes in all blocks. Each block is a copy of its own, so
+    memory tells how many are still held when the last has passed, copied or not.
+    """
+
+    def __init__(self, blocks, size):
+        self.blocks, self.over, self.size = iter(blocks), False, size
+        self.before = tracemalloc.get_traced_memory()[0]
 
     def __iter__(self):
         if self.over:
@@ -600,15 +862,32 @@ class _PassingBy:
         return self
 
     def __next__(self):
-        for block in self.blocks:
-            return block
+        for keys, values in self.blocks:
+            return keys.copy(), values.copy()
         self.over = True
+        held = tracemalloc.get_traced_memory()[0] - self.before
+        if held > self.size / 2 > _NOISE:
+            raise NotAnAnswer(
+                "Your numbers may be right, but you hold the keys or the values of all "
+                "blocks at once. Keep only what you need of a block before you take "
+                "the next: a few sums."
+            )
         raise StopIteration
 
 
+_NOISE = 100_000  # bytes: in smaller cases the kernel's own memory could decide
+
+
 def _read_once(answer, query, blocks):
-    """Let the blocks pass by once."""
-    return answer(query, _PassingBy(blocks))
+    """Let the blocks pass by once, and see what memory they leave behind."""
+    was_tracing = tracemalloc.is_tracing()
+    tracemalloc.start()
+    try:
+        size = sum(keys.nbytes + values.nbytes for keys, values in blocks)
+        return answer(query, _PassingBy(blocks, size))
+    finally:
+        if not was_tracing:
+            tracemalloc.stop()
 
 
 def _mean_of_blocks(query, blocks):
@@ -675,9 +954,45 @@ def _last_block(query, blocks):
     return mixed
 
 
-def _all_at_once(query, blocks):
-    keys, values = zip(*blocks, strict=True)
-    return attention(query[None], np.concatenate(keys), np.concatenate(values))[0]
+def _first_block(query, blocks):
+    for keys, values in blocks:
+        return attention(query[None], keys, values)[0]
+
+
+def _scaled_by_block(query, blocks):
+    largest, total, mixed = -np.inf, 0.0, 0.0
+    for keys, values in blocks:
+        scores = keys @ query / np.sqrt(len(keys))
+        new_largest = max(largest, scores.max())
+        rescale = np.exp(largest - new_largest)
+        exponentials = np.exp(scores - new_largest)
+        total = rescale * total + exponentials.sum()
+        mixed = rescale * mixed + exponentials @ values
+        largest = new_largest
+    return mixed / total
+
+
+def _rescaled_upside_down(query, blocks):
+    largest, total, mixed = None, 0.0, 0.0
+    for keys, values in blocks:
+        scores = keys @ query / np.sqrt(len(query))
+        old = scores.max() if largest is None else largest
+        largest = max(old, scores.max())
+        exponentials = np.exp(scores - largest)
+        total = np.exp(largest - old) * total + exponentials.sum()
+        mixed = np.exp(largest - old) * mixed + exponentials @ values
+    return mixed / total
+
+
+def _never_divided(query, blocks):
+    largest, mixed = -np.inf, 0.0
+    for keys, values in blocks:
+        scores = keys @ query / np.sqrt(len(query))
+        new_largest = max(largest, scores.max())
+        mixed = np.exp(largest - new_largest) * mixed
+        mixed = mixed + np.exp(scores - new_largest) @ values
+        largest = new_largest
+    return mixed
 
 
 def _with_log_sum_exp(query, blocks):
@@ -697,10 +1012,16 @@ streaming_attention_exercise = Exercise(
     probe=_read_once,
     cases=(
         (
-            np.array([1.0]),
+            np.array([1.0, 2.0]),
             [
-                (np.array([[0.0], [1.0]]), np.array([[10.0, 0.0], [20.0, 0.0]])),
-                (np.array([[2.0]]), np.array([[30.0, 4.0]])),
+                (
+                    np.array([[0.0, 1.0], [1.0, 0.0], [0.0, 0.0], [-1.0, 1.0]]),
+                    np.array([[10, 0, 1], [20, 0, 2], [0, 5, 0], [5, 5.0, 5]]),
+                ),
+                (
+                    np.array([[2.0, 0.0], [1.0, 1.0], [0.0, -1.0]]),
+                    np.array([[30.0, 4.0, 0.0], [0.0, 10.0, 1.0], [1.0, 1.0, 1.0]]),
+                ),
             ],
         ),
         (
@@ -731,6 +1052,20 @@ streaming_attention_exercise = Exercise(
             [
                 (np.array([[-1.0]]), np.array([[1.0, 0.0]])),
                 (np.array([[-1.001]]), np.array([[2.0, 3.0]])),
+            ],
+        ),
+        (
+            np.array([1000.0]),
+            [
+                (np.array([[-1.0], [1.0]]), np.array([[1.0, 0.0], [2.0, 3.0]])),
+                (np.array([[0.0]]), np.array([[4.0, 5.0]])),
+            ],
+        ),
+        (
+            np.array([1.0, -1.0, 0.5]),
+            [
+                (np.cos(np.arange(60.0 * i, 60 * i + 60)).reshape(20, 3), values)
+                for i, values in enumerate(np.sin(np.arange(96e3)).reshape(8, 20, 600))
             ],
         ),
     ),
@@ -787,8 +1122,28 @@ streaming_attention_exercise = Exercise(
         ),
         Mistake(
             _last_block,
-            "Only the last block is in your answer. Carry sums from one block to the "
-            "next.",
+            "Only the last block is in your answer. Carry the sums from one block to "
+            "the next, and the maximum with them.",
+        ),
+        Mistake(
+            _first_block,
+            "Only the first block is in your answer. Does your `return` stand inside "
+            "the loop?",
+        ),
+        Mistake(
+            _scaled_by_block,
+            "You divide by the root of the *number* of keys in a block. What counts "
+            "is their width $d$.",
+        ),
+        Mistake(
+            _rescaled_upside_down,
+            "You rescale the wrong way round: when the maximum grows, the old sums "
+            "have to shrink.",
+        ),
+        Mistake(
+            _never_divided,
+            "You never divide by the sum of the exponentials, so the weights do not "
+            "sum to 1.",
         ),
     ),
     hints=(
@@ -802,7 +1157,7 @@ streaming_attention_exercise = Exercise(
     because="Memory is now one block, whatever the number of keys. This *online "
     "softmax* (Milakov and Gimelshein 2018) is how FlashAttention avoids storing the "
     "$N \\times N$ matrix.",
-    alternatives=(_with_log_sum_exp, _all_at_once),
+    alternatives=(_with_log_sum_exp,),
 )
 
 

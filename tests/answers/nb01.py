@@ -30,18 +30,62 @@ right("01.1", 2 * 3 * 8.0)
 right("01.1", math.sqrt(64) * math.sqrt(4) * math.sqrt(9))
 right("01.1", (64 * 36) ** 0.5)
 
-wrong("01.1", "divides by √d as if the variances were 1", 8)
-wrong("01.1", "takes the variance for the spread", 64 * 4 * 9)
-wrong("01.1", "forgets d", math.sqrt(4 * 9))
-wrong("01.1", "takes the root of d only", 4 * 9 * math.sqrt(64))
-wrong("01.1", "takes the root of the variances only", 2 * 3 * 64)
-wrong("01.1", "adds the variances", math.sqrt(64 * (4 + 9)))
-wrong("01.1", "adds the spreads", (2 + 3) * 8)
-wrong("01.1", "gives the factor instead of the divisor", 1 / 48)
+wrong(
+    "01.1", "divides by √d as if the variances were 1", 8, says="right for variance 1"
+)
+wrong(
+    "01.1",
+    "takes the variance for the spread",
+    64 * 4 * 9,
+    says="That is the *variance* of a score",
+)
+wrong(
+    "01.1", "forgets d", math.sqrt(4 * 9), says="That is the standard deviation of one"
+)
+wrong(
+    "01.1",
+    "takes the root of d only",
+    4 * 9 * math.sqrt(64),
+    says="The root goes over the whole variance",
+)
+wrong(
+    "01.1",
+    "takes the root of the variances only",
+    2 * 3 * 64,
+    says="You multiplied two standard deviations by",
+)
+wrong(
+    "01.1",
+    "adds the variances",
+    math.sqrt(64 * (4 + 9)),
+    says="You added the two variances",
+)
+wrong(
+    "01.1",
+    "adds the spreads",
+    (2 + 3) * 8,
+    says="You added the two standard deviations",
+)
+wrong(
+    "01.1",
+    "gives the factor instead of the divisor",
+    1 / 48,
+    says="You gave the number to *multiply* by",
+)
 wrong("01.1", "takes variances for spreads and squares them", 4 * 9 * 8 * 8 * 36)
-wrong("01.1", "divides by the spreads instead of multiplying", 8 / 6)
-wrong("01.1", "gives d", 64)
-wrong("01.1", "forgets the keys", math.sqrt(64 * 4))
+wrong(
+    "01.1",
+    "divides by the spreads instead of multiplying",
+    8 / 6,
+    says="the divisor has to grow",
+)
+wrong("01.1", "gives d", 64, says="too large for unit variances")
+wrong(
+    "01.1",
+    "forgets the keys",
+    math.sqrt(64 * 4),
+    says="That takes the variance of the queries into",
+)
 
 
 # 01.2: log-softmax
@@ -87,77 +131,125 @@ def log_softmax_expand(scores):
     return scores - lse
 
 
-@wrong("01.2", "takes the logarithm of a stable softmax")
+@wrong(
+    "01.2",
+    "takes the logarithm of a stable softmax",
+    says="The small weight has already become 0 when",
+)
 def log_of_softmax(scores):
     return np.log(softmax(scores))
 
 
-@wrong("01.2", "forgets that log_sum_exp drops the last axis")
+@wrong(
+    "01.2",
+    "forgets that log_sum_exp drops the last axis",
+    says="Your log-sum-exp has one number for each",
+)
 def lse_without_axis(scores):
     return scores - _log_sum_exp(scores)
 
 
-@wrong("01.2", "does not shift by the largest score")
+@wrong(
+    "01.2",
+    "does not shift by the largest score",
+    says="Right for small scores, but `exp` of a",
+)
 def unshifted(scores):
     return scores - np.log(np.exp(scores).sum(axis=-1, keepdims=True))
 
 
-@wrong("01.2", "adds a small number inside the logarithm")
+@wrong(
+    "01.2",
+    "adds a small number inside the logarithm",
+    says="A small number keeps the logarithm finite",
+)
 def log_of_clipped_softmax(scores):
     return np.log(softmax(scores) + 1e-12)
 
 
-@wrong("01.2", "replaces what is not finite by nan_to_num")
+@wrong(
+    "01.2",
+    "replaces what is not finite by nan_to_num",
+    says="The small weight has already become 0 when",
+)
 def nan_to_num(scores):
     return np.nan_to_num(np.log(softmax(scores)))
 
 
-@wrong("01.2", "takes the largest score of the whole array")
+@wrong(
+    "01.2",
+    "takes the largest score of the whole array",
+    says="You subtract the largest score of the whole",
+)
 def global_largest(scores):
     shifted = scores - scores.max()
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 
-@wrong("01.2", "normalizes along the first axis")
+@wrong(
+    "01.2",
+    "normalizes along the first axis",
+    says="Your *columns* are normalized",
+)
 def first_axis(scores):
     shifted = scores - scores.max(axis=0, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=0, keepdims=True))
 
 
-@wrong("01.2", "normalizes over the whole array")
+@wrong(
+    "01.2",
+    "normalizes over the whole array",
+    says="All your weights together sum to 1",
+)
 def whole_array(scores):
     shifted = scores - scores.max()
     return shifted - np.log(np.exp(shifted).sum())
 
 
-@wrong("01.2", "forgets to subtract the maximum from the first term")
+@wrong(
+    "01.2",
+    "forgets to subtract the maximum from the first term",
+    says="You shifted the scores inside the sum only",
+)
 def half_shifted(scores):
     m = scores.max(axis=-1, keepdims=True)
     return scores - np.log(np.exp(scores - m).sum(axis=-1, keepdims=True))
 
 
-@wrong("01.2", "forgets the logarithm of the sum")
+@wrong(
+    "01.2",
+    "forgets the logarithm of the sum",
+    says="You subtract the largest score and stop",
+)
 def without_the_sum(scores):
     return scores - scores.max(axis=-1, keepdims=True)
 
 
-@wrong("01.2", "returns softmax itself")
+@wrong("01.2", "returns softmax itself", says="These are the weights themselves")
 def no_logarithm(scores):
     return softmax(scores)
 
 
-@wrong("01.2", "shifts the caller's array in place")
+@wrong("01.2", "shifts the caller's array in place", says="changes what it is given")
 def log_softmax_in_place(scores):
     scores -= scores.max(axis=-1, keepdims=True)
     return scores - np.log(np.exp(scores).sum(axis=-1, keepdims=True))
 
 
-@wrong("01.2", "forgets the sign of the logarithm of the sum")
+@wrong(
+    "01.2",
+    "forgets the sign of the logarithm of the sum",
+    says="The logarithm of the sum has the wrong",
+)
 def plus_lse(scores):
     return scores + _log_sum_exp(scores)[..., None]
 
 
-@wrong("01.2", "uses a logarithm of base 10")
+@wrong(
+    "01.2",
+    "uses a logarithm of base 10",
+    says="You take a logarithm of base 10",
+)
 def base_ten(scores):
     shifted = scores - scores.max(axis=-1, keepdims=True)
     return shifted - np.log10(np.exp(shifted).sum(axis=-1, keepdims=True))
@@ -207,47 +299,67 @@ def backward_ndindex(weights, upstream):
     return result
 
 
-@wrong("01.3", "keeps only the diagonal of the Jacobian")
+@wrong(
+    "01.3",
+    "keeps only the diagonal of the Jacobian",
+    says="That is the diagonal of the Jacobian only",
+)
 def diagonal_only(weights, upstream):
     return weights * (1 - weights) * upstream
 
 
-@wrong("01.3", "forgets the second term")
+@wrong("01.3", "forgets the second term", says="That is the first term of the Jacobian")
 def first_term_only(weights, upstream):
     return weights * upstream
 
 
-@wrong("01.3", "sums without the weights")
+@wrong("01.3", "sums without the weights", says="You sum `upstream` as it is")
 def unweighted_sum(weights, upstream):
     return weights * (upstream - upstream.sum(axis=-1, keepdims=True))
 
 
-@wrong("01.3", "takes the mean of upstream instead of its weighted mean")
+@wrong(
+    "01.3",
+    "takes the mean of upstream instead of its weighted mean",
+    says="You subtract the plain mean of `upstream`",
+)
 def mean_of_upstream(weights, upstream):
     return weights * (upstream - upstream.mean(axis=-1, keepdims=True))
 
 
-@wrong("01.3", "forgets keepdims")
+@wrong("01.3", "forgets keepdims", says="Without `keepdims=True` the row results are")
 def without_keepdims(weights, upstream):
     return weights * (upstream - (weights * upstream).sum(axis=-1))
 
 
-@wrong("01.3", "sums over the whole array")
+@wrong(
+    "01.3",
+    "sums over the whole array",
+    says="You sum over the whole array",
+)
 def sums_everything(weights, upstream):
     return weights * (upstream - (weights * upstream).sum())
 
 
-@wrong("01.3", "sums along the first axis")
+@wrong(
+    "01.3",
+    "sums along the first axis",
+    says="You sum over the first axis",
+)
 def sums_columns(weights, upstream):
     return weights * (upstream - (weights * upstream).sum(axis=0))
 
 
-@wrong("01.3", "forgets the weights in front")
+@wrong(
+    "01.3",
+    "forgets the weights in front",
+    says="Nearly: each entry of the Jacobian carries",
+)
 def no_weights_in_front(weights, upstream):
     return upstream - (weights * upstream).sum(axis=-1, keepdims=True)
 
 
-@wrong("01.3", "adds the second term")
+@wrong("01.3", "adds the second term", says="The second term has the wrong sign")
 def adds_second_term(weights, upstream):
     return weights * (upstream + (weights * upstream).sum(axis=-1, keepdims=True))
 
@@ -258,18 +370,26 @@ def weights_twice(weights, upstream):
     return weights * (upstream - inner)
 
 
-@wrong("01.3", "takes softmax of the weights again")
+@wrong(
+    "01.3",
+    "takes softmax of the weights again",
+    says="`weights` have been through softmax",
+)
 def softmax_again(weights, upstream):
     w = softmax(weights)
     return w * (upstream - (w * upstream).sum(axis=-1, keepdims=True))
 
 
-@wrong("01.3", "works on one row only")
+@wrong(
+    "01.3", "works on one row only", says="`softmax_jacobian` is made for the weights"
+)
 def single_row(weights, upstream):
     return _softmax_jacobian(weights) @ upstream
 
 
-@wrong("01.3", "works on two axes only")
+@wrong(
+    "01.3", "works on two axes only", says="`axis=1` is the last axis only if there are"
+)
 def two_axes(weights, upstream):
     return weights * (upstream - (weights * upstream).sum(axis=1, keepdims=True))
 
@@ -324,95 +444,143 @@ def padded_masked_array(scores, lengths):
     return (e / e.sum(axis=-1, keepdims=True)).filled(0)
 
 
-@wrong("01.4", "forgets the axis of the queries")
+@wrong(
+    "01.4",
+    "forgets the axis of the queries",
+    says="Your mask has the shape (B, M), the scores",
+)
 def no_query_axis(scores, lengths):
     real = np.arange(scores.shape[-1]) < lengths[:, None]
     return softmax(np.where(real, scores, -np.inf))
 
 
-@wrong("01.4", "sets the weights to 0 after the softmax")
+@wrong(
+    "01.4",
+    "sets the weights to 0 after the softmax",
+    says="The padding is gone, but its share of the",
+)
 def masked_after(scores, lengths):
     real = np.arange(scores.shape[-1]) < lengths[:, None]
     return softmax(scores) * real[:, None, :]
 
 
-@wrong("01.4", "masks after the softmax and divides by what is left")
+@wrong(
+    "01.4",
+    "masks after the softmax and divides by what is left",
+    says="Dividing by what is left repairs the sum on",
+)
 def masked_after_and_divided(scores, lengths):
     real = np.arange(scores.shape[-1]) < lengths[:, None]
     weights = softmax(scores) * real[:, None, :]
     return weights / weights.sum(axis=-1, keepdims=True)
 
 
-@wrong("01.4", "hides the real keys")
+@wrong("01.4", "hides the real keys", says="Upside down: you kept the padding and hid")
 def inverted_mask(scores, lengths):
     real = np.arange(scores.shape[-1]) < lengths[:, None]
     return softmax(np.where(real[:, None, :], -np.inf, scores))
 
 
-@wrong("01.4", "lets the first padding key through")
+@wrong(
+    "01.4",
+    "lets the first padding key through",
+    says="One key too many",
+)
 def one_too_many(scores, lengths):
     real = np.arange(scores.shape[-1]) <= lengths[:, None]
     return softmax(np.where(real[:, None, :], scores, -np.inf))
 
 
-@wrong("01.4", "masks queries instead of keys")
+@wrong(
+    "01.4", "masks queries instead of keys", says="You hid *queries* (rows), not keys"
+)
 def masks_queries(scores, lengths):
     real = np.arange(scores.shape[1]) < lengths[:, None]
     return softmax(np.where(real[:, :, None], scores, -np.inf))
 
 
-@wrong("01.4", "fills with a number that is not small enough")
+@wrong(
+    "01.4",
+    "fills with a number that is not small enough",
+    says="is not low enough",
+)
 def weak_fill(scores, lengths):
     real = np.arange(scores.shape[-1]) < lengths[:, None]
     return softmax(np.where(real[:, None, :], scores, -10.0))
 
 
-@wrong("01.4", "takes the first length for all")
+@wrong(
+    "01.4",
+    "takes the first length for all",
+    says="You use the length of the first item for",
+)
 def first_length(scores, lengths):
     real = np.arange(scores.shape[-1]) < lengths[0]
     return softmax(np.where(real, scores, -np.inf))
 
 
-@wrong("01.4", "multiplies the scores by minus infinity")
+@wrong(
+    "01.4", "multiplies the scores by minus infinity", says="a negative score becomes"
+)
 def multiplied_by_infinity(scores, lengths):
     real = np.arange(scores.shape[-1]) < lengths[:, None]
     factor = np.where(real, 1.0, -np.inf)
     return softmax(scores * factor[:, None, :])
 
 
-@wrong("01.4", "hides keys by 0, as the bug does")
+@wrong(
+    "01.4",
+    "hides keys by 0, as the bug does",
+    says="Padding still has weight",
+)
 def still_zero(scores, lengths):
     real = np.arange(scores.shape[-1]) < lengths[:, None]
     return softmax(np.where(real[:, None, :], scores, 0))
 
 
-@wrong("01.4", "writes minus infinity into the caller's scores")
+@wrong(
+    "01.4",
+    "writes minus infinity into the caller's scores",
+    says="changes what it is given",
+)
 def padded_in_place(scores, lengths):
     for b, length in enumerate(lengths):
         scores[b, :, length:] = -np.inf
     return softmax(scores)
 
 
-@wrong("01.4", "cuts the padding off")
+@wrong("01.4", "cuts the padding off", says="You cut the padding off")
 def cuts_off(scores, lengths):
     return np.array([softmax(scores[:, :, : max(lengths)])])[0]
 
 
-@wrong("01.4", "normalizes over the whole item")
+@wrong(
+    "01.4",
+    "normalizes over the whole item",
+    says="The weights of a whole item sum to 1",
+)
 def normalizes_items(scores, lengths):
     real = np.arange(scores.shape[-1]) < lengths[:, None]
     e = np.exp(np.where(real[:, None, :], scores, -np.inf))
     return e / e.sum(axis=(1, 2), keepdims=True)
 
 
-@wrong("01.4", "takes exponentials of the scores as they are")
+@wrong(
+    "01.4",
+    "takes exponentials of the scores as they are",
+    says="`exp` of a large score is inf, and then you",
+)
 def padded_unstable(scores, lengths):
     real = (np.arange(scores.shape[-1]) < lengths[:, None])[:, None, :]
     e = np.exp(scores) * real
     return e / e.sum(axis=-1, keepdims=True)
 
 
-@wrong("01.4", "the loop returns after its first item")
+@wrong(
+    "01.4",
+    "the loop returns after its first item",
+    says="Only the first item has weights",
+)
 def padded_returns_early(scores, lengths):
     weights = np.zeros(scores.shape)
     for b, n in enumerate(lengths):
@@ -481,15 +649,45 @@ def _slips(divisor=True, axis=1, shift=True):
     return fixed_attention
 
 
-wrong("01.5", "mends all but the overflow", _slips(shift=False))
-wrong("01.5", "mends all but the divisor", _slips(divisor=False))
-wrong("01.5", "mends all but the axis", _slips(axis=0))
-wrong("01.5", "mends the divisor only", _slips(axis=0, shift=False))
-wrong("01.5", "mends the axis only", _slips(divisor=False, shift=False))
-wrong("01.5", "mends the overflow only", _slips(divisor=False, axis=0))
+wrong(
+    "01.5",
+    "mends all but the overflow",
+    _slips(shift=False),
+    says="One slip is left. Large scores overflow",
+)
+wrong(
+    "01.5",
+    "mends all but the divisor",
+    _slips(divisor=False),
+    says="One slip is left. The divisor",
+)
+wrong(
+    "01.5",
+    "mends all but the axis",
+    _slips(axis=0),
+    says="One slip is left. The weights of one *query*",
+)
+wrong(
+    "01.5",
+    "mends the divisor only",
+    _slips(axis=0, shift=False),
+    says="Two slips are left. Large scores overflow",
+)
+wrong(
+    "01.5",
+    "mends the axis only",
+    _slips(divisor=False, shift=False),
+    says="Two slips are left. The divisor",
+)
+wrong(
+    "01.5",
+    "mends the overflow only",
+    _slips(divisor=False, axis=0),
+    says="Your maximum runs over the queries as well",
+)
 
 
-@wrong("01.5", "changes nothing")
+@wrong("01.5", "changes nothing", says="All three are left")
 def unchanged(queries, keys, values):
     scores = queries @ keys.T / np.sqrt(queries.shape[0])
     weights = np.exp(scores)
@@ -497,34 +695,50 @@ def unchanged(queries, keys, values):
     return weights @ values
 
 
-@wrong("01.5", "shifts by the largest score of all queries")
+@wrong(
+    "01.5",
+    "shifts by the largest score of all queries",
+    says="You subtract the largest score of the whole",
+)
 def shifts_by_global(queries, keys, values):
     scores = queries @ keys.T / np.sqrt(queries.shape[1])
     weights = np.exp(scores - scores.max())
     return weights / weights.sum(axis=1, keepdims=True) @ values
 
 
-@wrong("01.5", "divides by d instead of its root")
+@wrong("01.5", "divides by d instead of its root", says="The *variance* grows")
 def divides_by_d(queries, keys, values):
     return softmax(queries @ keys.T / queries.shape[1]) @ values
 
 
-@wrong("01.5", "takes the number of keys for d")
+@wrong(
+    "01.5",
+    "takes the number of keys for d",
+    says="You divide by the root of the *number* of",
+)
 def number_of_keys(queries, keys, values):
     return softmax(queries @ keys.T / np.sqrt(keys.shape[0])) @ values
 
 
-@wrong("01.5", "takes the width of the values for d")
+@wrong(
+    "01.5",
+    "takes the width of the values for d",
+    says="You divide by the root of the width of the",
+)
 def width_of_values(queries, keys, values):
     return softmax(queries @ keys.T / np.sqrt(values.shape[1])) @ values
 
 
-@wrong("01.5", "leaves the divisor out")
+@wrong("01.5", "leaves the divisor out", says="Now the scores are not divided at all")
 def no_divisor(queries, keys, values):
     return softmax(queries @ keys.T) @ values
 
 
-@wrong("01.5", "shifts along the wrong axis, sums along the right one")
+@wrong(
+    "01.5",
+    "shifts along the wrong axis, sums along the right one",
+    says="Your maximum runs over the queries",
+)
 def shift_along_queries(queries, keys, values):
     scores = queries @ keys.T / np.sqrt(queries.shape[1])
     weights = np.exp(scores - scores.max(axis=0, keepdims=True))
@@ -539,19 +753,21 @@ def shifts_too_late(queries, keys, values):
     return weights / weights.sum(axis=1, keepdims=True) @ values
 
 
-@wrong("01.5", "returns the weights")
+@wrong("01.5", "returns the weights", says="These are the weights")
 def only_weights(queries, keys, values):
     return attention_weights(queries, keys)
 
 
-@wrong("01.5", "drops keepdims on the way")
+@wrong(
+    "01.5", "drops keepdims on the way", says="Without `keepdims=True` the sums of the"
+)
 def drops_keepdims(queries, keys, values):
     scores = queries @ keys.T / np.sqrt(queries.shape[1])
     weights = np.exp(scores - scores.max(axis=1, keepdims=True))
     return weights / weights.sum(axis=1) @ values
 
 
-@wrong("01.5", "clips large scores")
+@wrong("01.5", "clips large scores", says="Cutting large scores off makes them equal")
 def clips(queries, keys, values):
     scores = np.clip(queries @ keys.T / np.sqrt(queries.shape[1]), -50, 50)
     weights = np.exp(scores)
@@ -653,14 +869,16 @@ def streaming_while(query, blocks):
         total, out, m = shrink * total + np.sum(e), shrink * out + e @ values, new
 
 
-@wrong("01.6", "collects all blocks in a list")
+@wrong("01.6", "collects all blocks in a list", says="hold the keys or the values")
 def collects_all(query, blocks):
     keys, values = zip(*blocks, strict=True)
     keys, values = np.concatenate(keys), np.concatenate(values)
     return softmax(keys @ query / np.sqrt(len(query))) @ values
 
 
-@wrong("01.6", "glues the blocks together one by one")
+@wrong(
+    "01.6", "glues the blocks together one by one", says="hold the keys or the values"
+)
 def glues_all(query, blocks):
     keys, values = next(blocks)
     for k, v in blocks:
@@ -668,7 +886,7 @@ def glues_all(query, blocks):
     return attention(query[None], keys, values)[0]
 
 
-@wrong("01.6", "keeps all scores and all values")
+@wrong("01.6", "keeps all scores and all values", says="hold the keys or the values")
 def keeps_values(query, blocks):
     scores, values = [], []
     for k, v in blocks:
@@ -677,7 +895,7 @@ def keeps_values(query, blocks):
     return softmax(np.array(scores)) @ np.array(values)
 
 
-@wrong("01.6", "goes through the blocks twice")
+@wrong("01.6", "goes through the blocks twice", says="go through the blocks twice")
 def two_passes(query, blocks):
     scale = np.sqrt(len(query))
     m = max((k @ query).max() / scale for k, _ in blocks)
@@ -688,7 +906,11 @@ def two_passes(query, blocks):
     return out / total
 
 
-@wrong("01.6", "takes exponentials of the scores as they are")
+@wrong(
+    "01.6",
+    "takes exponentials of the scores as they are",
+    says="Right for small scores; for large ones",
+)
 def streaming_unstable(query, blocks):
     total, out = 0.0, 0.0
     for keys, values in blocks:
@@ -697,7 +919,11 @@ def streaming_unstable(query, blocks):
     return out / total
 
 
-@wrong("01.6", "forgets to rescale what it has summed")
+@wrong(
+    "01.6",
+    "forgets to rescale what it has summed",
+    says="When a larger score turns up, the earlier",
+)
 def forgets_rescaling(query, blocks):
     m, total, out = -np.inf, 0.0, 0.0
     for keys, values in blocks:
@@ -708,7 +934,11 @@ def forgets_rescaling(query, blocks):
     return out / total
 
 
-@wrong("01.6", "rescales the output but not the sum")
+@wrong(
+    "01.6",
+    "rescales the output but not the sum",
+    says="You rescale the running mix of values but",
+)
 def rescales_output_only(query, blocks):
     m, total, out = -np.inf, 0.0, 0.0
     for keys, values in blocks:
@@ -720,13 +950,17 @@ def rescales_output_only(query, blocks):
     return out / total
 
 
-@wrong("01.6", "averages the answers of the blocks")
+@wrong(
+    "01.6",
+    "averages the answers of the blocks",
+    says="You average the answers of the blocks as if",
+)
 def averages_blocks(query, blocks):
     parts = [attention(query[None], k, v)[0] for k, v in blocks]
     return np.mean(parts, axis=0)
 
 
-@wrong("01.6", "forgets to divide by √d")
+@wrong("01.6", "forgets to divide by √d", says="The scores are not divided")
 def streaming_unscaled(query, blocks):
     m, total, out = -np.inf, 0.0, 0.0
     for keys, values in blocks:
@@ -737,7 +971,11 @@ def streaming_unscaled(query, blocks):
     return out / total
 
 
-@wrong("01.6", "starts with a maximum of 0")
+@wrong(
+    "01.6",
+    "starts with a maximum of 0",
+    says="Start the maximum at −∞, not at 0",
+)
 def starts_at_zero(query, blocks):
     m, total, out = 0.0, 0.0, 0.0
     for keys, values in blocks:
@@ -748,7 +986,11 @@ def starts_at_zero(query, blocks):
     return out / total
 
 
-@wrong("01.6", "shifts by the maximum of the first block for ever")
+@wrong(
+    "01.6",
+    "shifts by the maximum of the first block for ever",
+    says="You keep the maximum of the first block; a",
+)
 def first_maximum(query, blocks):
     m, total, out = None, 0.0, 0.0
     for keys, values in blocks:
@@ -759,7 +1001,11 @@ def first_maximum(query, blocks):
     return out / total
 
 
-@wrong("01.6", "shifts each block by a maximum of its own")
+@wrong(
+    "01.6",
+    "shifts each block by a maximum of its own",
+    says="Each block's exponentials are taken against",
+)
 def block_maximum(query, blocks):
     total, out = 0.0, 0.0
     for keys, values in blocks:
@@ -769,7 +1015,11 @@ def block_maximum(query, blocks):
     return out / total
 
 
-@wrong("01.6", "rescales the wrong way round")
+@wrong(
+    "01.6",
+    "rescales the wrong way round",
+    says="You rescale the wrong way round",
+)
 def rescales_inverted(query, blocks):
     m, total, out = None, 0.0, 0.0
     for keys, values in blocks:
@@ -781,7 +1031,11 @@ def rescales_inverted(query, blocks):
     return out / total
 
 
-@wrong("01.6", "forgets to divide by the sum at the end")
+@wrong(
+    "01.6",
+    "forgets to divide by the sum at the end",
+    says="You never divide by the sum of the",
+)
 def forgets_division(query, blocks):
     m, out = -np.inf, 0.0
     for keys, values in blocks:
@@ -792,13 +1046,21 @@ def forgets_division(query, blocks):
     return out
 
 
-@wrong("01.6", "looks at the first block only")
+@wrong(
+    "01.6",
+    "looks at the first block only",
+    says="Only the first block is in your answer",
+)
 def first_block_only(query, blocks):
     for keys, values in blocks:
         return attention(query[None], keys, values)[0]
 
 
-@wrong("01.6", "forgets to remember the new maximum")
+@wrong(
+    "01.6",
+    "forgets to remember the new maximum",
+    says="Only the last block is in your answer",
+)
 def forgets_new_maximum(query, blocks):
     m, total, out = -np.inf, 0.0, 0.0
     for keys, values in blocks:
@@ -809,7 +1071,11 @@ def forgets_new_maximum(query, blocks):
     return out / total
 
 
-@wrong("01.6", "divides by the root of the number of keys in the block")
+@wrong(
+    "01.6",
+    "divides by the root of the number of keys in the block",
+    says="You divide by the root of the *number* of",
+)
 def scale_of_block(query, blocks):
     m, total, out = -np.inf, 0.0, 0.0
     for keys, values in blocks:
