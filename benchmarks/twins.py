@@ -125,7 +125,9 @@ def tensorflow():
             for state in optimizer.variables:
                 state.assign(keras.ops.zeros_like(state))
             order = finetune.ExactEpochs(seed)
-            pictures = finetune.batches(train, processor, BATCH, shuffle=order)
+            pictures = finetune.batches(
+                train, processor, BATCH, shuffle=True, seed=order
+            )
             model.fit(
                 pictures, epochs=epochs, callbacks=[order], verbose=0, shuffle=False
             )

@@ -15,9 +15,9 @@ import keras
 import keras_hub
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 from course_utils import checkpoints
+from course_utils.pictures import labels_of, upright
 from course_utils.vit import convert_keras
 
 _WEIGHTS = ("kernel", "embeddings", "class_token")  # the rest: biases and norms
@@ -44,14 +44,14 @@ class Processor:
     std: tuple[float, ...]
     resample: int = 2
 
-    def resize(self, image: Image.Image) -> np.ndarray:
-        """Return an RGB picture as uint8, shape (size, size, 3).
+    def resize(self, image) -> np.ndarray:
+        """Return a picture, as ``upright`` reads it, as uint8, shape (size, size, 3).
 
         Pillow resizes, as it does in transformers. ``tf.image.resize`` with
         ``antialias=True`` differs by up to one gray level, because Pillow rounds to
         whole levels.
         """
-        image = image.convert("RGB").resize((self.size, self.size), self.resample)
+        image = upright(image).resize((self.size, self.size), self.resample)
         return np.asarray(image)
 
     def normalize(self, images):
@@ -59,8 +59,8 @@ class Processor:
         images = tf.cast(images, tf.float32)
         return (images / 255 - np.float32(self.mean)) / np.float32(self.std)
 
-    def __call__(self, images: Sequence[Image.Image]):
-        """Return RGB pictures as the model wants them, (B, size, size, 3), float32."""
+    def __call__(self, images: Sequence):
+        """Return pictures as the model wants them, (B, size, size, 3), float32."""
         return self.normalize(np.stack([self.resize(image) for image in images]))
 
 
@@ -105,24 +105,27 @@ def load_processor(folder: str | Path) -> Processor:
 
 
 def batches(
-    dataset,
+    split,
     processor: Processor,
     batch_size: int,
-    shuffle: "int | ExactEpochs | None" = None,
+    *,
+    shuffle: bool = False,
+    seed: "int | ExactEpochs" = 0,
 ) -> tf.data.Dataset:
     """Make a ``tf.data`` pipeline of a data set; pictures wait as bytes, not floats.
 
     Parameters
     ----------
-    dataset : datasets.Dataset
+    split : datasets.Dataset
         With the columns ``image`` (PIL) and ``label`` (int).
     processor : Processor
     batch_size : int
-    shuffle : int or ExactEpochs, optional
-        A seed gives a new order in every epoch. With ``ExactEpochs`` the order depends
-        on its seed and the number of the epoch alone, so a resumed run gets the orders
-        it would have had; ``fit`` must have it among its callbacks. Without either the
-        order is that of the rows.
+    shuffle : bool
+        True gives a new order in every epoch, False the order of the rows.
+    seed : int or ExactEpochs
+        Of the shuffled orders. With ``ExactEpochs`` the order depends on its seed and
+        the number of the epoch alone, so a resumed run gets the orders it would have
+        had; ``fit`` must have it among its callbacks.
 
     Returns
     -------
@@ -132,19 +135,27 @@ def batches(
     Raises
     ------
     ValueError
-        If a label is negative, or has no name though the data set names its classes.
+        If a label is missing, no whole number, negative, or has no name though the data
+        set names its classes.
+    TypeError
+        If ``shuffle`` is neither True nor False: a seed has an argument of its own.
     """
-    _check_labels(dataset)
-    rows = len(dataset)
-    counts_itself = isinstance(shuffle, int)
+    if not isinstance(shuffle, bool):
+        raise TypeError(
+            f"shuffle must be True or False, not {shuffle!r}; give the seed beside it, "
+            "as in batches(split, processor, 16, shuffle=True, seed=3)"
+        )
+    labels = labels_of(split)
+    rows = len(split)
+    counts_itself = not isinstance(seed, ExactEpochs)
     if counts_itself:
-        seed, epoch = shuffle, tf.Variable(0, dtype=tf.int64, trainable=False)
-    elif shuffle is not None:
-        seed, epoch = shuffle.seed, shuffle.epoch
+        epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+    else:
+        seed, epoch = seed.seed, seed.epoch
 
     def order(_):
         numbers = tf.range(rows, dtype=tf.int64)
-        if shuffle is None:
+        if not shuffle:
             return tf.data.Dataset.from_tensor_slices(numbers)
         key = tf.stack([tf.constant(seed, tf.int64), epoch])
         if counts_itself:
@@ -153,8 +164,7 @@ def batches(
         return tf.data.Dataset.from_tensor_slices(numbers)
 
     def read(i):
-        row = dataset[int(i)]
-        return processor.resize(row["image"]), np.int64(row["label"])
+        return processor.resize(split[int(i)]["image"]), labels[i]
 
     def fetch(i):
         image, label = tf.numpy_function(read, [i], (tf.uint8, tf.int64), False)
@@ -171,18 +181,6 @@ def batches(
         .map(lambda images, labels: (processor.normalize(images), labels))
         .prefetch(2)
     )
-
-
-def _check_labels(dataset):
-    labels = np.unique(dataset["label"])
-    classes = getattr(dataset.features["label"], "num_classes", None)
-    wrong = labels[(labels < 0) | (labels >= (classes or np.inf))]
-    if len(wrong):
-        wanted = f"0 to {classes - 1}" if classes else "0 and above"
-        raise ValueError(
-            f"the labels hold {wrong[0]}, but classes are numbered {wanted}; leave out "
-            "pictures without a class, or mend the numbers"
-        )
 
 
 def augmentation() -> keras.Sequential:
@@ -352,7 +350,7 @@ def features(
     """
     pictures = batches(dataset, processor, batch_size).map(lambda images, _: images)
     tokens = keras.Model(classifier.input, classifier.backbone.output[:, 0])
-    return tokens.predict(pictures, verbose=0), np.array(dataset["label"])
+    return tokens.predict(pictures, verbose=0), labels_of(dataset)
 
 
 # --- Training ---------------------------------------------------------------------
@@ -378,11 +376,17 @@ class LayerwiseAdamW(keras.optimizers.Optimizer):
     decay : float
         Factor from one layer to the one below; 1 gives all the same rate.
     depth : int
-        Number ``L`` of blocks.
+        Number ``L`` of blocks, needed as soon as ``decay`` is not 1.
     weight_decay : float
         What a step takes off a weight, as a share of it, in units of its rate.
     beta_1, beta_2, epsilon : float
         As in Adam.
+
+    Raises
+    ------
+    ValueError
+        At the first step, if ``decay`` is not 1 and the model has a block beyond
+        ``depth``: its rate would grow instead of shrink.
     """
 
     def __init__(
@@ -459,6 +463,12 @@ class LayerwiseAdamW(keras.optimizers.Optimizer):
             # Older KerasHubs, Colab's among them, spell it tranformer_block_1.
             block = re.search(r"\btrans?former_block_(\d+)/", path)
             layer = int(block[1]) if block else self.depth + 1
+            if block and layer > self.depth and self.decay != 1:
+                raise ValueError(
+                    f"the model has a block {layer}, but this optimizer was made for "
+                    f"depth={self.depth}, so the rate of that block would rise; give "
+                    f"the number of blocks, such as depth={layer}"
+                )
         return self.decay ** (self.depth + 1 - layer)
 
     def get_config(self):
@@ -472,8 +482,8 @@ class ExactEpochs(keras.callbacks.Callback):
     """Make everything random in an epoch depend on the seed and its number alone.
 
     Keras stores neither the order of the pictures nor where the random numbers of
-    dropout and augmentation stand. With this among the callbacks of ``fit``, and in
-    ``batches(..., shuffle=...)``, a run resumed by ``ExactBackup`` equals the
+    dropout and augmentation stand. With this among the callbacks of ``fit``, and as the
+    ``seed`` of shuffled ``batches``, a run resumed by ``ExactBackup`` equals the
     uninterrupted one, bit for bit on the same machine.
 
     Parameters

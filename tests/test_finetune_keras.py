@@ -177,17 +177,32 @@ def order(pipeline):
 
 def test_a_seed_shuffles_anew_in_every_epoch(processor, some):
     rows = order(batches(some, processor, 8))
-    pipeline = batches(some, processor, 8, shuffle=3)
+    pipeline = batches(some, processor, 8, shuffle=True, seed=3)
     first, second = order(pipeline), order(pipeline)
     assert sorted(first) == sorted(second) == sorted(rows)
     assert len({tuple(x) for x in (rows, first, second)}) == 3
-    assert order(batches(some, processor, 8, shuffle=3)) == first
-    assert order(batches(some, processor, 8, shuffle=4)) != first
+    assert order(batches(some, processor, 8, shuffle=True, seed=3)) == first
+    assert order(batches(some, processor, 8, shuffle=True, seed=4)) != first
+
+
+@pytest.mark.parametrize("seed", [0, 3, ExactEpochs(0)])
+def test_false_does_not_shuffle_whatever_the_seed(processor, some, seed):
+    rows = order(batches(some, processor, 8))
+    pipeline = batches(some, processor, 8, shuffle=False, seed=seed)
+    assert order(pipeline) == order(pipeline) == rows
+    shuffled = order(batches(some, processor, 8, shuffle=True, seed=seed))
+    assert shuffled != rows and sorted(shuffled) == sorted(rows)
+
+
+@pytest.mark.parametrize("shuffle", [0, 3, None, "yes", ExactEpochs(0)])
+def test_seed_in_the_place_of_shuffle_is_refused(processor, some, shuffle):
+    with pytest.raises(TypeError, match=r"True or False, not .*shuffle=True, seed=3"):
+        batches(some, processor, 8, shuffle=shuffle)
 
 
 def test_exact_order_depends_on_seed_and_epoch_alone(processor, some):
     epochs = ExactEpochs(3)
-    pipeline = batches(some, processor, 8, shuffle=epochs)
+    pipeline = batches(some, processor, 8, shuffle=True, seed=epochs)
     first = order(pipeline)
     assert order(pipeline) == first
     epochs.epoch.assign(1)
@@ -466,11 +481,27 @@ def test_rates_fall_from_head_to_embeddings_whatever_is_frozen(folder):
         found.update(part)
         assert optimizer.factor(weight.path) == (wanted[part[0]] if part else 1.0)
     assert found == set(wanted)
-    assert optimizer.factor("vit_encoder/transformer_block_12/mlp/kernel") > 1
     assert optimizer.factor("vit_encoder/tranformer_block_2/mlp/kernel") == 1 / 2
     freeze(model, 1)
     optimizer.build(model.trainable_variables)
     assert set(optimizer.factors) == {1 / 2, 1.0}
+
+
+@pytest.mark.parametrize("depth", [{}, {"depth": 1}])
+def test_depth_below_the_number_of_blocks_is_refused(folder, depth):
+    model = pretrained(folder, NAMES)
+    model.compile(LayerwiseAdamW(0.01, 0.5, **depth), LOSS, run_eagerly=True)
+    before = [np.array(weight) for weight in model.weights]
+    with pytest.raises(ValueError, match=r"made for depth=[01], .* rise; give"):
+        model.train_on_batch(pictures(), np.arange(4) % 3)
+    for weight, value in zip(model.weights, before, strict=True):
+        np.testing.assert_array_equal(weight, value)
+
+
+def test_one_rate_for_all_needs_no_depth(folder):
+    optimizer = LayerwiseAdamW(0.01)
+    optimizer.build(pretrained(folder, NAMES).trainable_variables)
+    assert set(optimizer.factors) == {1.0}
 
 
 def test_layerwise_adamw_survives_a_keras_file(folder, tmp_path):
@@ -590,7 +621,7 @@ def train(checkpoint, backup, randomness, kill="never"):
     keras.utils.set_random_seed(0)
     some = tinted(16, seed=0)
     processor, inner = load_processor(checkpoint), pretrained(checkpoint, NAMES)
-    callbacks, order, front = [], None, []
+    callbacks, order, front = [], 0, []
     if randomness == "random":
         order = ExactEpochs(5)
         callbacks.append(order)
@@ -601,7 +632,7 @@ def train(checkpoint, backup, randomness, kill="never"):
                 layer.rate = 0.0
     model = keras.Sequential([keras.Input((16, 16, 3)), *front, inner])
     model.compile(
-        LayerwiseAdamW(0.01, 0.8, 1), LOSS, jit_compile=False, run_eagerly=not order
+        LayerwiseAdamW(0.01, 0.8, 1), LOSS, jit_compile=False, run_eagerly=not callbacks
     )
     if kill == "in an epoch":
         callbacks.append(KillAt())
@@ -609,7 +640,7 @@ def train(checkpoint, backup, randomness, kill="never"):
         kill_between_the_writes()
     if backup:
         callbacks.append(ExactBackup(backup))
-    data = batches(some, processor, 8, shuffle=order)
+    data = batches(some, processor, 8, shuffle=bool(order), seed=order)
     model.fit(data, epochs=EPOCHS, callbacks=callbacks, verbose=0, shuffle=False)
     return model
 
