@@ -480,6 +480,22 @@ def test_entries_of_a_dict_that_differ_are_named():
     assert "Not as it should be: spread." in message and "mean: [1., 2.]" in message
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("layers.3.fc2.bias", "right up to `layers.3.fc`, and what follows is not"),
+        ("layers.3.fc1", "right as far as it goes, but the end is missing"),
+        ("layers.3.fc1.bias.x", "goes on after `layers.3.fc1.bias`"),
+        ("vit", "but another one"),
+    ],
+)
+def test_where_two_texts_part_is_told(text, words):
+    naming = Exercise(
+        "99.6", lambda x: "layers.3.fc1.bias", (), (), "", cases=DOUBLE.cases
+    )
+    assert words in judge(naming, lambda x: text).message
+
+
 def test_probe_can_refuse_an_answer_with_a_reason():
     def probe(answer, x):
         if answer is not double:

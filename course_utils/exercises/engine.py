@@ -19,6 +19,7 @@ import copy
 import ctypes
 import functools
 import inspect
+import os
 import random
 import re
 import sys
@@ -563,9 +564,21 @@ def _difference(ours: Any, theirs: Any) -> str:
         return f"The result should be {_kind(ours)}, but yours is {_kind(theirs)}."
     if theirs.dtype.kind == "f" and np.isnan(theirs).any():
         return "Your result holds `nan`, not a number: look for 0/0 or inf - inf."
-    if ours.dtype.kind == "U" and theirs.dtype.kind == "U":
-        return "It is a text, as it should be, but another one."
+    if ours.dtype.kind == "U" and theirs.dtype.kind == "U" and not ours.shape:
+        return _difference_of_texts(str(ours), str(theirs))
     return "The shape is right, the numbers are not."
+
+
+def _difference_of_texts(ours: str, theirs: str) -> str:
+    """Say up to where a text is right."""
+    right = os.path.commonprefix([ours, theirs])
+    if not right:
+        return "It is a text, as it should be, but another one."
+    if right == theirs:
+        return "Your text is right as far as it goes, but the end is missing."
+    if right == ours:
+        return f"Your text goes on after `{right}`, where it should end."
+    return f"Your text is right up to `{right}`, and what follows is not."
 
 
 def _unusable(ours: _Outcome, theirs: _Outcome) -> str:
