@@ -310,7 +310,9 @@ class _Board:
     """Shows a run: bars in a terminal, a line per finished notebook in a log."""
 
     def __init__(self, console, paths):
-        self.console = console
+        from course_utils import runner
+
+        self.console, names = console, runner.names(paths)
         self.bars = Progress(
             _Mark(),
             TextColumn("{task.description}", markup=False),
@@ -320,9 +322,10 @@ class _Board:
             TextColumn("{task.fields[now]}", style="dim", markup=False),
             console=console,
         )
-        self.width = max([len(path.stem) for path in paths] + [len("all notebooks")])
+        self.width = max(map(len, [*names, "all notebooks"]))
         self.tasks = {
-            path.stem: self._task(path.stem, total=_count_cells(path)) for path in paths
+            name: self._task(name, total=_count_cells(path))
+            for name, path in zip(names, paths, strict=True)
         }
         self.whole = self._task("all notebooks", total=len(paths))
         self.bars.update(self.whole, result="running")

@@ -4,6 +4,7 @@ Knows nothing of terminals: :mod:`course_utils.cli` shows what happens.
 """
 
 import asyncio
+import itertools
 import os
 import re
 import signal
@@ -148,6 +149,24 @@ def _match(name, known):
     raise ValueError(f"{name!r} {problem}; choose from: {listed}")
 
 
+def names(paths: list[Path]) -> list[str]:
+    """Name the copies of notebooks: as the files, with a number where two would meet.
+
+    Upper and lower case count as equal, since some disks take them so.
+    """
+    found, taken = [], set()
+    for path in paths:
+        numbered = (f"{path.stem}-{i}" for i in itertools.count(2))
+        free = (
+            name
+            for name in itertools.chain([path.stem], numbered)
+            if name.casefold() not in taken
+        )
+        found.append(next(free))
+        taken.add(found[-1].casefold())
+    return found
+
+
 def default_jobs(profile: str) -> int:
     """Return how many notebooks to run side by side if nobody says.
 
@@ -190,7 +209,8 @@ def run(
     timeout : int
         Seconds that one cell may take.
     build : Path
-        Folder for ``NAME.ipynb`` and ``NAME.html``.
+        Folder for ``NAME.ipynb`` and ``NAME.html``; see ``names`` for notebooks of one
+        name in different folders.
     jobs : int
         Notebooks that run at the same time, started in the order of ``paths``. With
         more than one, each computes with one thread unless ``OMP_NUM_THREADS`` is set.
@@ -205,7 +225,7 @@ def run(
         One for each path, in the same order.
     interrupted : bool
     """
-    outcomes = [Outcome(path.stem) for path in paths]
+    outcomes = [Outcome(name) for name in names(paths)]
     jobs = min(jobs, len(paths))
     try:
         # On Windows, a kernel just killed may still hold its file open.
@@ -306,7 +326,7 @@ def _execute(job):
         return
     try:
         if job.notebook is not None:
-            _write(job.notebook, job.path, job.build)
+            _write(job.notebook, job.path, job.build, outcome.name)
     except Exception as error:
         failure = failure or Failure(f"no copy was written to {job.build}: {error}")
     outcome.failure = failure
@@ -489,7 +509,7 @@ def _kill_family(job):
 # Executed copies
 
 
-def _write(notebook, path, build):
+def _write(notebook, path, build, name):
     """Write the executed notebook and its HTML page under their names, whole."""
     import logging
 
@@ -504,13 +524,13 @@ def _write(notebook, path, build):
     _describe_figures(notebook.cells)
     logging.getLogger("traitlets").setLevel(logging.ERROR)
     page, _ = HTMLExporter(embed_images=True, raw_template=_PAGE).from_notebook_node(
-        notebook, {"metadata": {"name": path.stem, "path": str(path.parent)}}
+        notebook, {"metadata": {"name": name, "path": str(path.parent)}}
     )
     build.mkdir(parents=True, exist_ok=True)
-    for name, content in ((f"{path.stem}.ipynb", text), (f"{path.stem}.html", page)):
-        part = build / f".{name}.{threading.get_native_id()}"
+    for copy, content in ((f"{name}.ipynb", text), (f"{name}.html", page)):
+        part = build / f".{copy}.{threading.get_native_id()}"
         part.write_text(content, encoding="utf-8", newline="\n")
-        os.replace(part, build / name)
+        os.replace(part, build / copy)
 
 
 # nbconvert's page, but a figure with a line "*Figure: ...*" beside it has that line as

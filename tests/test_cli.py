@@ -309,6 +309,32 @@ def test_copies_that_cannot_be_written_are_a_failure(tmp_path):
     assert f"no copy was written to {tmp_path / 'build'}" in outcome.failure.reason
 
 
+def test_two_notebooks_with_one_name_keep_a_copy_each(tmp_path, capsys):
+    texts = {"one": "print('the first')", "two": "1 / 0", "three": "print('the third')"}
+    paths = [write_notebook(tmp_path / n, "try", text) for n, text in texts.items()]
+    assert cli.execute(paths, "reduced", 60, 2, tmp_path / "build") == 1
+    copies = tmp_path / "build" / "reduced"
+    said = {p.name: p.read_text() for p in copies.iterdir()}
+    assert set(said) == {
+        f"{name}.{kind}"
+        for name in ("try", "try-2", "try-3")
+        for kind in ("ipynb", "html")
+    }
+    for kind in ("ipynb", "html"):
+        assert "the first" in said[f"try.{kind}"]
+        assert "ZeroDivisionError" in said[f"try-2.{kind}"]
+        assert "the third" in said[f"try-3.{kind}"]
+    log = flat(capsys.readouterr().out)
+    for words in ("passed try:", "failed try-2:", "passed try-3:"):
+        assert words in log
+
+
+def test_names_of_copies_never_meet():
+    paths = ["a/x", "b/x", "c/x-2", "d/X", "e/y"]
+    found = runner.names([Path(f"{path}.ipynb") for path in paths])
+    assert found == ["x", "x-2", "x-2-2", "X-3", "y"]
+
+
 def test_show_hears_of_each_notebook_and_of_its_end(mixed):
     ends = [name for name, source in mixed.updates if source is None]
     assert sorted(ends) == sorted(mixed.outcomes)
@@ -318,7 +344,7 @@ def test_show_hears_of_each_notebook_and_of_its_end(mixed):
 def test_links_out_of_the_folder_hold_from_the_copies_too(tmp_path):
     text = "# Links\n\n[![a](../docs/a.svg)](https://b.org/../c) [d](e.ipynb)"
     path = write_notebook(tmp_path / "notebooks", "links", text)
-    runner._write(runner._read(path), path, tmp_path / "build" / "full")
+    runner._write(runner._read(path), path, tmp_path / "build" / "full", path.stem)
     copy = nbformat.read(tmp_path / "build" / "full" / "links.ipynb", as_version=4)
     assert copy.cells[0].source == text.replace("(../docs", "(../../docs")
     page = (tmp_path / "build" / "full" / "links.html").read_text(encoding="utf-8")
@@ -330,7 +356,7 @@ def test_pictures_beside_a_notebook_go_into_its_page(tmp_path):
     (tmp_path / "icon.svg").write_bytes(icon)
     text = "# Pictures\n\n![here](icon.svg) ![nowhere](gone.svg)"
     path = write_notebook(tmp_path, "pictures", text)
-    runner._write(runner._read(path), path, tmp_path / "build")
+    runner._write(runner._read(path), path, tmp_path / "build", path.stem)
     page = (tmp_path / "build" / "pictures.html").read_text(encoding="utf-8")
     embedded = f"data:image/svg+xml;base64,{base64.b64encode(icon).decode()}"
     assert embedded in page and 'src="gone.svg"' in page
@@ -343,7 +369,7 @@ def test_figures_of_the_page_have_their_line_as_alt_text(tmp_path):
     first, second, *shown = cells
     cells = [first, *shown[:2], second, shown[2]]
     notebook = nbformat.v4.new_notebook(cells=cells)
-    runner._write(notebook, tmp_path / "a.ipynb", tmp_path / "build")
+    runner._write(notebook, tmp_path / "a.ipynb", tmp_path / "build", "a")
     page = (tmp_path / "build" / "a.html").read_text(encoding="utf-8")
     alts = re.findall(r"<img alt=(?:\"(.*?)\"|'(.*?)')", page)
     nothing = "No description has been provided for this image"
