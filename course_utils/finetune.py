@@ -8,6 +8,7 @@ The parts that notebooks 08 and 10 share, and the same as a script:
 
 import argparse
 import contextlib
+import copy
 import functools
 import json
 import os
@@ -19,10 +20,12 @@ from pathlib import Path
 import numpy as np
 import torch
 import transformers
+from datasets import Dataset
 from PIL import Image, ImageEnhance
 from sklearn.metrics import accuracy_score, f1_score
 from torch import Tensor, nn
 from transformers import (
+    AutoConfig,
     PreTrainedModel,
     PrinterCallback,
     Trainer,
@@ -33,8 +36,19 @@ from transformers import (
     ViTImageProcessorPil,
     ViTModel,
 )
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES,
+)
 
 from course_utils import checkpoints, data
+from course_utils.pictures import class_numbers, labels_of, upright
+from course_utils.vit.names import (
+    BESIDE,
+    ENCODERS,
+    on_disk,
+    refuse_family,
+    refuse_unfit,
+)
 
 # --- Pictures ---------------------------------------------------------------------
 
@@ -89,7 +103,7 @@ def pixels(
 
 
 def _to_pixels(rows, processor, augment):
-    images = [image.convert("RGB") for image in rows["image"]]
+    images = [upright(image) for image in rows["image"]]
     if augment is not None:
         images = [augment(image) for image in images]
     prepared = processor(images, return_tensors="pt")
@@ -108,10 +122,15 @@ def collate(examples: Sequence[dict]) -> dict[str, Tensor]:
     -------
     dict
         ``pixel_values``, float32, shape (B, 3, H, W); ``labels``, int64, shape (B,).
+
+    Raises
+    ------
+    ValueError
+        If a label is missing, negative, or no whole number.
     """
     return {
         "pixel_values": torch.stack([row["pixel_values"] for row in examples]).float(),
-        "labels": torch.tensor([row["labels"] for row in examples]),
+        "labels": torch.from_numpy(class_numbers([row["labels"] for row in examples])),
     }
 
 
@@ -121,13 +140,29 @@ def collate(examples: Sequence[dict]) -> dict[str, Tensor]:
 def load_processor(folder: str):
     """Load the image processor of a checkpoint, the one that needs Pillow only.
 
-    Its numbers are the same on every machine, with torchvision or without.
+    Its numbers are the same on every machine, with torchvision or without. A way of
+    resizing that is given by name, as ``"bicubic"``, is the one of that name;
+    transformers would take it for bilinear.
     """
-    return ViTImageProcessorPil.from_pretrained(folder)
+    processor = _processor_class(folder).from_pretrained(folder)
+    processor.resample = checkpoints.resampling(processor.resample)
+    return processor
 
 
-def pretrained(folder: str, names: Sequence[str]) -> ViTForImageClassification:
+def _processor_class(folder):
+    settings, _ = ViTImageProcessorPil.get_image_processor_dict(folder)
+    name = settings.get("image_processor_type") or "ViTImageProcessor"
+    name = name.replace("FeatureExtractor", "ImageProcessor").removesuffix("Fast")
+    return getattr(transformers, name.removesuffix("Pil") + "Pil")
+
+
+def pretrained(
+    folder: str, names: Sequence[str], family: str = "vit"
+) -> ViTForImageClassification | PreTrainedModel:
     """Load a checkpoint and put a new head for the classes ``names`` on it.
+
+    Nothing but the head (and a pooler, which is part of it) is ever left random: a
+    checkpoint that does not fill all other weights is refused.
 
     Parameters
     ----------
@@ -135,41 +170,124 @@ def pretrained(folder: str, names: Sequence[str]) -> ViTForImageClassification:
         With ``config.json`` and ``model.safetensors``; a head in it is dropped.
     names : sequence of str
         Of the K classes, in the order of the labels.
+    family : str
+        The ``model_type`` that ``config.json`` must have. "vit" is the Vision
+        Transformer, the encoders of MAE and MSN included; another one ("deit", "beit",
+        "dinov2", "clip", ...) is loaded with its own class.
 
     Returns
     -------
-    ViTForImageClassification
+    ViTForImageClassification, or the family's own class for image classification
         In float32; the head's weights come from torch's random numbers.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds a model of another family, or if a weight is missing, left
+        over or of another shape.
     """
+    kind, config = _form(folder, names, family)
+    options = {
+        "config": config,
+        "ignore_mismatched_sizes": True,
+        "dtype": torch.float32,
+        "output_loading_info": True,
+    }
     with quiet():
-        model = ViTForImageClassification.from_pretrained(
-            folder,
-            **_labels(names),
-            ignore_mismatched_sizes=True,
-            dtype=torch.float32,
-        )
-        # transformers 5.15, Colab's, leaves the blocks of a checkpoint without head,
-        # such as Google's, random in there. A ViTModel gets them whole.
-        backbone = ViTModel.from_pretrained(
-            folder, add_pooling_layer=False, dtype=torch.float32
-        )
-        model.vit.load_state_dict(backbone.state_dict())
-    head = model.classifier  # of the checkpoint still, if it had as many classes
-    nn.init.trunc_normal_(head.weight, std=model.config.initializer_range)
-    nn.init.zeros_(head.bias)
+        model, report = kind.from_pretrained(folder, **options)
+        if kind is ViTForImageClassification:
+            # transformers 5.15, Colab's, leaves the blocks of a checkpoint without
+            # head, such as Google's, random in there. A ViTModel gets them whole.
+            backbone, report = ViTModel.from_pretrained(
+                folder, add_pooling_layer=False, **options
+            )
+            _refuse_unfit_vit(folder, backbone, report)
+            model.vit.load_state_dict(backbone.state_dict())
+        else:
+            _refuse_unset(folder, model, report)
+    _draw_head(model)
     return model
 
 
-def scratch(folder: str, names: Sequence[str]) -> ViTForImageClassification:
-    """Build a model like ``pretrained(folder, names)``, with random weights only."""
-    config = ViTConfig.from_pretrained(folder, **_labels(names))
-    return ViTForImageClassification(config).float()
+def scratch(
+    folder: str, names: Sequence[str], family: str = "vit"
+) -> ViTForImageClassification | PreTrainedModel:
+    """Build a model like ``pretrained(...)`` of the same, with random weights only."""
+    kind, config = _form(folder, names, family)
+    return kind(config).float()
+
+
+def _form(folder, names, family):
+    """Return the class of a checkpoint for image classification, and its settings."""
+    found = ViTConfig.get_config_dict(folder)[0].get("model_type")
+    if family in ENCODERS:
+        instead = f", or ask for its own class: family={found!r}"
+        refuse_family(folder, found, instead if _has_classifier(found) else "")
+        config = ViTConfig.from_pretrained(folder, **_labels(names))
+        return ViTForImageClassification, config
+    if found != family:
+        raise ValueError(
+            f"{folder} holds a model of type {found!r}, not {family!r}; say "
+            f"family={found!r}, or choose another checkpoint"
+        )
+    if not _has_classifier(family):
+        raise ValueError(
+            f"{folder} holds a model of type {family!r}, and transformers has no image "
+            "classifier for it; choose another checkpoint"
+        )
+    config = AutoConfig.from_pretrained(
+        folder, trust_remote_code=False, **_labels(names)
+    )
+    kind = transformers.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING[type(config)]
+    # Of DeiT's two, the second is for distilled models and cannot be trained.
+    return kind[0] if isinstance(kind, tuple) else kind, config
+
+
+def _has_classifier(family):
+    return family in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
+
+
+def _refuse_unfit_vit(folder, backbone, report):
+    """Refuse a file that is not just what the encoder of a ViT needs."""
+
+    def name(theirs):
+        return on_disk(f"vit.{theirs.removeprefix('vit.')}")
+
+    found, wanted = _shapes(backbone, report)
+    found = {name(n): shape for n, shape in found.items() if not BESIDE.match(n)}
+    refuse_unfit(folder, found, {name(n): shape for n, shape in wanted.items()})
+
+
+def _refuse_unset(folder, model, report):
+    """Refuse a file that leaves more of another family's model random than its head."""
+    found, wanted = _shapes(model, report)
+    for name in wanted:
+        if "classifier" in name or "pooler" in name:
+            found[name] = wanted[name]
+    if wanted.keys() <= found.keys():  # what else is in the file is not needed
+        found = {name: found[name] for name in wanted}
+    refuse_unfit(folder, found, wanted)
+
+
+def _shapes(model, report):
+    """Return the shapes of the weights in a file, by its report, and in the model."""
+    wanted = {name: tuple(w.shape) for name, w in model.state_dict().items()}
+    found = {n: s for n, s in wanted.items() if n not in report["missing_keys"]}
+    found |= {name: tuple(shape) for name, shape, _ in report["mismatched_keys"]}
+    return found | dict.fromkeys(report["unexpected_keys"], ()), wanted
+
+
+def _draw_head(model):
+    """Draw the head's weights anew: the checkpoint's may have as many classes."""
+    spread = getattr(model.config, "initializer_range", 0.02)
+    for layer in model.classifier.modules():
+        if isinstance(layer, nn.Linear):
+            nn.init.trunc_normal_(layer.weight, std=spread)
+            nn.init.zeros_(layer.bias)
 
 
 def _labels(names):
-    names = [str(name) for name in names]
-    if len(names) < 2 or len(set(names)) < len(names):
-        raise ValueError(f"two or more different class names are needed, not {names}")
+    names = checkpoints.class_names(names)
     return {
         "id2label": dict(enumerate(names)),
         "label2id": {name: number for number, name in enumerate(names)},
@@ -192,7 +310,7 @@ def quiet():
 
 
 def layerwise_adamw(
-    model: ViTForImageClassification, lr: float, decay: float, weight_decay: float
+    model: PreTrainedModel, lr: float, decay: float, weight_decay: float
 ) -> torch.optim.Optimizer:
     """AdamW whose learning rate shrinks from the head down to the first layers.
 
@@ -202,19 +320,25 @@ def layerwise_adamw(
 
     Parameters
     ----------
-    model : ViTForImageClassification
-        Frozen parameters are left out.
+    model : PreTrainedModel
+        A ViT, or another model of transformers with one list of equal blocks (DeiT,
+        BEiT, DINOv2, CLIP, ...). Frozen parameters are left out.
     lr : float
         Learning rate of the head.
     decay : float
         Factor from one layer to the one below; 1 gives all the same rate.
     weight_decay : float
+
+    Raises
+    ------
+    ValueError
+        If the model has no such list, as a ResNet or Swin, or nothing to train.
     """
-    top = len(model.vit.layers) + 1
     groups = {}
+    top, depths = _depths(model)
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            depth = _depth(name, top)
+            depth = depths[name]
             group = groups.setdefault(
                 (depth, parameter.ndim > 1),
                 {
@@ -229,24 +353,51 @@ def layerwise_adamw(
     return torch.optim.AdamW(list(groups.values()))
 
 
-def _depth(name, top):
-    """Return 0 for the embeddings, 1 to L for the blocks, ``top`` for the rest."""
-    if name.startswith("vit.embeddings."):
-        return 0
-    if name.startswith("vit.layers."):
-        return int(name.split(".")[2]) + 1
-    return top
+def _depths(model):
+    """Return L + 1, and 0 for what stands before the blocks, 1 to L for the blocks."""
+    blocks, count = _blocks(model)
+    root = blocks.partition(".")[0] + "." if "." in blocks else ""  # "vit."
+    depths, before = {}, 0
+    for name, _ in model.named_parameters():
+        if name.startswith(f"{blocks}."):
+            depths[name] = int(name.removeprefix(f"{blocks}.").partition(".")[0]) + 1
+            before = count + 1
+        else:
+            depths[name] = before if name.startswith(root) else count + 1
+    return count + 1, depths
+
+
+def _blocks(model):
+    """Return the name of the model's list of blocks, as "vit.layers", and how many."""
+    lists = [
+        (name, len(part))
+        for name, part in model.named_modules()
+        if isinstance(part, nn.ModuleList) and any(True for _ in part.parameters())
+    ]
+    outer = [x for x in lists if not any(x[0].startswith(f"{n}.") for n, _ in lists)]
+    config = getattr(model, "config", None)
+    config = getattr(config, "vision_config", config)  # CLIP has one for texts, too
+    in_stages = hasattr(config, "depths") or not hasattr(config, "num_hidden_layers")
+    if len(outer) != 1 or in_stages:
+        raise ValueError(
+            f"no single list of equal blocks can be found in {type(model).__name__}, "
+            "so its layers cannot be given rates by depth; train it with "
+            "torch.optim.AdamW(model.parameters(), lr)"
+        )
+    return outer[0]
 
 
 @torch.inference_mode()
 def features(
     model: PreTrainedModel, dataset, processor, batch_size: int = 50
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Compute what the backbone makes of each picture: its class token, at the end.
+    """Compute what the backbone makes of each picture: what the head would read.
+
+    With a ViT this is the class token at the end, after the last layer norm.
 
     Parameters
     ----------
-    model : ViTModel or ViTForImageClassification
+    model : ViTModel, ViTForImageClassification or another family's classifier
         Left in the mode (training or evaluation) in which it came.
     dataset : datasets.Dataset
         With the columns ``image`` and ``label``, without a transform.
@@ -255,21 +406,47 @@ def features(
     Returns
     -------
     features : array, shape (n, D), float32
-        After the last layer norm, what the head would read.
     labels : array, shape (n,), int64
+
+    Raises
+    ------
+    ValueError
+        If the model has no ``classifier`` and is no ViT: what to read is not known.
     """
-    backbone = getattr(model, "vit", model)
-    was_training = model.training
+    read, was_training = _reader(model), model.training
     model.eval()
-    found, prepare = [], pixels(processor)
+    labels, found, prepare = labels_of(dataset), [], pixels(processor)
     try:
         for start in range(0, len(dataset), batch_size):
             batch = prepare(dataset[start : start + batch_size])
-            out = backbone(batch["pixel_values"].to(model.device, model.dtype))
-            found.append(out.last_hidden_state[:, 0].float().cpu().numpy())
+            made = read(batch["pixel_values"].to(model.device, model.dtype))
+            found.append(made.flatten(1).float().cpu().numpy())
     finally:
         model.train(was_training)
-    return np.concatenate(found), np.array(dataset["label"])
+    return np.concatenate(found), labels
+
+
+def _reader(model):
+    """Return the function from pictures to what the model's head reads of them."""
+    backbone = getattr(model, "vit", model)
+    if isinstance(backbone, ViTModel):
+        return lambda images: backbone(images).last_hidden_state[:, 0]
+    if not isinstance(getattr(model, "classifier", None), nn.Module):
+        raise ValueError(
+            f"{type(model).__name__} has no head called classifier, so that it is not "
+            "known which of its numbers a head would read; load it with pretrained"
+        )
+
+    def read(images):
+        seen = []
+        hook = model.classifier.register_forward_pre_hook(
+            lambda _, given: seen.append(given[0])
+        )
+        with hook:
+            model(images)
+        return seen[0]
+
+    return read
 
 
 # --- Training ---------------------------------------------------------------------
@@ -283,7 +460,10 @@ def metrics(prediction) -> dict[str, float]:
     prediction : transformers.EvalPrediction
         With ``predictions``, the logits of shape (n, K), and ``label_ids``, (n,).
     """
-    answers, truth = prediction.predictions.argmax(-1), prediction.label_ids
+    logits, truth = prediction.predictions, prediction.label_ids
+    if isinstance(logits, tuple):  # attentions or hidden states come after them
+        logits = logits[0]
+    answers = logits.argmax(-1)
     return {
         "accuracy": float(accuracy_score(truth, answers)),
         "f1": float(f1_score(truth, answers, average="macro")),
@@ -316,8 +496,10 @@ class ExactTrainer(Trainer):
         Raises
         ------
         ValueError
-            If it is True and there is no complete checkpoint in the output folder.
+            If it is True and there is no complete checkpoint in the output folder, or
+            if a label is no class of the model.
         """
+        _check_labels(self)
         if resume_from_checkpoint is True:
             resume_from_checkpoint = last_checkpoint(self.args.output_dir)
             if resume_from_checkpoint is None:
@@ -341,15 +523,34 @@ class ExactTrainer(Trainer):
         if not isinstance(model, PreTrainedModel):  # stored under its own names
             return super()._load_from_checkpoint(resume_from_checkpoint, model)
         with quiet():
-            stored = type(model).from_pretrained(
-                resume_from_checkpoint, dtype=model.dtype
+            stored, report = type(model).from_pretrained(
+                resume_from_checkpoint,
+                config=copy.deepcopy(model.config),
+                ignore_mismatched_sizes=True,  # refused below, with both shapes
+                dtype=model.dtype,
+                output_loading_info=True,
             )
+        refuse_unfit(
+            resume_from_checkpoint,
+            *_shapes(stored, report),
+            "it is damaged or belongs to another model: delete it to resume from an "
+            "older one, or start the run anew",
+        )
         model.load_state_dict(stored.state_dict())
 
     def _load_best_model(self):
         if not isinstance(self.model, PreTrainedModel):
             return super()._load_best_model()
         self._load_from_checkpoint(self.state.best_model_checkpoint)
+
+
+def _check_labels(trainer):
+    """Look at all labels before the first step, which would stop deep in the loss."""
+    config = getattr(trainer.model, "config", None)
+    if getattr(config, "problem_type", None) in (None, "single_label_classification"):
+        for split in (trainer.train_dataset, trainer.eval_dataset):
+            if isinstance(split, Dataset) and "label" in split.column_names:
+                class_numbers(labels_of(split), getattr(config, "num_labels", None))
 
 
 def last_checkpoint(folder: str | Path) -> str | None:

@@ -404,19 +404,19 @@ TOGETHER = "fetch config.json and weights from the same place"
         (
             None,
             {"image_size": 32},
-            r"position_embeddings has shape \(1, 5, 16\) .* asks for \(1, 17, 16\); ",
-            'write "image_size": 16 there, as it was when the weights were saved',
+            r"position_embeddings has shape \(1, 5, 16\) .* needs \(1, 17, 16\); ",
+            'write "image_size": 16 into config.json, as it was when the weights were',
         ),
         (
             None,
             {"patch_size": 4, "image_size": 8},
-            r"projection.weight has shape \(16, 3, 8, 8\) .* for \(16, 3, 4, 4\); ",
-            'write "patch_size": 8 there',
+            r"projection.weight has shape \(16, 3, 8, 8\) .* needs \(16, 3, 4, 4\); ",
+            'write "patch_size": 8 into config.json',
         ),
         (
             None,
             {"intermediate_size": 12},
-            r"intermediate.dense.bias has shape \(24,\) .* asks for \(12,\); ",
+            r"intermediate.dense.bias has shape \(24,\) .* needs \(12,\); ",
             TOGETHER,
         ),
     ],
@@ -472,6 +472,46 @@ def test_layerwise_rates_fall_from_head_to_embeddings(folder):
         assert group["weight_decay"] == (0.1 if parameter.ndim > 1 else 0.0), name
 
 
+@pytest.mark.parametrize("family", ["deit", "beit", "clip", "siglip", "dinov2"])
+def test_layerwise_rates_find_the_blocks_of_other_families(family, tmp_path):
+    model = pretrained(store(FAMILIES[family](), tmp_path), NAMES, family)
+    optimizer = layerwise_adamw(model, lr=1.0, decay=0.5, weight_decay=0.1)
+    rates = {id(p): g["lr"] for g in optimizer.param_groups for p in g["params"]}
+    assert len(rates) == len(list(model.parameters()))
+    seen = set()
+    for name, parameter in model.named_parameters():
+        block = re.search(r"\.layers?\.(\d)\.", name)
+        early = ("embeddings." in name or "pre_layrnorm" in name) and not block
+        wanted = 0.5 ** (2 - int(block[1])) if block else 1 / 8 if early else 1.0
+        assert rates[id(parameter)] == wanted, name
+        seen.add(wanted)
+    assert seen == {1 / 8, 1 / 4, 1 / 2, 1.0}
+
+
+@pytest.mark.parametrize("family", ["resnet", "swin"])
+def test_layerwise_rates_need_a_list_of_equal_blocks(family, tmp_path):
+    model = pretrained(store(FAMILIES[family](), tmp_path), NAMES, family)
+    message = f"equal blocks can be found in {type(model).__name__}, .*torch.optim"
+    with pytest.raises(ValueError, match=message):
+        layerwise_adamw(model, lr=1.0, decay=0.5, weight_decay=0.1)
+
+
+def test_layerwise_rates_know_added_parts_and_a_body_alone(folder):
+    model = pretrained(folder, NAMES)
+    model.gate = torch.nn.Parameter(torch.ones(2))  # listed first, yet near the head
+    first, _ = optimizer_rates(model, model.gate, model.vit.embeddings.cls_token)
+    assert first == 1.0
+    body = model.vit
+    rates = optimizer_rates(body, body.embeddings.cls_token, body.layernorm.weight)
+    assert rates == [1 / 8, 1.0]
+
+
+def optimizer_rates(model, *parameters):
+    groups = layerwise_adamw(model, 1.0, decay=0.5, weight_decay=0.1).param_groups
+    rates = {id(p): group["lr"] for group in groups for p in group["params"]}
+    return [rates[id(parameter)] for parameter in parameters]
+
+
 def test_layerwise_rates_leave_frozen_parameters_out(folder):
     model = pretrained(folder, NAMES)
     model.vit.requires_grad_(False)
@@ -499,12 +539,52 @@ def test_features_are_what_the_head_reads(folder, processor, some):
     np.testing.assert_allclose(again, found, atol=1e-5)
 
 
+@pytest.mark.parametrize("family", ["deit", "clip", "dinov2", "resnet"])
+def test_features_of_other_families_are_what_their_head_reads(
+    family, processor, some, tmp_path
+):
+    model = pretrained(store(FAMILIES[family](), tmp_path), NAMES, family)
+    found, labels = features(model, some, processor, batch_size=7)
+    assert not model.training and len(labels) == 30 and found.ndim == 2
+    head = [part for part in model.classifier.modules() if hasattr(part, "weight")][0]
+    with torch.no_grad():
+        images = some.with_transform(pixels(processor))[:]["pixel_values"]
+        logits = head(torch.from_numpy(found))
+        torch.testing.assert_close(logits, model(images).logits, rtol=0, atol=1e-5)
+
+
+def test_features_say_when_they_cannot_tell_what_a_head_would_read(processor, some):
+    model = FAMILIES["dinov2"]()
+    with pytest.raises(ValueError, match="Dinov2Model has no head called classifier"):
+        features(model, some, processor)
+
+
 def test_metrics_are_accuracy_and_macro_f1():
     answers, truth = np.array([0, 0, 1, 1, 1]), np.array([0, 1, 1, 1, 1])
     logits = np.eye(2)[answers]
     scores = metrics(SimpleNamespace(predictions=logits, label_ids=truth))
     f1 = np.mean([2 / 3, 6 / 7])  # 2tp / (2tp + fp + fn) of each class
     assert scores == pytest.approx({"accuracy": 0.8, "f1": f1})
+
+
+def test_metrics_find_the_logits_before_attentions_and_hidden_states():
+    logits = np.eye(3)[[0, 1, 2, 0]]
+    other = np.ones((4, 2, 5, 5))
+    prediction = transformers.EvalPrediction((logits, (other, other)), np.arange(4) % 3)
+    assert metrics(prediction)["accuracy"] == 1.0
+    prediction = transformers.EvalPrediction((logits, (other,)), np.array([0, 1, 2, 1]))
+    assert metrics(prediction)["accuracy"] == 0.75
+
+
+@pytest.mark.parametrize("wish", ["output_attentions", "output_hidden_states"])
+def test_evaluate_gives_the_accuracy_with_all_outputs_on(folder, tmp_path, wish):
+    trainer = make_trainer(folder, tmp_path)
+    plain = trainer.evaluate()
+    trainer.model.set_attn_implementation("eager")
+    setattr(trainer.model.config, wish, True)
+    again = trainer.evaluate()
+    assert again["eval_accuracy"] == plain["eval_accuracy"]
+    assert again["eval_loss"] == pytest.approx(plain["eval_loss"], abs=1e-5)
 
 
 # --- Training, and stopping in the middle -----------------------------------------
@@ -672,6 +752,36 @@ def test_model_at_the_end_is_the_best_checkpoint(folder, tmp_path):
     assert largest_difference(trainer.model, stored) == 0.0
     last = ViTForImageClassification.from_pretrained(tmp_path / "checkpoint-18")
     assert largest_difference(trainer.model, last) > 1e-3
+
+
+REMEDY = "delete it to resume from an older one, or start the run anew"
+
+
+@pytest.mark.parametrize(
+    ("rename", "classes", "message"),
+    [
+        (without(".layer.1."), 3, r" lacks vit.layers.1.\S+ and 15 more, which would"),
+        (without("classifier.bias"), 3, " lacks classifier.bias, which would stay ran"),
+        (lambda name: f"module.{name}", 3, " lacks classifier.bias and 39 more, which"),
+        (lambda name: name.replace(".1.", ".2."), 3, " lacks vit.layers.1"),
+        (None, 4, r": classifier.bias has shape \(4,\) in the file, .* \(3,\)"),
+    ],
+    ids=["a block", "the head's bias", "names", "another block", "classes"],
+)
+def test_run_is_not_resumed_from_half_a_checkpoint(
+    folder, tmp_path, rename, classes, message
+):
+    trainer = make_trainer(folder, tmp_path)
+    before = {name: w.clone() for name, w in trainer.model.state_dict().items()}
+    model = pretrained(folder, [*NAMES, "gray"][:classes])
+    stored = store(model, tmp_path / "checkpoint-6", rename)
+    trainer.state.best_model_checkpoint = stored
+    for load in (trainer._load_from_checkpoint, lambda _: trainer._load_best_model()):
+        with pytest.raises(ValueError, match=message) as caught:
+            load(stored)
+        assert str(caught.value).startswith(stored) and REMEDY in str(caught.value)
+    for name, weight in trainer.model.state_dict().items():
+        assert torch.equal(weight, before[name])
 
 
 class OwnModel(torch.nn.Module):

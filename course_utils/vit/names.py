@@ -43,7 +43,7 @@ def refuse_family(source, kind: str | None, instead: str = "") -> None:
         )
 
 
-def refuse_unfit(source, found: Mapping, wanted: Mapping) -> None:
+def refuse_unfit(source, found: Mapping, wanted: Mapping, remedy: str = "") -> None:
     """Refuse a checkpoint that would leave weights of the model random, or lose some.
 
     Parameters
@@ -53,6 +53,8 @@ def refuse_unfit(source, found: Mapping, wanted: Mapping) -> None:
     found, wanted : mapping of str to tuple of int
         The shape of each weight in the file, and in the model that its settings ask
         for. The shape of a found one that is not wanted does not matter.
+    remedy : str
+        What to do, where config.json is not to blame.
 
     Raises
     ------
@@ -64,19 +66,19 @@ def refuse_unfit(source, found: Mapping, wanted: Mapping) -> None:
     if missing:
         raise ValueError(
             f"{source} lacks {missing[0]}{more(missing)}, which would stay random; "
-            + _why_missing(missing, strange, wanted)
+            + (remedy or _why_missing(missing, strange, wanted))
         )
     if strange:
         raise ValueError(
-            f"{source} holds {strange[0]}{more(strange)}, and the model that its "
-            "config.json describes has no place for it; " + _why_strange(found, wanted)
+            f"{source} holds {strange[0]}{more(strange)}, and the model has no place "
+            "for it; " + (remedy or _why_strange(found, wanted))
         )
     other = [name for name in sorted(wanted) if found[name] != wanted[name]]
     if other:
         name = other[0]
         raise ValueError(
-            f"{source}: {name} has shape {found[name]} in the file, but config.json "
-            f"asks for {wanted[name]}; {_why_shape(name, found, wanted)}"
+            f"{source}: {name} has shape {found[name]} in the file, but the model "
+            f"needs {wanted[name]}; {remedy or _why_shape(name, found, wanted)}"
         )
 
 
@@ -122,15 +124,15 @@ def _why_strange(found, wanted):
 
 
 def _why_shape(name, found, wanted):
-    place = "write {} there, as it was when the weights were saved"
+    place = "write {} into config.json, as it was when the weights were saved"
     if "patch_embedding" in name and found[name][:2] == wanted[name][:2]:
         return place.format(f'"patch_size": {found[name][-1]}')
     if "position_embedding" in name and (side := _side(name, found, wanted)):
         return place.format(f'"image_size": {side}')
     if name.startswith("classifier."):
         return (
-            "name as many classes there (id2label) as the head in the file has: "
-            f"{found[name][0]}"
+            f"name {found[name][0]} classes in config.json (id2label): so many has the "
+            "head in the file"
         )
     return (
         "fetch config.json and weights from the same place: they do not belong together"
