@@ -324,6 +324,12 @@ def _labels(path, file, source):
     stated = _names_in(file.schema_arrow, column)
     if stated is None and not source.data_set.labels:
         raise _refusal(path, f"does not name the classes of {column!r}", source.remedy)
+    if stated is None:
+        taken = ", ".join(f"{i} as {x}" for i, x in enumerate(source.names))
+        print(
+            f"Warning: {path} does not name its classes, so the course reads {taken}.",
+            file=sys.stderr,
+        )
     names = list(source.names if stated is None else stated)
     strange = [name for name in names if name not in source.names]
     if strange or len(set(names)) < len(names):

@@ -151,10 +151,12 @@ def in_course_hub(repository: Repository) -> dict[str, list[Path]] | None:
         return None
     found, missing = find(folder, repository)
     if missing:
-        fault = "incomplete" if missing.endswith("is missing") else "not clean"
+        incomplete = missing.endswith("is missing")
+        fault = "is incomplete" if incomplete else "has a file too many"
+        remedy = "Copy all of it there" if incomplete else "Keep one version of each"
         raise DataError(
-            f"{repository.id} in COURSE_HUB is {fault}: {missing}. Copy all of it "
-            "there, and nothing else, or remove its folder to use the Hub."
+            f"{repository.id} in COURSE_HUB {fault}: {missing}. {remedy}, or remove "
+            "its folder to use the Hub."
         )
     return found
 

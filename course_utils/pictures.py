@@ -65,7 +65,7 @@ def _from_file(text):
         path = Path(os.path.expanduser(text.strip(" \t\r\n'\"“”‘’")))
     if path == Path():
         raise ValueError("the path of the picture is empty; give that of a file")
-    if path.is_dir():
+    if os.path.isdir(path):
         raise ValueError(f"{path} is a folder; give the path of one picture in it")
     try:
         content = path.read_bytes()
@@ -134,7 +134,7 @@ def _broken(error):
             "Pillow reads; make it smaller in a viewer first"
         )
     why = first_line(error) or type(error).__name__
-    if re.search("text.*(too large|memory)|(too large|memory).*text", why):
+    if re.search("(?i)(too large|too much memory).*text", why):
         return (
             "the picture carries more than a megabyte of text beside its pixels, which "
             "Pillow refuses; open it in a viewer and save it anew, without the text"
@@ -201,13 +201,9 @@ def _turned_on_white(image):
         image = image.convert("LA") if image.mode == "La" else image
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    try:
-        return image.convert("RGB")
-    except ValueError:
-        raise ValueError(
-            f"the picture is in the color space {image.mode}, which Pillow does not "
-            "turn into RGB; save it as JPEG or PNG"
-        ) from None
+    image = image.convert("RGB")
+    image.info = {}  # with the tag in it, the next reader would turn it again
+    return image
 
 
 def _gray_levels(values):
