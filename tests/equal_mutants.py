@@ -24,4 +24,20 @@ EQUAL: dict[str, dict[str, str]] = {
         "line 3, column 31: -1 -> 1": "the last of two axes is axis 1",
         "line 4, column 30: -1 -> 1": "the last of two axes is axis 1",
     },
+    "12.2": {
+        "line 3, column 11: row // window * grid + column // window -> "
+        "row // window * grid - column // window": (
+            "any number that differs from window to window will do"
+        ),
+        "line 3, column 11: row // window * grid -> row // window / grid": (
+            "any number that differs from window to window will do"
+        ),
+    },
+    "12.4": {
+        "line 2, column 17: q > 0 -> q >= 0": "x + 1 and exp(x) are both 1 at 0",
+        "line 3, column 17: k > 0 -> k >= 0": "x + 1 and exp(x) are both 1 at 0",
+        "line 4, column 12: k.swapaxes(-1, -2) -> k.swapaxes(-2, -1)": (
+            "two axes change places, in either order"
+        ),
+    },
 }

@@ -1,139 +1,253 @@
 """Exercises of notebook 12: freezing, windows, partial loading, linear attention."""
 
-import functools
-import re
-
 import numpy as np
 
 from course_utils.exercises.engine import Exercise, Mistake, NotAnAnswer
+from course_utils.exercises.small_vit import (
+    layers_of_encoder,
+    small_classifier,
+    what_learns,
+)
 
 # --- 12.1 The frozen wrong layers -------------------------------------------------
 
 
 def freeze_blocks(classifier, n):
-    backbone = classifier.backbone
-    backbone.trainable = True
-    backbone.get_layer("vit_patching_and_embedding").trainable = n == 0
-    blocks = backbone.get_layer("vit_encoder").encoder_layers
-    for i, block in enumerate(blocks):
-        block.trainable = i >= n
-
-
-@functools.cache
-def _small_classifier():
-    import keras_hub
-
-    backbone = keras_hub.models.ViTBackbone(
-        (4, 4, 3), 2, num_layers=3, num_heads=1, hidden_dim=2, mlp_dim=2
-    )
-    return keras_hub.models.ViTImageClassifier(backbone, num_classes=2)
-
-
-def _what_trains(answer, n, frozen_before):
-    """Return for each part of a ViT with three blocks whether it will be trained."""
-    classifier = _small_classifier()  # one for all: to build it takes a second
-    for layer in (*classifier.backbone.layers, *classifier.layers):
+    for layer in classifier._flatten_layers():
         layer.trainable = True
-    classifier.backbone.trainable = not frozen_before
-    if answer(classifier, n) is ...:
-        return ...
-    learning = {variable.path for variable in classifier.trainable_variables}
-    found = {}
-    for variable in classifier.variables:
-        words = variable.path.split("/")
-        part = words[0] if words[0] != "vit_encoder" else words[1]
-        part = {"vit_patching_and_embedding": "embeddings", "predictions": "head"}.get(
-            part, re.sub(r"\w+_block_", "block ", part)
-        )
-        found.setdefault(part, set()).add(variable.path in learning)
-    words = {(True,): "trains", (False,): "frozen", (False, True): "in part"}
-    return {part: words[tuple(sorted(states))] for part, states in found.items()}
+    backbone = classifier.backbone
+    backbone.get_layer("vit_patching_and_embedding").trainable = n == 0
+    for block in backbone.get_layer("vit_encoder").encoder_layers[:n]:
+        block.trainable = False
 
 
-def _freezing(blocks, embeddings=lambda n: n == 0, thaw=True, encoder=None):
+def _what_learns(answer, n, frozen_before):
+    """Return for each part of a ViT with three blocks whether it learns."""
+    classifier = small_classifier(3, frozen_before)
+    answer(classifier, n)
+    return what_learns(classifier)
+
+
+def _thaw_all(classifier, n):
+    for layer in classifier._flatten_layers():
+        layer.trainable = True
+
+
+def _thaw_nothing(classifier, n):
+    pass
+
+
+def _thaw_the_flag(classifier, n):
+    classifier.trainable = True
+
+
+def _thaw_the_backbone(classifier, n):
+    classifier.backbone.trainable = True
+
+
+def _thaw_the_layers(classifier, n):
+    for layer in classifier.layers:
+        layer.trainable = True
+
+
+def _thaw_one_level_down(classifier, n):
+    for layer in (*classifier.layers, *classifier.backbone.layers):
+        layer.trainable = True
+
+
+def _thaw_all_but_the_head(classifier, n):
+    for layer in classifier.backbone._flatten_layers():
+        layer.trainable = True
+
+
+def _freezing(blocks, embeddings=lambda n: n == 0, thaw=_thaw_all):
+    """Thaw in a way, then give the embeddings and each block their flags."""
+
     def freeze_blocks(classifier, n):
-        backbone = classifier.backbone
-        if thaw:
-            backbone.trainable = True
-        trains = embeddings(n)
-        if trains is not None:
-            backbone.get_layer("vit_patching_and_embedding").trainable = trains
-        for i, block in enumerate(backbone.get_layer("vit_encoder").encoder_layers):
+        thaw(classifier, n)
+        layers = classifier.backbone.layers
+        layers[1].trainable = embeddings(n)
+        for i, block in enumerate(layers[2].encoder_layers):
             block.trainable = blocks(i, n)
 
     return freeze_blocks
 
 
-def _by_slice(classifier, n):
-    for layer in classifier.layers:
-        layer.trainable = True
-    for layer in classifier.layers[:-n]:
-        layer.trainable = False
+def _embeddings_and_first(thaw):
+    """Thaw in a way, give the embeddings their flag, and freeze n blocks."""
+
+    def freeze_blocks(classifier, n):
+        thaw(classifier, n)
+        layers = classifier.backbone.layers
+        layers[1].trainable = n == 0
+        for block in layers[2].encoder_layers[:n]:
+            block.trainable = False
+
+    return freeze_blocks
 
 
-def _by_backbone_slice(classifier, n):
-    classifier.backbone.trainable = True
-    for layer in classifier.backbone.layers[: n + 1]:
-        layer.trainable = False
+def _only_freezing(thaw):
+    """Thaw in a way, then set what is to be frozen, and nothing else."""
+
+    def freeze_blocks(classifier, n):
+        thaw(classifier, n)
+        layers = classifier.backbone.layers
+        for part in [layers[1], *layers[2].encoder_layers[:n]] if n else []:
+            part.trainable = False
+
+    return freeze_blocks
+
+
+def _slicing(stop, thaw=_thaw_all, of_backbone=True):
+    def freeze_blocks(classifier, n):
+        thaw(classifier, n)
+        model = classifier.backbone if of_backbone else classifier
+        for layer in model.layers[: stop(n)]:
+            layer.trainable = False
+
+    return freeze_blocks
+
+
+def _whole_encoder_first(classifier, n):
+    _thaw_all(classifier, n)
+    classifier.backbone.trainable = n == 0
+    for block in layers_of_encoder(classifier).encoder_layers[n:]:
+        block.trainable = True
+
+
+def _whole_backbone(classifier, n):
+    _thaw_all(classifier, n)
+    classifier.backbone.trainable = n == 0
+
+
+def _head_frozen(classifier, n):
+    freeze_blocks(classifier, n)
+    classifier.output_dense.trainable = False
 
 
 def _new_attribute(classifier, n):
-    for block in classifier.backbone.get_layer("vit_encoder").encoder_layers[:n]:
+    _thaw_all(classifier, n)
+    for block in layers_of_encoder(classifier).encoder_layers[:n]:
         block.requires_grad = False
 
 
-def _by_names(classifier, n):
-    backbone = classifier.backbone
-    backbone.trainable = True
-    if n:
-        backbone.get_layer("vit_patching_and_embedding").trainable = False
-    for i in range(n):
-        encoder = backbone.get_layer("vit_encoder")
-        encoder.encoder_layers[i].trainable = False
+def _by_weights(classifier, n):
+    classifier.trainable = True
+    frozen = [f"_block_{i + 1}/" for i in range(n)]
+    for weight in classifier.weights:
+        low = n > 0 and "embedding" in weight.path
+        weight.trainable = not low and not any(name in weight.path for name in frozen)
 
+
+def _by_parts(classifier, n):
+    classifier.trainable = True
+    encoder = layers_of_encoder(classifier)
+    encoder.layer_norm.trainable = classifier.output_dense.trainable = True
+    for i, block in enumerate(encoder.encoder_layers):
+        block.trainable = i >= n
+    classifier.backbone.layers[1].trainable = n == 0
+
+
+def _from_first(i, n):
+    return i >= n
+
+
+_HALF_THAWED = (
+    "Something that was frozen before stays frozen. A flag that is set to the value it "
+    "has already is not handed down, so reach every part yourself: blocks, last norm, "
+    "head and the classifier itself."
+)
+_ONE_OF_FOUR = (
+    "`classifier.layers` has four entries, and all blocks hide in one of them: your "
+    "slice freezes the whole backbone or nothing of it."
+)
+_NO_SLICE = (
+    "`backbone.layers` holds the input, the embeddings and one encoder. A slice of it "
+    "cannot count blocks: they are in the encoder's list `encoder_layers`."
+)
 
 FROZEN = Exercise(
     id="12.1",
     solution=freeze_blocks,
-    cases=((1, False), (2, False), (0, False), (3, False), (1, True), (0, True)),
-    probe=_what_trains,
+    cases=(
+        (1, ""),
+        (2, ""),
+        (0, ""),
+        (3, ""),
+        (1, "backbone"),
+        (0, "embeddings"),
+        (1, "block 1, block 3"),
+        (2, "norm"),
+        (1, "head"),
+        (2, "everything"),
+    ),
+    probe=_what_learns,
     mistakes=(
+        Mistake(_only_freezing(_thaw_nothing), _HALF_THAWED),
+        Mistake(_only_freezing(_thaw_the_flag), _HALF_THAWED),
+        Mistake(_embeddings_and_first(_thaw_the_flag), _HALF_THAWED),
+        Mistake(_only_freezing(_thaw_the_backbone), _HALF_THAWED),
+        Mistake(_embeddings_and_first(_thaw_the_backbone), _HALF_THAWED),
+        Mistake(_only_freezing(_thaw_one_level_down), _HALF_THAWED),
+        Mistake(_freezing(_from_first, thaw=_thaw_nothing), _HALF_THAWED),
+        Mistake(_freezing(_from_first, thaw=_thaw_the_flag), _HALF_THAWED),
+        Mistake(_freezing(_from_first, thaw=_thaw_one_level_down), _HALF_THAWED),
+        Mistake(_freezing(_from_first, thaw=_thaw_all_but_the_head), _HALF_THAWED),
+        Mistake(_slicing(lambda n: -n, of_backbone=False), _ONE_OF_FOUR),
+        Mistake(_slicing(lambda n: -n, _thaw_the_layers, False), _ONE_OF_FOUR),
+        Mistake(_slicing(lambda n: n), _NO_SLICE),
+        Mistake(_slicing(lambda n: n + 1), _NO_SLICE),
+        Mistake(_slicing(lambda n: n, _thaw_the_backbone), _NO_SLICE),
+        Mistake(_slicing(lambda n: n + 1, _thaw_the_backbone), _NO_SLICE),
         Mistake(
-            _by_slice,
-            "`classifier.layers` has four entries, and all blocks hide in one of them: "
-            "your slice freezes the whole backbone or nothing.",
-        ),
-        Mistake(
-            _by_backbone_slice,
-            "One level down is not enough: `backbone.layers` holds the input, the "
-            "embeddings and one encoder. The blocks are in its list `encoder_layers`.",
-        ),
-        Mistake(
-            _freezing(lambda i, n: i >= n, embeddings=lambda n: None),
-            "The embeddings still train. They lie below the first block, which would "
+            _freezing(_from_first, embeddings=lambda n: True),
+            "The embeddings still learn. They lie below the first block, which would "
             "read moving inputs.",
         ),
         Mistake(
-            _freezing(lambda i, n: i > n),
+            _freezing(lambda i, n: i > n or n == 0),
             "One block too many is frozen: the first n are the numbers 0 to n - 1.",
         ),
         Mistake(
-            _freezing(lambda i, n: i < n),
-            "The wrong way round: the first n blocks train and the others are frozen.",
+            _freezing(lambda i, n: i >= n - 1),
+            "One block too few is frozen. The embeddings are frozen beside the first n "
+            "blocks, and do not count as one.",
         ),
         Mistake(
-            _freezing(lambda i, n: i >= n, embeddings=lambda n: False),
+            _freezing(lambda i, n: i < n, embeddings=lambda n: n > 0),
+            "The wrong way round: the first n blocks learn and the others are frozen.",
+        ),
+        Mistake(
+            _freezing(lambda i, n: i < 3 - n),
+            "You freeze the *last* n blocks. The first ones see what all pictures "
+            "share; those are to stay.",
+        ),
+        Mistake(
+            _freezing(lambda i, n: n == 0 or i >= 3 - n),
+            "You freeze all blocks *but* n.",
+        ),
+        Mistake(
+            _freezing(lambda i, n: i >= 2, embeddings=lambda n: False),
+            "Your function freezes two blocks, whatever n is.",
+        ),
+        Mistake(
+            _freezing(_from_first, embeddings=lambda n: False),
             "With n = 0 nothing is to be frozen, and you freeze the embeddings.",
         ),
         Mistake(
-            _freezing(lambda i, n: i >= n, thaw=False),
-            "A backbone that was frozen as a whole stays frozen, whatever its parts "
-            "say: thaw the backbone itself, too.",
+            _whole_encoder_first,
+            "The last norm is frozen with the backbone or the encoder around it, and "
+            "your function does not thaw it again.",
         ),
         Mistake(
+            _whole_backbone,
+            "The whole backbone is frozen, whatever n is. Freeze block by block.",
+        ),
+        Mistake(_head_frozen, "The head is frozen; it should learn always."),
+        Mistake(
             _new_attribute,
-            "`requires_grad` is PyTorch's word. Keras lets you set it and ignores it; "
-            "its own is `trainable`.",
+            "Nothing is frozen. `requires_grad` is PyTorch's word: Keras lets you set "
+            "it and ignores it; its own is `trainable`.",
         ),
     ),
     hints=(
@@ -141,12 +255,13 @@ FROZEN = Exercise(
         "blocks?",
         '`classifier.backbone.get_layer("vit_encoder").encoder_layers` is the list of '
         "blocks. The embeddings are the layer `vit_patching_and_embedding`.",
-        "First `backbone.trainable = True`; then set `trainable` of the embeddings "
-        "(`n == 0`) and of each block (`i >= n`).",
+        "First thaw every layer, as `freeze_first` of the lesson does; then freeze the "
+        "embeddings (unless n is 0) and the first n blocks.",
     ),
-    because="A variable trains only if no layer around it is frozen: the backbone, the "
-    "encoder and the block all have a say.",
-    alternatives=(_by_names,),
+    because="A layer hands its flag down when the flag *changes*, and only then; which "
+    "variables learn is decided by their own flags and that of the model that is "
+    "compiled. So reach every layer, and count `trainable_variables`.",
+    alternatives=(_by_weights, _by_parts),
     seconds=20.0,
 )
 
@@ -163,19 +278,12 @@ def window_mask(grid, window):
 
 
 def _mask_probe(answer, grid, window):
-    found = answer(grid, window)
-    if found is ...:
-        return ...
-    found = np.asarray(found)
-    if found.dtype != bool and not np.isin(found, (0, 1)).all():
-        raise NotAnAnswer(
-            "The mask must hold True and False; yours has other values. Minus infinity "
-            "comes later, where the mask is used."
-        )
-    return found.astype(int)
+    found = np.asarray(answer(grid, window))
+    kind = "True and False" if found.dtype == bool else "numbers"
+    return {"mask of": kind, "mask": found.astype(float)}
 
 
-def _masks(home, class_sees=True, class_seen=True, both=True):
+def _masks(home, class_sees=True, class_seen=True):
     def window_mask(grid, window):
         row, column = np.divmod(np.arange(grid * grid), grid)
         mask = np.ones((grid * grid + 1, grid * grid + 1), dtype=bool)
@@ -189,6 +297,23 @@ def _masks(home, class_sees=True, class_seen=True, both=True):
 def _same(row, column, grid, window):
     home = row // window * grid + column // window
     return home[:, None] == home
+
+
+def _equal(numbers):
+    """Let patches see each other whose numbers, of (row, column, ...), are equal."""
+
+    def home(*arguments):
+        of_patch = numbers(*arguments)
+        return of_patch[:, None] == of_patch
+
+    return home
+
+
+def _class_token_is_a_patch(grid, window):
+    row, column = np.divmod(np.arange(grid * grid + 1), grid)
+    mask = _same(row, column, 2 * grid, window)
+    mask[0] = mask[:, 0] = True
+    return mask
 
 
 def _mask_by_loops(grid, window):
@@ -215,18 +340,42 @@ MASK = Exercise(
     probe=_mask_probe,
     mistakes=(
         Mistake(
-            _masks(
-                lambda r, c, g, w: (r * g + c)[:, None] // w**2 == (r * g + c) // w**2
-            ),
+            _masks(_equal(lambda r, c, g, w: (r * g + c) // w**2)),
             "You cut the *sequence* of patches into pieces. A window is a square of "
             "the picture: its rows lie `grid` patches apart in the sequence.",
         ),
         Mistake(
-            _masks(lambda r, c, g, w: r[:, None] // w == r // w),
+            _masks(_equal(lambda r, c, g, w: (r * g + c) // w)),
+            "Your windows are pieces of one row, `window` patches long. A window has "
+            "`window` rows as well.",
+        ),
+        Mistake(
+            _masks(_equal(lambda r, c, g, w: r // w)),
             "Your windows are as wide as the picture: compare the columns too.",
         ),
         Mistake(
-            _masks(lambda r, c, g, w: (r // w + c // w)[:, None] == r // w + c // w),
+            _masks(_equal(lambda r, c, g, w: c // w)),
+            "Your windows are as high as the picture: compare the rows too.",
+        ),
+        Mistake(
+            _masks(
+                lambda r, c, g, w: (
+                    (r[:, None] // w == r // w) | (c[:, None] // w == c // w)
+                )
+            ),
+            "You ask for the same row of windows *or* the same column. A window needs "
+            "both.",
+        ),
+        Mistake(
+            _masks(_equal(lambda r, c, g, w: r % w * g + c % w)),
+            "`%` gives the place *inside* a window; `//` gives the window.",
+        ),
+        Mistake(
+            _masks(lambda r, c, g, w: _same(r, c, g, g // w)),
+            "You make `window` windows in a row. It is their side, in patches.",
+        ),
+        Mistake(
+            _masks(_equal(lambda r, c, g, w: r // w + c // w)),
             "Two windows get the same name: 0 + 1 and 1 + 0. Multiply the row of the "
             "window by the number of windows in a row, or by anything larger.",
         ),
@@ -247,6 +396,26 @@ MASK = Exercise(
             _masks(_same, class_seen=False),
             "All tokens must see the class token: column 0 is True everywhere. Without "
             "it nothing passes from window to window.",
+        ),
+        Mistake(
+            _masks(_same, class_sees=False, class_seen=False),
+            "The class token is cut off: it should see all tokens (row 0) and be seen "
+            "by all (column 0).",
+        ),
+        Mistake(
+            _class_token_is_a_patch,
+            "The class token has a number of the grid, so every patch is one place "
+            "off. Patch i is token i + 1.",
+        ),
+        Mistake(
+            lambda grid, window: window_mask(grid, window).astype(int),
+            "Right places, but numbers: `mask & other` and `mask[...]` do other things "
+            "with 0 and 1. Give True and False.",
+        ),
+        Mistake(
+            lambda grid, window: np.where(window_mask(grid, window), 0, -np.inf),
+            "These are numbers to add to the scores. They come later, where the mask "
+            "is used; give True and False.",
         ),
         Mistake(
             lambda grid, window: ~window_mask(grid, window),
@@ -284,15 +453,15 @@ def loading_report(model, file):
 
 
 def _report_probe(answer, model, file):
-    found = answer(dict(model), dict(file))
-    if found is ...:
-        return ...
+    found = answer(model, file)
     wanted = ["loaded", "missing", "unexpected", "other shape"]
     if not isinstance(found, dict) or sorted(found) != sorted(wanted):
         raise NotAnAnswer(
-            "Return a dict with the keys 'loaded', 'missing', 'unexpected' and 'other "
-            "shape'."
+            "Return a dict with exactly the keys 'loaded', 'missing', 'unexpected' and "
+            "'other shape', also where a list is empty."
         )
+    if not all(isinstance(names, list) for names in found.values()):
+        raise NotAnAnswer("Give a list of *names* under each of the four keys.")
     return {key: ", ".join(sorted(found[key])) or "none" for key in wanted}
 
 
@@ -329,6 +498,48 @@ def _by_size(model, file):
     return {**report, "loaded": sorted(report["loaded"] + fit), "other shape": odd}
 
 
+def _by_axes(model, file):
+    report = loading_report(model, file)
+    both = sorted(report["loaded"] + report["other shape"])
+    fit = [name for name in both if len(model[name]) == len(file[name])]
+    odd = [name for name in both if name not in fit]
+    return {**report, "loaded": fit, "other shape": odd}
+
+
+def _by_shape(model, file):
+    has, gets = list(model.values()), list(file.values())
+    return {
+        **loading_report(model, file),
+        "loaded": [name for name in model if model[name] in gets],
+        "missing": [name for name in model if model[name] not in gets],
+        "unexpected": [name for name in file if file[name] not in has],
+    }
+
+
+def _missing_by_shape(model, file):
+    report = loading_report(model, file)
+    shapes = list(file.values())
+    missing = [name for name in report["missing"] if model[name] not in shapes]
+    return {**report, "missing": missing}
+
+
+def _misfits_thrice(model, file):
+    report = loading_report(model, file)
+    odd = report["other shape"]
+    return {**_misfits_missing(model, file), "other shape": odd}
+
+
+def _by_place(model, file):
+    pairs = list(zip(model, file, strict=False))
+    same = [name for name, other in pairs if name == other]
+    return {
+        "loaded": [name for name in same if model[name] == file[name]],
+        "missing": [name for name, other in pairs if name != other],
+        "unexpected": [other for name, other in pairs if name != other],
+        "other shape": [name for name in same if model[name] != file[name]],
+    }
+
+
 def _forgets_the_file(model, file):
     return {**loading_report(model, file), "unexpected": []}
 
@@ -346,15 +557,21 @@ def _report_by_loop(model, file):
     return report
 
 
+_SHAPE_FOR_NAME = (
+    "You look for the *shape* of a weight in the file. Many weights share a shape; a "
+    "weight is found by its name."
+)
 _FILE = {"norm": (4,), "head": (4, 60), "query": (4, 4)}
 
 REPORT = Exercise(
     id="12.3",
     solution=loading_report,
     cases=(
-        ({"norm": (4,), "bias": (2, 9)}, {"norm": (4,), "pooler": (4, 4)}),
+        ({"norm": (4,), "bias": (2, 9)}, {"norm": (4,), "pooler": (4, 3)}),
         ({"norm": (4,), "head": (4, 10), "query": (4, 4)}, _FILE),
         ({"norm": (4,), "expand": (4, 8)}, {"norm": (4,), "expand": (8, 4)}),
+        ({"norm_1": (4,), "query": (4, 4)}, {"query": (4, 4), "norm_2": (4,)}),
+        ({"place": (9, 8), "query": (4, 4)}, {"place": (3, 4), "query": (4, 2, 2)}),
         ({}, _FILE),
         (_FILE, _FILE),
     ),
@@ -384,6 +601,22 @@ REPORT = Exercise(
             _by_size,
             "You compare the *number* of values. (4, 8) and (8, 4) hold 32 each, and "
             "mean different things; compare the shapes.",
+        ),
+        Mistake(
+            _by_axes,
+            "You compare the *number* of axes. Compare the shapes themselves.",
+        ),
+        Mistake(_by_shape, _SHAPE_FOR_NAME),
+        Mistake(_missing_by_shape, _SHAPE_FOR_NAME),
+        Mistake(
+            _misfits_thrice,
+            "A weight of another shape stands in three lists. It is neither missing "
+            "nor unexpected: both sides know its name.",
+        ),
+        Mistake(
+            _by_place,
+            "You compare the first name with the first, the second with the second. "
+            "The dicts may have other orders and lengths: look names up.",
         ),
         Mistake(
             _forgets_the_file,
@@ -431,9 +664,35 @@ def _right_norm(q, k):
     return q @ k.sum(axis=-2)[..., None]
 
 
-def _softmaxed(q, k, v):
-    scores = q @ k.swapaxes(-1, -2) / q.shape[-1] ** 0.5
+def _softmax(scores):
     weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return weights / weights.sum(axis=-1, keepdims=True)
+
+
+def _softmaxed(q, k, v):
+    return _softmax(q @ k.swapaxes(-1, -2) / q.shape[-1] ** 0.5) @ v
+
+
+def _by_weights_of(of_queries=_features, of_keys=_features, divide=None):
+    """Linear attention by its table of weights, with a part exchanged."""
+
+    def linear_attention(q, k, v):
+        weights = of_queries(q) @ of_keys(k).swapaxes(-1, -2)
+        if divide is None:
+            return weights / weights.sum(axis=-1, keepdims=True) @ v
+        return divide(weights) @ v
+
+    return linear_attention
+
+
+def _linear_by_raw_products(q, k, v):
+    weights = _features(q) @ _features(k).swapaxes(-1, -2)
+    raw = q @ k.swapaxes(-1, -2)
+    return weights / raw.sum(axis=-1, keepdims=True) @ v
+
+
+def _with_T(q, k, v):
+    weights = _features(q) @ _features(k).T
     return weights / weights.sum(axis=-1, keepdims=True) @ v
 
 
@@ -448,8 +707,10 @@ def _linear_by_einsum(q, k, v):
     return above / np.einsum("...td,...sd->...t", q, k)[..., None]
 
 
-def _numbers(*shape):
-    return tuple(np.random.default_rng(shape[-2]).normal(size=(3, *shape)))
+def _numbers(*batch, T, S, d, e):
+    rng = np.random.default_rng(T)
+    shapes = (T, d), (S, d), (S, e)
+    return tuple(rng.normal(size=(*batch, *shape)) for shape in shapes)
 
 
 LINEAR = Exercise(
@@ -457,18 +718,23 @@ LINEAR = Exercise(
     solution=linear_attention,
     cases=(
         (
-            np.array([[0.0, 1.0]]),
-            np.array([[1.0, 0.0], [0.0, -1.0]]),
-            np.array([[1.0], [3.0]]),
+            np.array([[0.5, -1.0, 2.0, 0.0], [-2.0, 1.0, 0.5, -0.5]]),
+            np.array([[1.0, 0.0, -1.0, 2.0], [0.0, -1.0, 0.5, 1.0], [-2.0, 1, 0, 1]]),
+            np.array([[1.0, 3, 0, 2, 5], [4.0, 0, 1, 2, 1], [0.0, 2, 7, 1, 3]]),
         ),
-        _numbers(4, 2),
-        _numbers(2, 3, 5, 4),
+        _numbers(T=5, S=3, d=4, e=2),
+        _numbers(2, 3, T=4, S=5, d=2, e=6),
     ),
     mistakes=(
         Mistake(
             _linear(lambda q, k: k.shape[-2]),
             "You divide by the number of keys. The weights of a query then sum to "
             "whatever its products sum to, not to 1.",
+        ),
+        Mistake(
+            _linear_by_raw_products,
+            "You divide by the products of the raw queries and keys. Divide by those "
+            "of the features, so that the weights of a query sum to 1.",
         ),
         Mistake(
             _linear(lambda q, k: 1),
@@ -500,6 +766,70 @@ LINEAR = Exercise(
             _linear(_right_norm, np.exp),
             "Your features are exp(x). Positive they are, but elu(x) + 1 is x + 1 for "
             "positive x.",
+        ),
+        Mistake(
+            _linear(_right_norm, lambda x: np.maximum(x, 0) + 1),
+            "Your features are ReLU + 1: below zero they are 1, where elu(x) + 1 is "
+            "exp(x).",
+        ),
+        Mistake(
+            _linear(_right_norm, lambda x: np.where(x > 0, x, np.exp(x)) + 1),
+            "Below zero your features are exp(x) + 1. There elu is exp(x) - 1, so that "
+            "elu(x) + 1 is exp(x).",
+        ),
+        Mistake(
+            _by_weights_of(of_keys=lambda k: k),
+            "Only the queries go through the features; the keys need them, too.",
+        ),
+        Mistake(
+            _by_weights_of(of_queries=lambda q: q),
+            "Only the keys go through the features; the queries need them, too.",
+        ),
+        Mistake(
+            _by_weights_of(lambda q: _features(q / q.shape[-1] ** 0.5)),
+            "The queries are divided by the root of their width first, as softmax "
+            "attention does. Linear attention takes them as they are.",
+        ),
+        Mistake(
+            _by_weights_of(divide=lambda w: w / w.sum(axis=-2, keepdims=True)),
+            "The weights of each *key* sum to 1. Sum over the keys, the last axis, so "
+            "that those of each query do.",
+        ),
+        Mistake(
+            _by_weights_of(divide=lambda w: w / w.sum(axis=(-2, -1), keepdims=True)),
+            "All weights together sum to 1. Those of each query should.",
+        ),
+        Mistake(
+            _by_weights_of(divide=lambda w: w / w.shape[-2]),
+            "You divide by the number of queries. Divide by what makes the weights of "
+            "a query sum to 1.",
+        ),
+        Mistake(
+            _linear(lambda q, k: q.shape[-1] ** 0.5),
+            "You divide by the root of the width, as softmax attention does. That does "
+            "not make the weights of a query sum to 1.",
+        ),
+        Mistake(
+            _by_weights_of(divide=_softmax),
+            "A softmax of the products of features: the features take its place.",
+        ),
+        Mistake(
+            lambda q, k, v: (
+                _features(q)
+                @ (
+                    (_features(k) / _features(k).sum(axis=-2, keepdims=True)).swapaxes(
+                        -1, -2
+                    )
+                    @ v
+                )
+            ),
+            "You divide each component of the keys by its own sum. The divisor is one "
+            "number for each query: its product with the sum of the keys.",
+        ),
+        Mistake(
+            _with_T,
+            "`.T` turns *all* axes round, those of the batch too. Exchange only the "
+            "last two: `swapaxes(-1, -2)`.",
         ),
         Mistake(
             _softmaxed,

@@ -90,14 +90,14 @@ def _thawed(classifier):
         layer.trainable = True
 
 
-@wrong("12.1", "the slice of the colleague")
+@wrong("12.1", "the slice of the colleague", says="holds the input")
 def slice_of_the_backbone(classifier, n):
     classifier.backbone.trainable = True
     for layer in classifier.backbone.layers[:n]:
         layer.trainable = False
 
 
-@wrong("12.1", "the slice of the tutorial")
+@wrong("12.1", "the slice of the tutorial", says="has four entries")
 def slice_of_the_classifier(classifier, n):
     for layer in classifier.layers:
         layer.trainable = True
@@ -105,14 +105,14 @@ def slice_of_the_classifier(classifier, n):
         layer.trainable = False
 
 
-@wrong("12.1", "the embeddings forgotten")
+@wrong("12.1", "the embeddings forgotten", says="The embeddings still learn")
 def blocks_only(classifier, n):
     _thawed(classifier)
     for block in _blocks(classifier)[:n]:
         block.trainable = False
 
 
-@wrong("12.1", "with n = 0 the embeddings stay frozen")
+@wrong("12.1", "with n = 0 the embeddings stay frozen", says="With n = 0 nothing")
 def embeddings_always(classifier, n):
     _thawed(classifier)
     _embeddings(classifier).trainable = False
@@ -120,7 +120,7 @@ def embeddings_always(classifier, n):
         block.trainable = False
 
 
-@wrong("12.1", "nothing thawed that was frozen before")
+@wrong("12.1", "nothing thawed that was frozen before", says="stays frozen")
 def never_thaws(classifier, n):
     if n > 0:
         _embeddings(classifier).trainable = False
@@ -128,7 +128,7 @@ def never_thaws(classifier, n):
         block.trainable = False
 
 
-@wrong("12.1", "the flag of the model, which is True already")
+@wrong("12.1", "the flag of the model, which is True already", says="stays frozen")
 def flag_of_the_model(classifier, n):
     classifier.trainable = True
     _embeddings(classifier).trainable = n == 0
@@ -136,7 +136,7 @@ def flag_of_the_model(classifier, n):
         block.trainable = False
 
 
-@wrong("12.1", "the flag of the backbone, which is True already")
+@wrong("12.1", "the flag of the backbone, which is True already", says="stays frozen")
 def flag_of_the_backbone(classifier, n):
     classifier.backbone.trainable = True
     if n > 0:
@@ -145,7 +145,7 @@ def flag_of_the_backbone(classifier, n):
         _blocks(classifier)[i].trainable = False
 
 
-@wrong("12.1", "a head that was frozen stays so")
+@wrong("12.1", "a head that was frozen stays so", says="stays frozen")
 def head_stays(classifier, n):
     for layer in classifier.backbone._flatten_layers():
         layer.trainable = True
@@ -154,7 +154,7 @@ def head_stays(classifier, n):
         block.trainable = i >= n
 
 
-@wrong("12.1", "a last norm that was frozen stays so")
+@wrong("12.1", "a last norm that was frozen stays so", says="stays frozen")
 def norm_stays(classifier, n):
     for layer in (*classifier.layers, *classifier.backbone.layers):
         layer.trainable = True
@@ -163,7 +163,7 @@ def norm_stays(classifier, n):
         block.trainable = i >= n
 
 
-@wrong("12.1", "the last norm frozen with the encoder")
+@wrong("12.1", "the last norm frozen with the encoder", says="The last norm is frozen")
 def norm_frozen(classifier, n):
     _thawed(classifier)
     if n == 0:
@@ -173,13 +173,13 @@ def norm_frozen(classifier, n):
         block.trainable = True
 
 
-@wrong("12.1", "only the head learns")
+@wrong("12.1", "only the head learns", says="whole backbone is frozen")
 def whole_backbone(classifier, n):
     _thawed(classifier)
     classifier.backbone.trainable = n == 0
 
 
-@wrong("12.1", "the last n blocks")
+@wrong("12.1", "the last n blocks", says="the *last* n blocks")
 def last_blocks(classifier, n):
     _thawed(classifier)
     if n:
@@ -188,7 +188,7 @@ def last_blocks(classifier, n):
             block.trainable = False
 
 
-@wrong("12.1", "all blocks but the last n")
+@wrong("12.1", "all blocks but the last n", says="all blocks *but* n")
 def all_but_the_last(classifier, n):
     _thawed(classifier)
     blocks = _blocks(classifier)
@@ -198,7 +198,7 @@ def all_but_the_last(classifier, n):
             block.trainable = False
 
 
-@wrong("12.1", "one block too many")
+@wrong("12.1", "one block too many", says="One block too many")
 def one_more(classifier, n):
     _thawed(classifier)
     _embeddings(classifier).trainable = n == 0
@@ -206,14 +206,18 @@ def one_more(classifier, n):
         block.trainable = i > n or n == 0
 
 
-@wrong("12.1", "one block too few, for the embeddings count as one")
+@wrong(
+    "12.1",
+    "one block too few, for the embeddings count as one",
+    says="One block too few",
+)
 def one_less(classifier, n):
     _thawed(classifier)
     for part in [_embeddings(classifier), *_blocks(classifier)][:n]:
         part.trainable = False
 
 
-@wrong("12.1", "two blocks whatever n is")
+@wrong("12.1", "two blocks whatever n is", says="freezes two blocks")
 def always_two(classifier, n):
     _thawed(classifier)
     _embeddings(classifier).trainable = False
@@ -221,14 +225,14 @@ def always_two(classifier, n):
         block.trainable = False
 
 
-@wrong("12.1", "the switch of PyTorch")
+@wrong("12.1", "the switch of PyTorch", says="PyTorch's word")
 def requires_grad(classifier, n):
     _thawed(classifier)
     for part in [_embeddings(classifier), *_blocks(classifier)[:n]]:
         part.requires_grad = False
 
 
-@wrong("12.1", "frozen and thawed the wrong way round")
+@wrong("12.1", "frozen and thawed the wrong way round", says="The wrong way round")
 def upside_down(classifier, n):
     _thawed(classifier)
     _embeddings(classifier).trainable = n > 0
@@ -236,7 +240,7 @@ def upside_down(classifier, n):
         block.trainable = i < n
 
 
-@wrong("12.1", "the head frozen, too")
+@wrong("12.1", "the head frozen, too", says="The head is frozen")
 def head_frozen(classifier, n):
     every_layer_first(classifier, n)
     classifier.output_dense.trainable = False
@@ -318,7 +322,7 @@ def _mask(same, *, row=True, column=True, size=1):
         mask = np.zeros((grid * grid + size,) * 2, dtype=bool)
         mask[size:, size:] = same(r, c, grid, window)
         if size:
-            mask[0, 0] = row or column
+            mask[0, 0] = True
             mask[0, 1:], mask[1:, 0] = row, column
         return mask
 
@@ -333,16 +337,19 @@ wrong(
     "12.2",
     "stripes of rows",
     _mask(lambda r, c, grid, w: r[0] // w == r[1] // w),
+    says="as wide as the picture",
 )
 wrong(
     "12.2",
     "stripes of columns",
     _mask(lambda r, c, grid, w: c[0] // w == c[1] // w),
+    says="as high as the picture",
 )
 wrong(
     "12.2",
     "runs of window patches",
     _mask(lambda r, c, grid, w: (r[0] * grid + c[0]) // w == (r[1] * grid + c[1]) // w),
+    says="pieces of one row",
 )
 wrong(
     "12.2",
@@ -352,44 +359,80 @@ wrong(
             (r[0] * grid + c[0]) // w**2 == (r[1] * grid + c[1]) // w**2
         )
     ),
+    says="cut the *sequence*",
 )
 wrong(
     "12.2",
     "row or column, not both",
     _mask(lambda r, c, grid, w: (r[0] // w == r[1] // w) | (c[0] // w == c[1] // w)),
+    says="*or* the same column",
 )
 wrong(
     "12.2",
     "a window around each patch",
     _mask(lambda r, c, grid, w: (abs(r[0] - r[1]) < w) & (abs(c[0] - c[1]) < w)),
+    says="neighborhood of its own",
 )
 wrong(
     "12.2",
     "window as the number of windows in a row",
     _mask(lambda r, c, grid, w: _same(r, c, grid, grid // w)),
+    says="`window` windows in a row",
 )
 wrong(
     "12.2",
     "the place in the window, not the window",
     _mask(lambda r, c, grid, w: (r[0] % w == r[1] % w) & (c[0] % w == c[1] % w)),
+    says="*inside* a window",
 )
-wrong("12.2", "no row for the class token", _mask(_same, row=False))
-wrong("12.2", "no column for the class token", _mask(_same, column=False))
 wrong(
-    "12.2", "the class token sees itself alone", _mask(_same, row=False, column=False)
+    "12.2", "no row for the class token", _mask(_same, row=False), says="row 0 is True"
 )
-wrong("12.2", "no class token at all", _mask(_same, size=0))
-wrong("12.2", "0 and 1", lambda grid, w: by_loops(grid, w).astype(int))
-wrong("12.2", "0.0 and 1.0", lambda grid, w: by_loops(grid, w).astype("float32"))
-wrong("12.2", "hidden marked, not seen", lambda grid, w: ~by_loops(grid, w))
+wrong(
+    "12.2",
+    "no column for the class token",
+    _mask(_same, column=False),
+    says="column 0 is True",
+)
+wrong(
+    "12.2",
+    "the class token sees itself alone",
+    _mask(_same, row=False, column=False),
+    says="cut off",
+)
+wrong(
+    "12.2",
+    "no class token at all",
+    _mask(_same, size=0),
+    says="The class token is missing",
+)
+wrong(
+    "12.2",
+    "0 and 1",
+    lambda grid, w: by_loops(grid, w).astype(int),
+    says="Right places, but numbers",
+)
+wrong(
+    "12.2",
+    "0.0 and 1.0",
+    lambda grid, w: by_loops(grid, w).astype("float32"),
+    says="Right places, but numbers",
+)
+wrong(
+    "12.2",
+    "hidden marked, not seen",
+    lambda grid, w: ~by_loops(grid, w),
+    says="True and False have changed places",
+)
 wrong(
     "12.2",
     "numbers to add to the scores",
     lambda grid, w: np.where(by_loops(grid, w), 0.0, -np.inf),
+    says="numbers to add to the scores",
 )
 
 
-@wrong("12.2", "the class token counted as the first patch")
+@wrong("12.2", "the class token counted as the first patch", says="one place off")
 def off_by_one(grid, window):
     place = np.arange(grid * grid + 1)
     r, c = place // grid // window, place % grid // window
@@ -478,7 +521,7 @@ def _report(model, file, **other):
     return {**by_sets(model, file), **other}
 
 
-@wrong("12.3", "matched by shape, not by name")
+@wrong("12.3", "matched by shape, not by name", says="found by its name")
 def by_shape(model, file):
     return {
         "loaded": [n for n in model if model[n] in file.values()],
@@ -488,18 +531,22 @@ def by_shape(model, file):
     }
 
 
-@wrong("12.3", "missing only if nothing of the shape is there")
+@wrong(
+    "12.3", "missing only if nothing of the shape is there", says="found by its name"
+)
 def missing_by_shape(model, file):
     missing = [n for n in model if n not in file and model[n] not in file.values()]
     return _report(model, file, missing=missing)
 
 
-@wrong("12.3", "missing and unexpected exchanged")
+@wrong("12.3", "missing and unexpected exchanged", says="changed places")
 def exchanged(model, file):
     return by_sets(file, model)
 
 
-@wrong("12.3", "another shape counts as missing and unexpected, too")
+@wrong(
+    "12.3", "another shape counts as missing and unexpected, too", says="three lists"
+)
 def counted_twice(model, file):
     report = by_sets(model, file)
     other = report["other shape"]
@@ -508,30 +555,34 @@ def counted_twice(model, file):
     return report
 
 
-@wrong("12.3", "another shape counts as missing and unexpected, and has no list")
+@wrong(
+    "12.3",
+    "another shape counts as missing and unexpected, and has no list",
+    says="a list of its own",
+)
 def as_transformers_does(model, file):
     report = counted_twice(model, file)
     return {**report, "other shape": []}
 
 
-@wrong("12.3", "another shape counts as loaded, too")
+@wrong("12.3", "another shape counts as loaded, too", says="two lists")
 def all_common_loaded(model, file):
     return _report(model, file, loaded=[n for n in model if n in file])
 
 
-@wrong("12.3", "shapes not compared")
+@wrong("12.3", "shapes not compared", says="compare names alone")
 def shapes_not_compared(model, file):
     return _report(
         model, file, loaded=[n for n in model if n in file], **{"other shape": []}
     )
 
 
-@wrong("12.3", "unexpected forgotten")
+@wrong("12.3", "unexpected forgotten", says="the model's names only")
 def unexpected_forgotten(model, file):
     return _report(model, file, unexpected=[])
 
 
-@wrong("12.3", "as many numbers count as the same shape")
+@wrong("12.3", "as many numbers count as the same shape", says="*number* of values")
 def by_size(model, file):
     both = [n for n in model if n in file]
     same = [n for n in both if np.prod(model[n]) == np.prod(file[n])]
@@ -540,7 +591,7 @@ def by_size(model, file):
     )
 
 
-@wrong("12.3", "as many axes count as the same shape")
+@wrong("12.3", "as many axes count as the same shape", says="*number* of axes")
 def by_axes(model, file):
     both = [n for n in model if n in file]
     same = [n for n in both if len(model[n]) == len(file[n])]
@@ -549,7 +600,7 @@ def by_axes(model, file):
     )
 
 
-@wrong("12.3", "names taken out of the caller's dict")
+@wrong("12.3", "names taken out of the caller's dict", says="changes what it is given")
 def pops_from_the_file(model, file):
     report = {"loaded": [], "missing": [], "unexpected": [], "other shape": []}
     for name, shape in model.items():
@@ -562,24 +613,24 @@ def pops_from_the_file(model, file):
     return report
 
 
-@wrong("12.3", "the key with an underscore")
+@wrong("12.3", "the key with an underscore", says="exactly the keys")
 def another_key(model, file):
     report = by_sets(model, file)
     report["other_shape"] = report.pop("other shape")
     return report
 
 
-@wrong("12.3", "no key for an empty list")
+@wrong("12.3", "no key for an empty list", says="where a list is empty")
 def no_empty_list(model, file):
     return {kind: names for kind, names in by_sets(model, file).items() if names}
 
 
-@wrong("12.3", "counts in place of names")
+@wrong("12.3", "counts in place of names", says="a list of *names*")
 def counts(model, file):
     return {kind: len(names) for kind, names in by_sets(model, file).items()}
 
 
-@wrong("12.3", "by place in the dicts")
+@wrong("12.3", "by place in the dicts", says="look names up")
 def by_place(model, file):
     pairs = list(zip(model.items(), file.items(), strict=False))
     return {
@@ -683,48 +734,81 @@ wrong(
     "12.4",
     "divided by the number of keys",
     _attention(divide=lambda w, q, k: w / k.shape[-2]),
+    says="number of keys",
 )
 wrong(
     "12.4",
     "divided by the number of queries",
     _attention(divide=lambda w, q, k: w / q.shape[-2]),
+    says="number of queries",
 )
 wrong(
     "12.4",
     "divided by the root of the width",
     _attention(divide=lambda w, q, k: w / q.shape[-1] ** 0.5),
+    says="root of the width",
 )
-wrong("12.4", "not divided", _attention(divide=lambda w, q, k: w))
+wrong(
+    "12.4",
+    "not divided",
+    _attention(divide=lambda w, q, k: w),
+    says="Nothing is divided",
+)
 wrong(
     "12.4",
     "weights of each key sum to 1",
     _attention(divide=lambda w, q, k: w / w.sum(-2, keepdims=True)),
+    says="each *key* sum to 1",
 )
 wrong(
     "12.4",
     "all weights together sum to 1",
     _attention(divide=lambda w, q, k: w / w.sum((-2, -1), keepdims=True)),
+    says="All weights together",
 )
-wrong("12.4", "softmax of the products", _attention(divide=lambda w, q, k: _softmax(w)))
+wrong(
+    "12.4",
+    "softmax of the products",
+    _attention(divide=lambda w, q, k: _softmax(w)),
+    says="A softmax of the products",
+)
 wrong(
     "12.4",
     "softmax attention",
     _attention(lambda x: x, divide=lambda w, q, k: _softmax(w / q.shape[-1] ** 0.5)),
+    says="This is softmax attention",
 )
-wrong("12.4", "elu without the 1", _attention(lambda x: _phi(x) - 1))
-wrong("12.4", "relu + 1", _attention(lambda x: np.maximum(x, 0) + 1))
-wrong("12.4", "exp everywhere", _attention(np.exp))
+wrong(
+    "12.4",
+    "elu without the 1",
+    _attention(lambda x: _phi(x) - 1),
+    says="without the + 1",
+)
+wrong("12.4", "relu + 1", _attention(lambda x: np.maximum(x, 0) + 1), says="ReLU + 1")
+wrong("12.4", "exp everywhere", _attention(np.exp), says="Your features are exp(x)")
 wrong(
     "12.4",
     "exp(x) + 1 below zero",
     _attention(lambda x: np.where(x > 0, x, np.exp(x)) + 1),
+    says="exp(x) + 1",
 )
-wrong("12.4", "features of the queries alone", _attention(of_keys=lambda x: x))
-wrong("12.4", "features of the keys alone", _attention(lambda x: x, of_keys=_phi))
+wrong(
+    "12.4",
+    "features of the queries alone",
+    _attention(of_keys=lambda x: x),
+    says="Only the queries",
+)
+wrong(
+    "12.4",
+    "features of the keys alone",
+    _attention(lambda x: x, of_keys=_phi),
+    says="Only the keys",
+)
 wrong(
     "12.4",
     "queries divided by the root of the width first",
     _attention(lambda x: _phi(x / x.shape[-1] ** 0.5), of_keys=_phi),
+    says="root of their width first",
 )
 wrong(
     "12.4",
@@ -732,10 +816,11 @@ wrong(
     _attention(
         divide=lambda w, q, k: w / (q @ np.swapaxes(k, -2, -1)).sum(-1, keepdims=True)
     ),
+    says="raw queries and keys",
 )
 
 
-@wrong("12.4", ".T turns the batch, too")
+@wrong("12.4", ".T turns the batch, too", says="turns *all* axes")
 def turned_by_T(q, k, v):
     weights = _phi(q) @ _phi(k).T
     return weights / weights.sum(-1, keepdims=True) @ v
@@ -749,14 +834,18 @@ def keys_of_the_batch(q, k, v):
     return top / (q * total.sum(axis=-2, keepdims=True)).sum(-1, keepdims=True)
 
 
-@wrong("12.4", "keys summed over their width")
+@wrong("12.4", "keys summed over their width", says="One divisor for all")
 def keys_over_their_width(q, k, v):
     q, k = _phi(q), _phi(k)
     top = q @ (np.swapaxes(k, -2, -1) @ v)
     return top / k.sum(axis=-1).sum(axis=-1)[..., None, None]
 
 
-@wrong("12.4", "the division by the keys' sum, component by component")
+@wrong(
+    "12.4",
+    "the division by the keys' sum, component by component",
+    says="each component of the keys",
+)
 def component_by_component(q, k, v):
     q, k = _phi(q), _phi(k)
     k = k / k.sum(axis=-2, keepdims=True)
