@@ -686,6 +686,67 @@ for _ in range(60):
     assert [entries[name]["attempts"] for name in ("01.1", "01.2")] == [60, 60]
 
 
+HOLD = """
+import sys
+from filelock import FileLock
+
+with FileLock(sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def held(own_progress_file):
+    """Let another program hold the lock of the progress file until it is told."""
+    program = subprocess.Popen(
+        [sys.executable, "-c", HOLD, f"{own_progress_file}.lock"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert program.stdout.readline() == b"held\n"
+    yield program
+    let_go(program)
+
+
+def let_go(program):
+    program.stdin.close()
+    program.wait()
+
+
+def test_without_its_lock_nothing_is_written_and_nothing_is_lost(
+    own_progress_file, held, monkeypatch, capsys
+):
+    monkeypatch.setattr(progress_file, "_PATIENCE", 0.2)
+    before = '{"exercises": {"01.3": {"attempts": 4, "passed": null}}}'
+    own_progress_file.write_text(before)
+    check("01.1", catalog.find("01.1").solution)
+    hint("02.1")
+    assert own_progress_file.read_text() == before
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "held by another program for 0.2 seconds" in said
+    assert "the next check writes it" in said
+    assert progress().done["01_attention_math"] == ["01.1"]
+    # What the other program writes in the end must not be undone later.
+    entry = {"attempts": 5, "passed": "2026-01-05T10:00:00"}
+    own_progress_file.write_text(json.dumps({"exercises": {"01.3": entry}}))
+    let_go(held)
+    check("01.2", catalog.find("01.2").solution)
+    entries = json.loads(own_progress_file.read_text())["exercises"]
+    assert entries["01.3"] == entry
+    assert entries["01.1"]["passed"] and entries["01.2"]["passed"]
+
+
+def test_damaged_file_stays_while_another_program_holds_the_lock(
+    own_progress_file, held, monkeypatch
+):
+    monkeypatch.setattr(progress_file, "_PATIENCE", 0.2)
+    own_progress_file.write_text("{")  # perhaps half of what is being written
+    check("01.1", catalog.find("01.1").solution)
+    assert own_progress_file.read_text() == "{"
+    assert not own_progress_file.with_suffix(".damaged.json").exists()
+
+
 # --- time spent -------------------------------------------------------------------
 
 

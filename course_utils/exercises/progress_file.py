@@ -19,13 +19,14 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from course_utils import lessons
 from course_utils.exercises.catalog import LESSONS, lesson_of, title
 from course_utils.profiles import ROOT
 
 _LONGEST = 3600  # seconds that one pause counts at most
+_PATIENCE = 5  # seconds that a check waits while another notebook writes
 _moment = time.monotonic()  # of this kernel's last call; first, of its import
 _unsaved: dict[str, dict] = {}  # what this process could not write
 HEADINGS = ("Notebook", "Done", "Planned", "Spent, about", "Open")
@@ -115,8 +116,8 @@ def record(exercise_id: str, passed: bool | None = None) -> None:
 
     Once passed, an exercise stays passed, and its attempts count no more.
     """
-    with _alone():
-        known = _read(set_aside=True)
+    with _alone() as alone:
+        known = _read(set_aside=alone)
         if passed is not None:
             entry = known["exercises"].setdefault(
                 exercise_id, {"attempts": 0, "passed": None}
@@ -125,7 +126,10 @@ def record(exercise_id: str, passed: bool | None = None) -> None:
                 entry["attempts"] += 1
                 entry["passed"] = _iso(_now()) if passed else None
         _add_time(known["lessons"], exercise_id)
-        _write(known)
+        if alone:
+            _write(known)
+        else:
+            _keep(known, exercise_id)
 
 
 def progress() -> Progress:
@@ -242,17 +246,34 @@ def _add_time(known: dict[str, dict], exercise_id: str) -> None:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """Let one notebook at a time read, change and write the file."""
-    lock = FileLock(f"{path()}.lock", timeout=5)
+def _alone() -> Iterator[bool]:
+    """Let one notebook at a time read, change and write the file.
+
+    Yields False if another program kept the lock for too long; then nobody may write.
+    """
+    lock, alone = FileLock(f"{path()}.lock", timeout=_PATIENCE), True
     try:
         lock.acquire()
+    except Timeout:
+        alone = False
     except (OSError, NotImplementedError):
         pass  # a folder that cannot be written to is reported on writing
     try:
-        yield
+        yield alone
     finally:
         lock.release()
+
+
+def _keep(known: dict[str, dict], exercise_id: str) -> None:
+    """Remember what this check has changed, for the next one to write."""
+    _warn(
+        f"has been held by another program for {_PATIENCE} seconds",
+        "your record waits in this kernel, and the next check writes it; if that "
+        "program hangs, end it",
+    )
+    for part, key in (("exercises", exercise_id), ("lessons", lesson_of(exercise_id))):
+        if key in known[part]:
+            _unsaved.setdefault(part, {})[key] = known[part][key]
 
 
 def _stored() -> dict[str, dict]:
