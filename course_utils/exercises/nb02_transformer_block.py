@@ -83,6 +83,28 @@ def _norm_keepdim_forgotten(images, gain, bias, eps=1e-5):
     return _scaled(centered / (images.var(1, correction=0) + eps).sqrt(), gain, bias)
 
 
+def _norm_without_eps(images, gain, bias, eps=1e-5):
+    return _scaled(_normed(images, 1, 0.0), gain, bias)
+
+
+def _norm_with_own_eps(images, gain, bias, eps=1e-5):
+    return _scaled(_normed(images, 1, 1e-5), gain, bias)
+
+
+def _norm_not_permuted_back(images, gain, bias, eps=1e-5):
+    return pixel_norm(images, gain, bias, eps).permute(0, 2, 3, 1)
+
+
+def _norm_reshaped(images, gain, bias, eps=1e-5):
+    pixels = images.reshape(-1, len(gain))
+    normed = nn.functional.layer_norm(pixels, gain.shape, gain, bias, eps)
+    return normed.reshape(images.shape)
+
+
+def _norm_of_last_axis(images, gain, bias, eps=1e-5):
+    return nn.functional.layer_norm(images, gain.shape, gain, bias, eps)
+
+
 def _norm_in_numpy(images, gain, bias, eps=1e-5):
     images, gain, bias = (a.numpy() for a in (images, gain, bias))
     centered = images - images.mean(1, keepdims=True)
@@ -95,12 +117,12 @@ PIXEL_NORM = Exercise(
     solution=pixel_norm,
     cases=(
         (
-            torch.tensor([[[[1.0, 2.0], [3.0, 5.0]], [[3.0, 8.0], [5.0, 5.1]]]]),
-            torch.tensor([1.0, 2.0]),
-            torch.tensor([0.0, 1.0]),
+            _numbers(2, 3, 2, 4),
+            torch.tensor([1.0, 2.0, 0.5]),
+            torch.tensor([0.0, 1.0, -1.0]),
         ),
-        (torch.tensor([0.0, 0.001]).view(1, 2, 1, 1), torch.ones(2), torch.zeros(2)),
-        (_numbers(2, 3, 4, 5), torch.ones(3), torch.zeros(3), 1e-3),
+        (_numbers(2, 3, 2, 4) / 200, torch.ones(3), torch.zeros(3)),
+        (_numbers(2, 3, 4, 5), torch.tensor([1.0, 3.0, 2.0]), torch.zeros(3), 0.1),
     ),
     mistakes=(
         Mistake(
@@ -147,6 +169,30 @@ PIXEL_NORM = Exercise(
             "It runs only if W happens to equal C, and then it is wrong.",
         ),
         Mistake(
+            _norm_of_last_axis,
+            "`layer_norm` of PyTorch works along the last axis, which here is a row "
+            "of pixels. The channels come second.",
+        ),
+        Mistake(
+            _norm_without_eps,
+            "You do not use `eps`. Where a pixel's channels hardly differ, that shows.",
+        ),
+        Mistake(
+            _norm_with_own_eps,
+            "Right for the usual `eps`, but the caller may hand over another one, and "
+            "you do not use it.",
+        ),
+        Mistake(
+            _norm_not_permuted_back,
+            "The numbers are right, but the channels still come last. The images "
+            "should come back as (B, C, H, W).",
+        ),
+        Mistake(
+            _norm_reshaped,
+            "`reshape` does not move the channels: it cuts the numbers as they lie in "
+            "memory, so your groups of C mix several pixels. To move an axis, permute.",
+        ),
+        Mistake(
             _norm_root_mean_square,
             "You do not subtract the mean. Without it, this is RMSNorm, a later "
             "relative of layer norm.",
@@ -154,8 +200,7 @@ PIXEL_NORM = Exercise(
         Mistake(
             _norm_keepdim_forgotten,
             "Without `keepdim=True` the channel axis is gone, and broadcasting lines "
-            "the means up with the wrong axis. With one image it happens to work; with "
-            "two it does not.",
+            "the means up with the wrong axis, if it can at all.",
         ),
     ),
     hints=(
@@ -204,12 +249,37 @@ def _split_wrong_axes(x, heads):
     return x.reshape(B, T, heads, D // heads).permute(0, 2, 3, 1)
 
 
+def _split_by_width(x, heads):
+    return torch.stack(x.split(heads, dim=-1), dim=1)
+
+
+def _split_transposed_tokens(x, heads):
+    B, T, D = x.shape
+    return x.transpose(1, 2).reshape(B, heads, T, D // heads)
+
+
+def _split_heads_first(x, heads):
+    return split_heads(x, heads).transpose(0, 1)
+
+
+def _split_tokens(x, heads):
+    return torch.stack(x.chunk(heads, dim=1), dim=1)
+
+
+def _split_one_image(x, heads):
+    return x.reshape(1, x.shape[1], heads, -1).transpose(1, 2)
+
+
+def _split_in_two(x, heads):
+    return split_heads(x, 2)
+
+
 SPLIT_HEADS = Exercise(
     id="02.2",
     solution=split_heads,
     cases=(
-        (torch.arange(12.0).reshape(1, 3, 4), 2),
-        (torch.arange(4.0).reshape(1, 1, 4), 4),
+        (torch.arange(48.0).reshape(2, 3, 8), 4),
+        (torch.arange(32.0).reshape(1, 4, 8), 2),
         (torch.arange(48.0).reshape(2, 4, 6), 3),
     ),
     mistakes=(
@@ -233,6 +303,35 @@ SPLIT_HEADS = Exercise(
             _split_wrong_axes,
             "The heads are right, but inside each head the two axes are swapped: "
             "(B, h, d, T) instead of (B, h, T, d).",
+        ),
+        Mistake(
+            _split_by_width,
+            "You cut each token into pieces of `heads` numbers. `heads` says how many "
+            "pieces there are.",
+        ),
+        Mistake(
+            _split_transposed_tokens,
+            "Numbers and tokens have changed places, and then `reshape` cuts across "
+            "both. Cut the last axis only, then swap two axes.",
+        ),
+        Mistake(
+            _split_heads_first,
+            "The heads are right, but they come before the batch: (h, B, T, d) "
+            "instead of (B, h, T, d).",
+        ),
+        Mistake(
+            _split_tokens,
+            "You cut the *tokens* into groups. Each head gets some numbers of every "
+            "token.",
+        ),
+        Mistake(
+            _split_one_image,
+            "That is right for a batch of one. With more images, yours land inside "
+            "the heads: keep `B`.",
+        ),
+        Mistake(
+            _split_in_two,
+            "You always make two heads. How many there are, `heads` says.",
         ),
     ),
     hints=(
@@ -303,6 +402,30 @@ def _mask_to_add(lengths, T):
     )
 
 
+def _mask_without_query_axis(lengths, T):
+    return torch.ones(T, T, dtype=torch.bool).tril() & (
+        torch.arange(T) < lengths[:, None]
+    )
+
+
+def _mask_without_query_axis_turned(lengths, T):
+    return (torch.arange(T) < lengths[:, None]) & torch.ones(
+        T, T, dtype=torch.bool
+    ).tril()
+
+
+def _mask_of_first_length(lengths, T):
+    return decoder_mask(lengths[:1].expand(len(lengths)), T)
+
+
+def _mask_for_heads(lengths, T):
+    return decoder_mask(lengths, T)[:, None]
+
+
+def _mask_of_longest(lengths, T):
+    return decoder_mask(lengths, int(lengths.max()))
+
+
 def _mask_by_loops(lengths, T):
     return [
         [[s <= t and s < length for s in range(T)] for t in range(T)]
@@ -325,9 +448,10 @@ DECODER_MASK = Exercise(
     solution=decoder_mask,
     probe=_boolean_mask,
     cases=(
+        (torch.tensor([2, 4]), 5),
         (torch.tensor([2, 3]), 3),
         (torch.tensor([1]), 3),
-        (torch.tensor([4, 2, 3]), 4),
+        (torch.tensor([4, 2, 3, 1]), 4),
     ),
     mistakes=(
         Mistake(
@@ -354,8 +478,8 @@ DECODER_MASK = Exercise(
         ),
         Mistake(
             _mask_on_queries,
-            "You hide the *rows* of padding, which are queries. Nobody may look *at* "
-            "padding, so its columns must go; and a row without any True gives nan.",
+            "You hide the *rows* of padding, which are queries. The rule is about "
+            "keys, the columns; and a row without any True gives nan.",
         ),
         Mistake(
             _mask_off_by_one,
@@ -371,6 +495,27 @@ DECODER_MASK = Exercise(
             _mask_to_add,
             "These are numbers to be added to the scores, 0 and -inf, and they are "
             "right. But wanted is the boolean mask: True where a query may look.",
+        ),
+        *(
+            Mistake(
+                answer,
+                "The padding mask is (B, T), and joined to (T, T) its words are taken "
+                "for queries, if it fits at all. Where does it need another axis?",
+            )
+            for answer in (_mask_without_query_axis, _mask_without_query_axis_turned)
+        ),
+        Mistake(
+            _mask_of_first_length,
+            "You use the length of the first word for all of them.",
+        ),
+        Mistake(
+            _mask_for_heads,
+            "The places are right, but you add an axis for heads. Wanted is (B, T, T).",
+        ),
+        Mistake(
+            _mask_of_longest,
+            "Your mask is as large as the longest word. The padded size is `T`, which "
+            "may be larger.",
         ),
     ),
     hints=(
@@ -437,6 +582,37 @@ def _cross_keys_as_values(x, memory, wq, wk, wv):
     return cross_attention(x, memory, wq, wk, wk)
 
 
+def _sdpa(q, k, v, **options):
+    return nn.functional.scaled_dot_product_attention(q, k, v, **options)
+
+
+def _matmul(q, k, v):
+    return (q @ k.T / q.shape[-1] ** 0.5).softmax(dim=-1) @ v
+
+
+def _cross_raw_values(x, memory, wq, wk, wv):
+    return _matmul(x @ wq, memory @ wk, memory)
+
+
+def _cross_exchanged(x, memory, wq, wk, wv):
+    return cross_attention(x, memory, wq, wv, wk)
+
+
+def _cross_without_softmax(x, memory, wq, wk, wv):
+    q, k, v = x @ wq, memory @ wk, memory @ wv
+    return q @ k.T / q.shape[-1] ** 0.5 @ v
+
+
+def _cross_weights(x, memory, wq, wk, wv):
+    q, k = x @ wq, memory @ wk
+    return (q @ k.T / q.shape[-1] ** 0.5).softmax(dim=-1)
+
+
+def _cross_and_weights(x, memory, wq, wk, wv):
+    found = cross_attention(x, memory, wq, wk, wv)
+    return found, _cross_weights(x, memory, wq, wk, wv)
+
+
 def _cross_by_torch(x, memory, wq, wk, wv):
     parts = (part[None] for part in (x @ wq, memory @ wk, memory @ wv))
     return nn.functional.scaled_dot_product_attention(*parts)[0]
@@ -456,11 +632,13 @@ CROSS_ATTENTION = Exercise(
     solution=cross_attention,
     cases=(
         (
-            torch.tensor([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0]]),
-            torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0]]),
-            torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]),
-            torch.tensor([[2.0, 0.0], [0.0, 2.0], [1.0, 1.0]]),
-            torch.tensor([[10.0, 0.0], [20.0, 0.0], [30.0, 1.0]]),
+            torch.tensor([[1.0, 0, 0, 1], [0, 2, 0, 0], [0, 0, 1, 0]]),
+            torch.tensor(
+                [[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [1, 1, 0, 1], [0, 0, 2, 1]]
+            ),
+            torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, -1.0]]),
+            torch.tensor([[2.0, 0.0], [0.0, 2.0], [1.0, 1.0], [0.0, 1.0]]),
+            torch.tensor([[10.0, 0.0], [20.0, 0.0], [30.0, 1.0], [0.0, 5.0]]),
         ),
         (
             _numbers(5, 3),
@@ -508,6 +686,62 @@ CROSS_ATTENTION = Exercise(
             _cross_keys_as_values,
             "You return means of the keys. Weights come from keys, contents from "
             "values: use `wv`.",
+        ),
+        *(
+            Mistake(
+                lambda x, memory, wq, wk, wv, attend=attend: attend(
+                    x @ wq, x @ wk, memory @ wv
+                ),
+                "Your keys come from `x`, your values from the memory. Keys and "
+                "values belong together: each key says where its value is found.",
+            )
+            for attend in (_matmul, _sdpa)
+        ),
+        *(
+            Mistake(
+                lambda x, memory, wq, wk, wv, attend=attend: attend(
+                    x @ wq, memory @ wk, x @ wv
+                ),
+                "Your values come from `x`, your keys from the memory. What a token "
+                "finds is a mean of what the *memory* holds.",
+            )
+            for attend in (_matmul, _sdpa)
+        ),
+        Mistake(
+            lambda x, memory, wq, wk, wv: cross_attention(memory, memory, wq, wk, wv),
+            "`x` is never used: this is self-attention of the memory.",
+        ),
+        Mistake(
+            _cross_raw_values,
+            "You mix the tokens of the memory as they are. The values are a linear "
+            "view of them, as queries and keys are: `wv` is left over.",
+        ),
+        Mistake(
+            _cross_exchanged,
+            "`wk` and `wv` are exchanged: your keys are made with `wv` and your values "
+            "with `wk`.",
+        ),
+        Mistake(
+            _cross_without_softmax,
+            "You mix the values with the scores themselves. Scores become weights by "
+            "softmax.",
+        ),
+        Mistake(
+            _cross_weights,
+            "These are the weights. Wanted are the new tokens that they make of the "
+            "values.",
+        ),
+        Mistake(
+            _cross_and_weights,
+            "You return two things, tokens and weights. Here the new tokens alone are "
+            "wanted.",
+        ),
+        Mistake(
+            lambda x, memory, wq, wk, wv: _sdpa(
+                x @ wq, memory @ wk, memory @ wv, is_causal=True
+            ),
+            "You mask the future. The memory was there before the first token was "
+            "written: each token of `x` may look at all of it.",
         ),
     ),
     hints=(
@@ -594,6 +828,42 @@ class _TwoNorms(ParallelBlock):
         return x + attended + self.mlp(self.norm_2(x)), weights
 
 
+class _AttentionWithoutNorm(ParallelBlock):
+    def forward(self, x):
+        attended, weights = self.attention(x)
+        return x + attended + self.mlp(self.norm_1(x)), weights
+
+
+class _WithoutNorm(ParallelBlock):
+    def forward(self, x):
+        attended, weights = self.attention(x)
+        return x + attended + self.mlp(x), weights
+
+
+class _WithoutMLP(ParallelBlock):
+    def forward(self, x):
+        attended, weights = self.attention(self.norm_1(x))
+        return x + attended, weights
+
+
+class _WithoutAttention(ParallelBlock):
+    def forward(self, x):
+        y = self.norm_1(x)
+        return x + self.mlp(y), self.attention(y)[1]
+
+
+class _NormTwice(ParallelBlock):
+    def forward(self, x):
+        y = self.norm_1(x)
+        attended, weights = self.attention(y)
+        return x + attended + self.mlp(self.norm_1(y)), weights
+
+
+class _WeightsFirst(ParallelBlock):
+    def forward(self, x):
+        return super().forward(x)[::-1]
+
+
 class _InPlaceStyle(ParallelBlock):
     def forward(self, x):
         normed = self.norm_1(x)
@@ -612,6 +882,24 @@ class _OnTopOfEncoderBlock(EncoderBlock):
         return sum((x, self.mlp(y), attended)), weights
 
 
+_STOPS = {  # what an error says, and what it means here
+    "norm_2": "This block has no `norm_2`: both branches share one norm.",
+    "tuple": "`self.attention(...)` returns two things, tokens and weights, and you "
+    "use them as if they were one.",
+}
+
+
+def _first_run(block, x):
+    """Run the block, and say in the words of the task what stops it."""
+    try:
+        return block(x)
+    except (AttributeError, TypeError) as error:
+        for word, message in _STOPS.items():
+            if word in str(error):
+                raise NotAnAnswer(message) from error
+        raise
+
+
 def _run_block(answer, x, heads, mlp_dim):
     """Build the block, give it the reference's weights, run it, compare both results.
 
@@ -624,7 +912,7 @@ def _run_block(answer, x, heads, mlp_dim):
         nn.init.normal_(parameter)  # norms too, or some mistakes would not show
     block = answer(x.shape[-1], heads, mlp_dim)
     with torch.no_grad():
-        first = block(x)
+        first = _first_run(block, x)
         if first is ... or first is None:
             return first
         missing = block.load_state_dict(reference.state_dict(), strict=False)
@@ -636,7 +924,7 @@ def _run_block(answer, x, heads, mlp_dim):
             )
         result = block.eval()(x)
         wanted = reference.eval()(x)
-    if not (isinstance(result, tuple) and len(result) == 2):
+    if not (isinstance(result, tuple | list) and len(result) == 2):
         raise NotAnAnswer(
             "Return two things, as `EncoderBlock` does: the new tokens and the weights."
         )
@@ -653,8 +941,8 @@ PARALLEL_BLOCK = Exercise(
     id="02.5",
     solution=ParallelBlock,
     cases=(
-        (torch.tensor([[[1.0, 2.0], [3.0, 1.0]]]), 1, 2),
-        (_numbers(2, 3, 4), 2, 8),
+        (_numbers(2, 3, 4), 2, 5),
+        (_numbers(1, 5, 6), 3, 4),
     ),
     probe=_run_block,
     tolerance=1e-4,
@@ -695,6 +983,32 @@ PARALLEL_BLOCK = Exercise(
         Mistake(
             _TwoNorms,
             "Your MLP has a norm of its own. In this block both branches share one.",
+        ),
+        Mistake(
+            _AttentionWithoutNorm,
+            "Your MLP reads normalized tokens, but attention reads the raw ones.",
+        ),
+        Mistake(
+            _WithoutNorm,
+            "Nothing is normalized: both branches read the raw tokens.",
+        ),
+        Mistake(
+            _WithoutMLP,
+            "The MLP's output is missing in the sum.",
+        ),
+        Mistake(
+            _WithoutAttention,
+            "What attention returns is missing in the sum.",
+        ),
+        Mistake(
+            _NormTwice,
+            "Your MLP reads tokens that have been normalized twice. Both branches "
+            "read the *same* normalized tokens.",
+        ),
+        Mistake(
+            _WeightsFirst,
+            "You return the weights before the tokens. `EncoderBlock` returns the "
+            "tokens first.",
         ),
     ),
     hints=(
@@ -757,6 +1071,35 @@ def _pairs_rolled(words):
     return targets.roll(1, dims=1), targets
 
 
+def _pairs(before, words_in, words_out, after):
+    """Inputs with a column before them and targets with a column behind."""
+    columns = [torch.full((len(words_in), 1), mark) for mark in (before, after)]
+    inputs = torch.cat([columns[0], words_in], dim=1)
+    return inputs, torch.cat([words_out, columns[1]], dim=1)
+
+
+def _pairs_with_both_marks(words):
+    inputs, _ = training_pairs(words)
+    end = torch.full((len(words), 1), END)
+    return (torch.cat([inputs, end], dim=1),) * 2
+
+
+def _pairs_two_ahead(words):
+    inputs, targets = training_pairs(words)
+    end = torch.full((len(words), 1), END)
+    return inputs, torch.cat([targets[:, 1:], end], dim=1)
+
+
+def _pairs_end_first(words):
+    inputs, targets = training_pairs(words)
+    return inputs, targets.roll(1, dims=1)
+
+
+def _pairs_in_new_rows(words):
+    row = torch.full((1, words.shape[1]), START)
+    return torch.cat([row, words]), torch.cat([words, row + 1])
+
+
 def _pairs_by_roll(words):
     _, targets = training_pairs(words)
     inputs = targets.roll(1, dims=1)
@@ -785,7 +1128,7 @@ TRAINING_PAIRS = Exercise(
     solution=training_pairs,
     probe=_whole_numbers,
     cases=(
-        (torch.tensor([[3, 14, 6]]),),
+        (torch.tensor([[3, 14, 6], [25, 0, 9]]),),
         (torch.tensor([[0, 1], [2, 3], [25, 24]]),),
     ),
     mistakes=(
@@ -823,6 +1166,55 @@ TRAINING_PAIRS = Exercise(
             _pairs_rolled,
             "Shifted, but the first input is the end mark. Greedy decoding begins "
             "with the start mark, so training must too.",
+        ),
+        Mistake(
+            lambda words: _pairs(END, words, words, START),
+            "The two marks are exchanged: your inputs begin with `END`, and your "
+            "targets end with `START`.",
+        ),
+        Mistake(
+            lambda words: _pairs(START, words, words, START),
+            "The targets end with the *start* mark, so the model would never learn to "
+            "write the end mark and stop.",
+        ),
+        Mistake(
+            lambda words: _pairs(27, words, words, 28),
+            "Letters count from 0: `a` is 0 and `z` is 25, so your two marks are one "
+            "too large.",
+        ),
+        Mistake(
+            lambda words: training_pairs(words.flip(1)),
+            "You reverse the words once more. They come reversed already.",
+        ),
+        Mistake(
+            lambda words: _pairs(START, words, words.flip(1), END),
+            "Your targets are reversed, and the inputs are not: both hold the same "
+            "letters in the same order, one place apart.",
+        ),
+        Mistake(
+            lambda words: _pairs(START, words.flip(1), words, END),
+            "Your inputs are reversed, and the targets are not: both hold the same "
+            "letters in the same order, one place apart.",
+        ),
+        Mistake(
+            _pairs_with_both_marks,
+            "You put both marks on both, which makes them the same and one place too "
+            "long. The two should be one place apart.",
+        ),
+        Mistake(
+            _pairs_two_ahead,
+            "Your targets run two places ahead of the inputs: the first letter is "
+            "never named.",
+        ),
+        Mistake(
+            _pairs_end_first,
+            "Your targets begin with the end mark, so the model would stop before it "
+            "has written anything.",
+        ),
+        Mistake(
+            _pairs_in_new_rows,
+            "You add the marks as words of their own, in a new row. Each word needs "
+            "its mark in a new *column*.",
         ),
     ),
     hints=(

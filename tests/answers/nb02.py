@@ -81,36 +81,56 @@ def _normed(images, dim, eps, **options):
     return (images - mean) / (images.var(dim, keepdim=True, **options) + eps).sqrt()
 
 
-@wrong("02.1", "takes mean and variance of whole images")
+@wrong(
+    "02.1",
+    "takes mean and variance of whole images",
+    says="You take one mean of the whole image",
+)
 def norm_of_image(images, gain, bias, eps=1e-5):
     x = _normed(images, (1, 2, 3), eps, correction=0)
     return x * gain[:, None, None] + bias[:, None, None]
 
 
-@wrong("02.1", "norms each channel over its pixels")
+@wrong(
+    "02.1",
+    "norms each channel over its pixels",
+    says="You normalize each channel over its pixels",
+)
 def instance_norm(images, gain, bias, eps=1e-5):
     x = _normed(images, (2, 3), eps, correction=0)
     return x * gain[:, None, None] + bias[:, None, None]
 
 
-@wrong("02.1", "norms each channel over the batch")
+@wrong(
+    "02.1",
+    "norms each channel over the batch",
+    says="You normalize each channel over all pixels",
+)
 def batch_norm(images, gain, bias, eps=1e-5):
     return F.batch_norm(images, None, None, gain, bias, training=True, eps=eps)
 
 
-@wrong("02.1", "norms over the last axis")
+@wrong(
+    "02.1", "norms over the last axis", says="You normalize along the last axis, which"
+)
 def last_axis(images, gain, bias, eps=1e-5):
     x = _normed(images, -1, eps, correction=0)
     return x * gain[:, None, None] + bias[:, None, None]
 
 
-@wrong("02.1", "takes the variance with C − 1")
+@wrong(
+    "02.1",
+    "takes the variance with C − 1",
+    says="Your variance is divided by C - 1, which is",
+)
 def unbiased(images, gain, bias, eps=1e-5):
     x = _normed(images, 1, eps)
     return x * gain[:, None, None] + bias[:, None, None]
 
 
-@wrong("02.1", "adds eps outside the root")
+@wrong(
+    "02.1", "adds eps outside the root", says="You add `eps` to the standard deviation"
+)
 def eps_outside(images, gain, bias, eps=1e-5):
     mean = images.mean(1, keepdim=True)
     spread = images.std(1, keepdim=True, correction=0)
@@ -118,48 +138,58 @@ def eps_outside(images, gain, bias, eps=1e-5):
     return x * gain[:, None, None] + bias[:, None, None]
 
 
-@wrong("02.1", "forgets eps")
+@wrong("02.1", "forgets eps", says="You do not use `eps`")
 def no_eps(images, gain, bias, eps=1e-5):
     x = _normed(images, 1, 0, correction=0)
     return x * gain[:, None, None] + bias[:, None, None]
 
 
-@wrong("02.1", "multiplies gain along the last axis")
+@wrong(
+    "02.1",
+    "multiplies gain along the last axis",
+    says="`gain` of shape (C,) is lined up with the",
+)
 def gain_along_width(images, gain, bias, eps=1e-5):
     return _normed(images, 1, eps, correction=0) * gain + bias
 
 
-@wrong("02.1", "forgets gain and bias")
+@wrong("02.1", "forgets gain and bias", says="The normalizing is right, but `gain` and")
 def no_gain(images, gain, bias, eps=1e-5):
     return _normed(images, 1, eps, correction=0)
 
 
-@wrong("02.1", "forgets to permute back")
+@wrong(
+    "02.1", "forgets to permute back", says="The numbers are right, but the channels"
+)
 def not_permuted_back(images, gain, bias, eps=1e-5):
     x = images.permute(0, 2, 3, 1)
     return F.layer_norm(x, x.shape[-1:], gain, bias, eps)
 
 
-@wrong("02.1", "permutes back in the wrong order")
+@wrong("02.1", "permutes back in the wrong order", says="last two axes")
 def permuted_wrongly(images, gain, bias, eps=1e-5):
     x = images.permute(0, 2, 3, 1)
     return F.layer_norm(x, x.shape[-1:], gain, bias, eps).permute(0, 3, 2, 1)
 
 
-@wrong("02.1", "reshapes where it should permute")
+@wrong(
+    "02.1",
+    "reshapes where it should permute",
+    says="`reshape` does not move the channels",
+)
 def reshaped(images, gain, bias, eps=1e-5):
     B, C, H, W = images.shape
     x = images.reshape(B, H, W, C)
     return F.layer_norm(x, (C,), gain, bias, eps).reshape(B, C, H, W)
 
 
-@wrong("02.1", "does not hand eps on")
+@wrong("02.1", "does not hand eps on", says="Right for the usual `eps`, but the caller")
 def eps_of_default(images, gain, bias, eps=1e-5):
     x = images.permute(0, 2, 3, 1)
     return F.layer_norm(x, x.shape[-1:], gain, bias).permute(0, 3, 1, 2)
 
 
-@wrong("02.1", "divides by the variance")
+@wrong("02.1", "divides by the variance", says="You divide by the variance")
 def divides_by_variance(images, gain, bias, eps=1e-5):
     mean = images.mean(1, keepdim=True)
     variance = images.var(1, keepdim=True, correction=0)
@@ -167,12 +197,21 @@ def divides_by_variance(images, gain, bias, eps=1e-5):
     return x * gain[:, None, None] + bias[:, None, None]
 
 
-@wrong("02.1", "norms the caller's images in place")
+@wrong("02.1", "norms the caller's images in place", says="changes what it is given")
 def norm_in_place(images, gain, bias, eps=1e-5):
     variance = images.var(1, keepdim=True, correction=0)
     images -= images.mean(1, keepdim=True)
     images /= (variance + eps).sqrt()
     return images * gain[:, None, None] + bias[:, None, None]
+
+
+@wrong(
+    "02.1",
+    "lets layer_norm work on the last axis",
+    says="`layer_norm` of PyTorch works along the",
+)
+def layer_norm_of_images(images, gain, bias, eps=1e-5):
+    return F.layer_norm(images, gain.shape, gain, bias, eps)
 
 
 # 02.2: heads that mix tokens
@@ -222,48 +261,72 @@ def split_transposed_first(x, heads):
     return x.transpose(1, 2).reshape(B, heads, D // heads, T).transpose(2, 3)
 
 
-@wrong("02.2", "is the bug itself")
+@wrong("02.2", "is the bug itself", says="This is the bug itself")
 def split_bug(x, heads):
     B, T, D = x.shape
     return x.reshape(B, heads, T, D // heads)
 
 
-@wrong("02.2", "forgets the transpose")
+@wrong("02.2", "forgets the transpose", says="The cut is right, but heads still come")
 def no_transpose(x, heads):
     B, T, D = x.shape
     return x.reshape(B, T, heads, D // heads)
 
 
-@wrong("02.2", "gives each head every h-th number")
+@wrong(
+    "02.2",
+    "gives each head every h-th number",
+    says="Head 0 should get the first d numbers of",
+)
 def strided_heads(x, heads):
     B, T, D = x.shape
     return x.reshape(B, T, D // heads, heads).permute(0, 3, 1, 2)
 
 
-@wrong("02.2", "leaves numbers before tokens")
+@wrong(
+    "02.2",
+    "leaves numbers before tokens",
+    says="The heads are right, but inside each head",
+)
 def numbers_before_tokens(x, heads):
     B, T, D = x.shape
     return x.transpose(1, 2).reshape(B, heads, D // heads, T)
 
 
-@wrong("02.2", "reshapes after a transpose of tokens and numbers")
+@wrong(
+    "02.2",
+    "reshapes after a transpose of tokens and numbers",
+    says="Numbers and tokens have changed places, and",
+)
 def transposed_and_reshaped(x, heads):
     B, T, D = x.shape
     return x.transpose(1, 2).reshape(B, heads, T, D // heads)
 
 
-@wrong("02.2", "takes heads for the width of a head")
+@wrong(
+    "02.2",
+    "takes heads for the width of a head",
+    says="You cut each token into pieces of `heads`",
+)
 def chunks_of_heads(x, heads):
     return torch.stack(x.split(heads, dim=-1), dim=1)
 
 
-@wrong("02.2", "permutes the last two axes too")
+@wrong(
+    "02.2",
+    "permutes the last two axes too",
+    says="The heads are right, but inside each head",
+)
 def permutes_last(x, heads):
     B, T, D = x.shape
     return x.view(B, T, heads, D // heads).permute(0, 2, 3, 1)
 
 
-@wrong("02.2", "puts the heads before the batch")
+@wrong(
+    "02.2",
+    "puts the heads before the batch",
+    says="The heads are right, but they come before",
+)
 def heads_first(x, heads):
     B, T, D = x.shape
     return x.view(B, T, heads, D // heads).permute(2, 0, 1, 3)
@@ -276,18 +339,22 @@ def stacked_and_reshaped(x, heads):
     return parts.reshape(B, T, heads, D // heads).transpose(1, 2)
 
 
-@wrong("02.2", "cuts the tokens into heads")
+@wrong("02.2", "cuts the tokens into heads", says="You cut the *tokens* into groups")
 def cuts_tokens(x, heads):
     return torch.stack(x.chunk(heads, dim=1), dim=1)
 
 
-@wrong("02.2", "uses the batch size of the example")
+@wrong(
+    "02.2",
+    "uses the batch size of the example",
+    says="That is right for a batch of one",
+)
 def batch_of_one(x, heads):
     _, T, D = x.shape
     return x.reshape(1, T, heads, -1).transpose(1, 2)
 
 
-@wrong("02.2", "uses two heads as in the example")
+@wrong("02.2", "uses two heads as in the example", says="You always make two heads")
 def always_two_heads(x, heads):
     B, T, D = x.shape
     return x.reshape(B, T, 2, D // 2).transpose(1, 2)
@@ -362,92 +429,140 @@ def _parts(lengths, T):
     return causal, torch.arange(T) < lengths[:, None]
 
 
-@wrong("02.3", "hides the future only")
+@wrong(
+    "02.3", "hides the future only", says="Nobody looks ahead, but words shorter than"
+)
 def only_causal(lengths, T):
     causal, real = _parts(lengths, T)
     return causal.expand(len(lengths), T, T)
 
 
-@wrong("02.3", "hides the padding only")
+@wrong(
+    "02.3", "hides the padding only", says="Padding is hidden, but a query can look at"
+)
 def only_padding(lengths, T):
     _, real = _parts(lengths, T)
     return real[:, None, :].expand(-1, T, -1)
 
 
-@wrong("02.3", "hides the rows of padding instead of its columns")
+@wrong(
+    "02.3",
+    "hides the rows of padding instead of its columns",
+    says="You hide the *rows* of padding, which are",
+)
 def padding_by_query(lengths, T):
     causal, real = _parts(lengths, T)
     return causal & real[:, :, None]
 
 
-@wrong("02.3", "hides the rows of padding too")
+@wrong(
+    "02.3",
+    "hides the rows of padding too",
+    says="You hide the *rows* of padding, which are",
+)
 def padding_both_ways(lengths, T):
     causal, real = _parts(lengths, T)
     return causal & real[:, None, :] & real[:, :, None]
 
 
-@wrong("02.3", "lets tokens look ahead instead of back")
+@wrong(
+    "02.3",
+    "lets tokens look ahead instead of back",
+    says="Your queries look ahead and not back",
+)
 def looks_ahead(lengths, T):
     causal, real = _parts(lengths, T)
     return causal.T & real[:, None, :]
 
 
-@wrong("02.3", "hides a token from itself")
+@wrong("02.3", "hides a token from itself", says="A token may look at itself")
 def strictly_before(lengths, T):
     causal = torch.ones(T, T, dtype=torch.bool).tril(-1)
     return causal & _parts(lengths, T)[1][:, None, :]
 
 
-@wrong("02.3", "lets the first padding through")
+@wrong(
+    "02.3",
+    "lets the first padding through",
+    says="One place of padding is still visible",
+)
 def padding_one_late(lengths, T):
     causal, _ = _parts(lengths, T)
     return causal & (torch.arange(T) <= lengths[:, None])[:, None, :]
 
 
-@wrong("02.3", "True means hidden, as in nn.MultiheadAttention")
+@wrong(
+    "02.3",
+    "True means hidden, as in nn.MultiheadAttention",
+    says="Every value is the opposite of what is",
+)
 def true_means_hidden(lengths, T):
     causal, real = _parts(lengths, T)
     return ~(causal & real[:, None, :])
 
 
-@wrong("02.3", "joins the two masks by or")
+@wrong(
+    "02.3",
+    "joins the two masks by or",
+    says="You allow a key if it is *either* not ahead",
+)
 def joined_by_or(lengths, T):
     causal, real = _parts(lengths, T)
     return causal | real[:, None, :]
 
 
-@wrong("02.3", "forgets the axis of the queries")
+@wrong(
+    "02.3",
+    "forgets the axis of the queries",
+    says="The padding mask is (B, T), and joined to",
+)
 def mask_without_axis(lengths, T):
     causal, real = _parts(lengths, T)
     return causal & real
 
 
-@wrong("02.3", "returns numbers instead of booleans")
+@wrong("02.3", "returns numbers instead of booleans", says="these are numbers")
 def mask_of_numbers(lengths, T):
     causal, real = _parts(lengths, T)
     return causal.float() * real[:, None, :].float()
 
 
-@wrong("02.3", "returns what is added to the scores")
+@wrong(
+    "02.3",
+    "returns what is added to the scores",
+    says="These are numbers to be added to the",
+)
 def additive_mask(lengths, T):
     causal, real = _parts(lengths, T)
     mask = torch.zeros(len(lengths), T, T)
     return mask.masked_fill(~(causal & real[:, None, :]), -math.inf)
 
 
-@wrong("02.3", "adds an axis for the heads")
+@wrong(
+    "02.3",
+    "adds an axis for the heads",
+    says="The places are right, but you add an axis",
+)
 def mask_with_heads(lengths, T):
     causal, real = _parts(lengths, T)
     return (causal & real[:, None, :])[:, None]
 
 
-@wrong("02.3", "takes the first length for all")
+@wrong(
+    "02.3",
+    "takes the first length for all",
+    says="You use the length of the first word for",
+)
 def mask_of_first(lengths, T):
     causal, _ = _parts(lengths, T)
     return (causal & (torch.arange(T) < lengths[0])).repeat(len(lengths), 1, 1)
 
 
-@wrong("02.3", "counts the padded size from the lengths")
+@wrong(
+    "02.3",
+    "counts the padded size from the lengths",
+    says="Your mask is as large as the longest word",
+)
 def size_of_longest(lengths, T):
     T = int(lengths.max())
     causal, real = _parts(lengths, T)
@@ -511,70 +626,90 @@ def _crossed(queries, keys, values, wq, wk, wv):
     return _attend(queries @ wq, keys @ wk, values @ wv)[0]
 
 
-@wrong("02.4", "takes the keys from x")
+@wrong(
+    "02.4", "takes the keys from x", says="Your keys come from `x`, your values from"
+)
 def keys_from_x(x, memory, wq, wk, wv):
     return _crossed(x, x, memory, wq, wk, wv)
 
 
-@wrong("02.4", "takes the values from x")
+@wrong(
+    "02.4", "takes the values from x", says="Your values come from `x`, your keys from"
+)
 def values_from_x(x, memory, wq, wk, wv):
     return _crossed(x, memory, x, wq, wk, wv)
 
 
-@wrong("02.4", "attends to x itself")
+@wrong("02.4", "attends to x itself", says="`memory` is never used")
 def self_attention(x, memory, wq, wk, wv):
     return _crossed(x, x, x, wq, wk, wv)
 
 
-@wrong("02.4", "takes the queries from the memory")
+@wrong(
+    "02.4",
+    "takes the queries from the memory",
+    says="Queries come from the memory here",
+)
 def queries_from_memory(x, memory, wq, wk, wv):
     return _crossed(memory, x, x, wq, wk, wv)
 
 
-@wrong("02.4", "leaves x out")
+@wrong("02.4", "leaves x out", says="`x` is never used")
 def memory_only(x, memory, wq, wk, wv):
     return _crossed(memory, memory, memory, wq, wk, wv)
 
 
-@wrong("02.4", "forgets to divide by √d")
+@wrong(
+    "02.4", "forgets to divide by √d", says="The scores are not divided by the root of"
+)
 def cross_unscaled(x, memory, wq, wk, wv):
     return torch.softmax(x @ wq @ (memory @ wk).T, -1) @ (memory @ wv)
 
 
-@wrong("02.4", "divides by √D instead of √d")
+@wrong(
+    "02.4",
+    "divides by √D instead of √d",
+    says="You divide by the root of `D`, the width of",
+)
 def scaled_by_model(x, memory, wq, wk, wv):
     scores = x @ wq @ (memory @ wk).T / x.shape[-1] ** 0.5
     return scores.softmax(-1) @ (memory @ wv)
 
 
-@wrong("02.4", "divides by d")
+@wrong("02.4", "divides by d", says="You divide the scores by `d`")
 def scaled_by_width(x, memory, wq, wk, wv):
     scores = x @ wq @ (memory @ wk).T / wq.shape[-1]
     return scores.softmax(-1) @ (memory @ wv)
 
 
-@wrong("02.4", "takes softmax over the queries")
+@wrong(
+    "02.4", "takes softmax over the queries", says="Your softmax runs over the queries"
+)
 def softmax_over_queries(x, memory, wq, wk, wv):
     scores = x @ wq @ (memory @ wk).T / wq.shape[-1] ** 0.5
     return scores.softmax(0) @ (memory @ wv)
 
 
-@wrong("02.4", "returns the weights as well")
+@wrong(
+    "02.4",
+    "returns the weights as well",
+    says="You return two things, tokens and weights",
+)
 def cross_with_weights(x, memory, wq, wk, wv):
     return _attend(x @ wq, memory @ wk, memory @ wv)
 
 
-@wrong("02.4", "returns the weights")
+@wrong("02.4", "returns the weights", says="These are the weights")
 def cross_weights(x, memory, wq, wk, wv):
     return _attend(x @ wq, memory @ wk, memory @ wv)[1]
 
 
-@wrong("02.4", "forgets the softmax")
+@wrong("02.4", "forgets the softmax", says="You mix the values with the scores")
 def no_softmax(x, memory, wq, wk, wv):
     return x @ wq @ (memory @ wk).T / wq.shape[-1] ** 0.5 @ (memory @ wv)
 
 
-@wrong("02.4", "exchanges keys and values")
+@wrong("02.4", "exchanges keys and values", says="`wk` and `wv` are exchanged")
 def exchanged(x, memory, wq, wk, wv):
     return _attend(x @ wq, memory @ wv, memory @ wk)[0]
 
@@ -584,15 +719,39 @@ def with_residual(x, memory, wq, wk, wv):
     return x @ wq + _crossed(x, memory, memory, wq, wk, wv)
 
 
-@wrong("02.4", "hides the future, as a decoder does for itself")
+@wrong(
+    "02.4", "hides the future, as a decoder does for itself", says="You mask the future"
+)
 def with_causal_mask(x, memory, wq, wk, wv):
     q, k, v = x @ wq, memory @ wk, memory @ wv
     return F.scaled_dot_product_attention(q, k, v, is_causal=True)
 
 
-@wrong("02.4", "forgets to project the values")
+@wrong(
+    "02.4",
+    "forgets to project the values",
+    says="You mix the tokens of the memory as they",
+)
 def raw_values(x, memory, wq, wk, wv):
     return _attend(x @ wq, memory @ wk, memory)[0]
+
+
+@wrong(
+    "02.4",
+    "takes the keys from x for PyTorch's own function",
+    says="Your keys come from `x`, your values from",
+)
+def keys_from_x_sdpa(x, memory, wq, wk, wv):
+    return F.scaled_dot_product_attention(x @ wq, x @ wk, memory @ wv)
+
+
+@wrong(
+    "02.4",
+    "takes the values from x for PyTorch's own function",
+    says="Your values come from `x`, your keys from",
+)
+def values_from_x_sdpa(x, memory, wq, wk, wv):
+    return F.scaled_dot_product_attention(x @ wq, memory @ wk, x @ wv)
 
 
 # 02.5: a parallel block
@@ -667,7 +826,11 @@ class AsList(_Parts):
         return [torch.add(x, z).add(self.mlp.forward(y)), weights]
 
 
-@wrong("02.5", "one after the other, as in EncoderBlock")
+@wrong(
+    "02.5",
+    "one after the other, as in EncoderBlock",
+    says="Your MLP reads the stream *after* attention",
+)
 class Sequential(_Parts):
     def forward(self, x):
         attended, weights = self.attention(self.norm_1(x))
@@ -676,28 +839,36 @@ class Sequential(_Parts):
         return x, weights
 
 
-@wrong("02.5", "the MLP reads the tokens without norm")
+@wrong(
+    "02.5",
+    "the MLP reads the tokens without norm",
+    says="Attention reads normalized tokens, but your",
+)
 class MlpWithoutNorm(_Parts):
     def forward(self, x):
         attended, weights = self.attention(self.norm_1(x))
         return x + attended + self.mlp(x), weights
 
 
-@wrong("02.5", "the attention reads the tokens without norm")
+@wrong(
+    "02.5",
+    "the attention reads the tokens without norm",
+    says="Your MLP reads normalized tokens, but",
+)
 class AttentionWithoutNorm(_Parts):
     def forward(self, x):
         attended, weights = self.attention(x)
         return x + attended + self.mlp(self.norm_1(x)), weights
 
 
-@wrong("02.5", "no norm at all")
+@wrong("02.5", "no norm at all", says="Nothing is normalized")
 class NoNorm(_Parts):
     def forward(self, x):
         attended, weights = self.attention(x)
         return x + attended + self.mlp(x), weights
 
 
-@wrong("02.5", "forgets the residual stream")
+@wrong("02.5", "forgets the residual stream", says="The residual is missing")
 class NoResidual(_Parts):
     def forward(self, x):
         y = self.norm_1(x)
@@ -705,7 +876,11 @@ class NoResidual(_Parts):
         return attended + self.mlp(y), weights
 
 
-@wrong("02.5", "adds to the normalized tokens")
+@wrong(
+    "02.5",
+    "adds to the normalized tokens",
+    says="You add the branches to the *normalized*",
+)
 class NormalizedStream(_Parts):
     def forward(self, x):
         x = self.norm_1(x)
@@ -713,7 +888,7 @@ class NormalizedStream(_Parts):
         return x + attended + self.mlp(x), weights
 
 
-@wrong("02.5", "adds the stream twice")
+@wrong("02.5", "adds the stream twice", says="The incoming tokens are added twice")
 class StreamTwice(_Parts):
     def forward(self, x):
         y = self.norm_1(x)
@@ -721,28 +896,40 @@ class StreamTwice(_Parts):
         return (x + attended) + (x + self.mlp(y)), weights
 
 
-@wrong("02.5", "returns the tokens only")
+@wrong("02.5", "returns the tokens only", says="Return two things")
 class TokensOnly(_Parts):
     def forward(self, x):
         y = self.norm_1(x)
         return x + self.attention(y)[0] + self.mlp(y)
 
 
-@wrong("02.5", "the MLP reads what attention gives")
+@wrong(
+    "02.5",
+    "the MLP reads what attention gives",
+    says="Your MLP reads the output of attention",
+)
 class MlpAfterAttention(_Parts):
     def forward(self, x):
         attended, weights = self.attention(self.norm_1(x))
         return x + attended + self.mlp(attended), weights
 
 
-@wrong("02.5", "forgets that attention gives two things")
+@wrong(
+    "02.5",
+    "forgets that attention gives two things",
+    says="use them as if they were one",
+)
 class NotUnpacked(_Parts):
     def forward(self, x):
         y = self.norm_1(x)
         return x + self.attention(y) + self.mlp(y)
 
 
-@wrong("02.5", "gives weights before tokens")
+@wrong(
+    "02.5",
+    "gives weights before tokens",
+    says="You return the weights before the tokens",
+)
 class WeightsFirst(_Parts):
     def forward(self, x):
         y = self.norm_1(x)
@@ -750,21 +937,25 @@ class WeightsFirst(_Parts):
         return weights, x + attended + self.mlp(y)
 
 
-@wrong("02.5", "norms after the sum")
+@wrong("02.5", "norms after the sum", says="You normalize the sum")
 class PostNorm(_Parts):
     def forward(self, x):
         attended, weights = self.attention(x)
         return self.norm_1(x + attended + self.mlp(x)), weights
 
 
-@wrong("02.5", "forgets the MLP")
+@wrong("02.5", "forgets the MLP", says="The MLP's output is missing in the sum")
 class NoMlp(_Parts):
     def forward(self, x):
         attended, weights = self.attention(self.norm_1(x))
         return x + attended, weights
 
 
-@wrong("02.5", "forgets the result of attention")
+@wrong(
+    "02.5",
+    "forgets the result of attention",
+    says="What attention returns is missing in the",
+)
 class NoAttention(_Parts):
     def forward(self, x):
         y = self.norm_1(x)
@@ -772,7 +963,7 @@ class NoAttention(_Parts):
         return x + self.mlp(y), weights
 
 
-@wrong("02.5", "adds into the caller's tokens")
+@wrong("02.5", "adds into the caller's tokens", says="changes what it is given")
 class AddsInPlace(_Parts):
     def forward(self, x):
         y = self.norm_1(x)
@@ -782,7 +973,7 @@ class AddsInPlace(_Parts):
         return x, weights
 
 
-@wrong("02.5", "averages the weights over the heads")
+@wrong("02.5", "averages the weights over the heads", says="second thing you return")
 class MeanWeights(_Parts):
     def forward(self, x):
         y = self.norm_1(x)
@@ -790,14 +981,20 @@ class MeanWeights(_Parts):
         return x + attended + self.mlp(y), weights.mean(dim=1)
 
 
-@wrong("02.5", "uses a second norm, as EncoderBlock has")
+@wrong(
+    "02.5", "uses a second norm, as EncoderBlock has", says="This block has no `norm_2`"
+)
 class SecondNorm(_Parts):
     def forward(self, x):
         attended, weights = self.attention(self.norm_1(x))
         return x + attended + self.mlp(self.norm_2(x)), weights
 
 
-@wrong("02.5", "norms the tokens a second time for the MLP")
+@wrong(
+    "02.5",
+    "norms the tokens a second time for the MLP",
+    says="Your MLP reads tokens that have been",
+)
 class NormOfNorm(_Parts):
     def forward(self, x):
         y = self.norm_1(x)
@@ -860,85 +1057,119 @@ def _joined(*parts):
     return torch.cat(parts, dim=1)
 
 
-@wrong("02.6", "START and END are confused")
+@wrong("02.6", "START and END are confused", says="The two marks are exchanged")
 def marks_confused(words):
     return _joined(END, words), _joined(words, START)
 
 
-@wrong("02.6", "gives the targets as inputs, as the bug does")
+@wrong(
+    "02.6",
+    "gives the targets as inputs, as the bug does",
+    says="This is the bug itself",
+)
 def targets_as_inputs(words):
     return _joined(words, END), _joined(words, END)
 
 
-@wrong("02.6", "inputs and targets both begin with START")
+@wrong(
+    "02.6",
+    "inputs and targets both begin with START",
+    says="The inputs are right, but the targets are",
+)
 def start_on_both(words):
     return _joined(START, words), _joined(START, words)
 
 
-@wrong("02.6", "gives targets before inputs")
+@wrong("02.6", "gives targets before inputs", says="Inputs and targets are exchanged")
 def targets_first(words):
     return _joined(words, END), _joined(START, words)
 
 
-@wrong("02.6", "turns the words round once more")
+@wrong(
+    "02.6", "turns the words round once more", says="You reverse the words once more"
+)
 def turned_again(words):
     back = words.flip(1)
     return _joined(START, back), _joined(back, END)
 
 
-@wrong("02.6", "turns the targets round")
+@wrong(
+    "02.6", "turns the targets round", says="Your targets are reversed, and the inputs"
+)
 def turned_targets(words):
     return _joined(START, words), _joined(words.flip(1), END)
 
 
-@wrong("02.6", "puts both marks on both")
+@wrong(
+    "02.6", "puts both marks on both", says="You put both marks on both, which makes"
+)
 def both_marks(words):
     return _joined(START, words, END), _joined(START, words, END)
 
 
-@wrong("02.6", "cuts the last letter off the inputs, keeps END in neither")
+@wrong(
+    "02.6",
+    "cuts the last letter off the inputs, keeps END in neither",
+    says="Shifted the right way, but the end mark is",
+)
 def shifted_within(words):
     return _joined(START, words[:, :-1]), words
 
 
-@wrong("02.6", "START in the targets instead of END at the end")
+@wrong(
+    "02.6",
+    "START in the targets instead of END at the end",
+    says="The targets end with the *start* mark, so",
+)
 def start_ends_targets(words):
     return _joined(START, words), _joined(words, START)
 
 
-@wrong("02.6", "END begins the inputs")
+@wrong("02.6", "END begins the inputs", says="Shifted, but the first input is the end")
 def end_begins_inputs(words):
     return _joined(END, words), _joined(words, END)
 
 
-@wrong("02.6", "the letters become floats")
+@wrong("02.6", "the letters become floats", says="but as floats")
 def floats(words):
     start, end = torch.ones(len(words), 1) * 26, torch.ones(len(words), 1) * 27
     return torch.cat([start, words], 1), torch.cat([words, end], 1)
 
 
-@wrong("02.6", "takes 27 and 28 for the marks")
+@wrong("02.6", "takes 27 and 28 for the marks", says="Letters count from 0")
 def marks_off_by_one(words):
     return _joined(27, words), _joined(words, 28)
 
 
-@wrong("02.6", "shifts by roll and lets END come round")
+@wrong(
+    "02.6",
+    "shifts by roll and lets END come round",
+    says="Shifted, but the first input is the end",
+)
 def rolled(words):
     targets = _joined(words, END)
     return targets.roll(1, dims=1), targets
 
 
-@wrong("02.6", "the targets run two ahead")
+@wrong(
+    "02.6", "the targets run two ahead", says="Your targets run two places ahead of the"
+)
 def two_ahead(words):
     return _joined(START, words), _joined(words[:, 1:], END, END)
 
 
-@wrong("02.6", "joins along the batch")
+@wrong(
+    "02.6", "joins along the batch", says="You add the marks as words of their own, in"
+)
 def joined_along_batch(words):
     row = torch.full((1, words.shape[1]), START)
     return torch.cat([row, words]), torch.cat([words, row + 1])
 
 
-@wrong("02.6", "END comes first in the targets")
+@wrong(
+    "02.6",
+    "END comes first in the targets",
+    says="Your targets begin with the end mark, so",
+)
 def end_first(words):
     return _joined(START, words), _joined(END, words)
