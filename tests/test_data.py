@@ -2,6 +2,7 @@ import errno
 import hashlib
 import importlib
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from datasets import ClassLabel, Features
+from datasets import ClassLabel, Features, Value
 from datasets import Image as ImageFeature
 from hub_stand_in import REPO, isolate, serve_impatient
 from PIL import Image
@@ -470,6 +471,304 @@ def test_set_without_one_whole_picture_is_refused(hub_sets):
         change(path, "image", lambda c: pa.nulls(len(c), c.type))
     with pytest.raises(data.DataError, match="not one picture can be read"):
         data.load("cats_vs_dogs")
+
+
+# Labels by name
+
+
+def rows_of(cells, labels, names=None, image="image", label="labels", **more):
+    """Return a table of pictures and labels, with or without names of the classes."""
+    kind = ClassLabel(names=list(names)) if names else Value("int64")
+    schema = Features({image: ImageFeature(), label: kind}).arrow_schema
+    table = pa.table([cells, labels], schema=schema)
+    for name, column in more.items():
+        table = table.append_column(name, column)
+    return table
+
+
+def animals(of, count=20, start=0):
+    """Return pictures of cats (no green) or dogs (green), all different."""
+    green = {"cat": 0, "dog": 200}
+    return [picture((start + i, green[of], 0)) for i in range(count)]
+
+
+@pytest.fixture
+def cats(monkeypatch, tmp_path):
+    """Return a function that writes the shards of cats_vs_dogs for COURSE_HUB."""
+    folder = tmp_path / "hub" / "microsoft/cats_vs_dogs/data"
+    folder.mkdir(parents=True)
+    monkeypatch.setenv("COURSE_PROFILE", "full")
+    monkeypatch.setenv("COURSE_HUB", str(tmp_path / "hub"))
+
+    def write(*tables):
+        for i, table in enumerate(tables):
+            name = f"train-{i:05d}-of-{len(tables):05d}.parquet"
+            pq.write_table(table, folder / name)
+        return folder
+
+    return write
+
+
+def names_by_color(rows):
+    """Return the pairs (looks like, is labelled) that occur in a DatasetDict."""
+    return {
+        ("dog" if image.getpixel((0, 0))[1] else "cat", part.features["label"].names[k])
+        for part in rows.values()
+        for image, k in zip(part["image"], part["label"], strict=True)
+    }
+
+
+RIGHT = {("cat", "cat"), ("dog", "dog")}
+
+
+def test_shards_that_list_the_classes_in_another_order_are_read_by_name(cats):
+    cats(
+        rows_of(animals("cat"), [0] * 20, ["cat", "dog"]),
+        rows_of(animals("dog"), [0] * 20, ["dog", "cat"]),
+    )
+    rows = data.load("cats_vs_dogs")
+    assert names_by_color(rows) == RIGHT
+    assert rows["train"].features["label"].names == ANIMALS
+
+
+def test_shards_that_name_only_the_classes_they_hold_are_read_by_name(cats):
+    cats(
+        rows_of(animals("cat"), [0] * 20, ["cat"]),
+        rows_of(animals("dog"), [0] * 20, ["dog"]),
+    )
+    assert names_by_color(data.load("cats_vs_dogs")) == RIGHT
+
+
+def test_names_of_labels_in_another_width_count_too(cats):
+    table = rows_of([*animals("cat"), *animals("dog")], [1] * 20 + [0] * 20, "xy")
+    table = table.set_column(1, "labels", table["labels"].cast(pa.int32()))
+    told = table.schema.metadata[b"huggingface"].replace(b'"x"', b'"dog"')
+    told = told.replace(b'"y"', b'"cat"')
+    cats(table.replace_schema_metadata({b"huggingface": told}))
+    assert names_by_color(data.load("cats_vs_dogs")) == RIGHT
+
+
+@pytest.mark.parametrize("names", [["cat", "dog", "bird"], ["Cat", "dog"], ["a", "b"]])
+def test_classes_of_other_names_are_refused(cats, names):
+    cats(
+        rows_of(animals("cat"), [0] * 20, ["cat", "dog"]),
+        rows_of(animals("dog"), [1] * 20, names),
+    )
+    strange = next(name for name in names if name not in ANIMALS)
+    with pytest.raises(data.DataError, match=f"names a class '{strange}', where the"):
+        data.load("cats_vs_dogs")
+
+
+def test_splits_that_list_the_breeds_in_another_order_are_read_by_name(
+    hub_sets, tmp_path
+):
+    (train, test) = (
+        sorted((hub_sets / "timm/oxford-iiit-pet/data").glob(f"{split}-*"))
+        for split in ("train", "test")
+    )
+    for path in test:
+        table = pq.read_table(path)
+        turned = pa.array(36 - table["label"].to_numpy())
+        table = table.set_column(1, table.schema.field("label"), turned)
+        told = json.loads(table.schema.metadata[b"huggingface"])
+        told["info"]["features"]["label"]["names"].reverse()
+        metadata = {b"huggingface": json.dumps(told).encode()}
+        pq.write_table(table.replace_schema_metadata(metadata), path)
+    for part in data.load("pets").values():
+        assert part.features["label"].names[3] == "breed 3"
+        assert [k for _, k in numbers(part)] == part[:]["label"]
+
+
+def test_breeds_without_names_are_refused(hub_sets):
+    for path in (hub_sets / "timm/oxford-iiit-pet/data").glob("train-*"):
+        pq.write_table(pq.read_table(path).replace_schema_metadata(None), path)
+    with pytest.raises(data.DataError, match="does not name the classes of 'label'"):
+        data.load("pets")
+
+
+def test_numbers_without_names_are_read_as_stated_and_said(cats, capsys):
+    cats(rows_of([*animals("cat"), *animals("dog")], [0] * 20 + [1] * 20))
+    assert names_by_color(data.load("cats_vs_dogs")) == RIGHT
+    said = "does not name its classes, so the course reads 0 as cat, 1 as dog"
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ([*[0] * 39, 2], "the label of row 39 is 2, but classes are numbered 0 to 1"),
+        ([-1] * 40, "the label of row 0 is -1, but classes are numbered 0 to 1"),
+        ([*[0] * 39, -100], "the label of row 39 is -100"),
+        ([*[0] * 39, None], "the label of row 39 is missing"),
+        (["cat"] * 40, "the label of row 0 is 'cat', but classes are whole numbers"),
+        ([0.0, 1.0] * 20, "the label of row 0 is 0.0, but classes are whole numbers"),
+    ],
+)
+def test_labels_that_are_no_classes_are_refused_before_any_picture(cats, labels, said):
+    table = rows_of([{"bytes": b"x", "path": None}] * 40, [0] * 40, ANIMALS)
+    folder = cats(table.set_column(1, "labels", [labels]))
+    with pytest.raises(data.DataError, match=said) as caught:
+        data.load("cats_vs_dogs")
+    assert str(folder / "train-00000-of-00001.parquet") in str(caught.value)
+
+
+def test_a_class_without_a_picture_in_a_split_is_said(cats, capsys):
+    cats(rows_of(animals("cat") + animals("dog", 3), [0] * 20 + [1] * 3, ANIMALS))
+    data.load("cats_vs_dogs")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "Warning: microsoft/cats_vs_dogs, validation: 1 of 2 classes have no picture: "
+        "dog."
+    ]
+
+
+def test_bundled_sets_are_loaded_without_a_word(capsys):
+    for name in data.DATA_SETS:
+        data.load(name)
+    assert capsys.readouterr() == ("", "")
+
+
+# Copies
+
+
+def looks(split):
+    return {image.tobytes() for image in split[:]["image"]}
+
+
+def test_copies_stay_on_one_side_and_are_counted_once(cats, capsys):
+    cells = [*animals("cat", 50), *animals("dog", 50)]
+    cells += [{"bytes": again(cell["bytes"]), "path": None} for cell in cells[::2]]
+    labels = [0] * 50 + [1] * 50 + [0] * 25 + [1] * 25
+    cats(rows_of(cells, labels, ANIMALS))
+    rows = data.load("cats_vs_dogs")
+    sizes = {split: len(part) for split, part in rows.items()}
+    assert sum(sizes.values()) == 150
+    assert 30 <= sizes["test"] <= 32 and 12 <= sizes["validation"] <= 14
+    train, validation, test = map(looks, rows.values())
+    assert not train & validation and not (train | validation) & test
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "microsoft/cats_vs_dogs holds 50 copies of other pictures" in line
+
+
+def again(content):
+    """Store the same pixels in other bytes."""
+    image = Image.open(io.BytesIO(content))
+    made = stored(image, "PNG", compress_level=0)
+    assert made != content
+    return made
+
+
+def test_copies_in_other_classes_stay_on_one_side_too(cats):
+    cells = animals("cat", 60)
+    cats(rows_of(cells + cells, [0] * 60 + [1] * 60, ANIMALS))
+    train, validation, test = map(looks, data.load("cats_vs_dogs").values())
+    assert not train & validation and not (train | validation) & test
+
+
+def test_rows_without_copies_are_those_of_before_one_came(cats):
+    cells, labels = [*animals("cat", 50), *animals("dog", 50)], [0] * 50 + [1] * 50
+    cats(rows_of(cells, labels, ANIMALS))
+    before = data.load("cats_vs_dogs")
+    cats(rows_of([*cells[:-1], cells[-2]], labels, ANIMALS))
+    after = data.load("cats_vs_dogs")
+    moved = sum(len(looks(before[split]) ^ looks(after[split])) for split in before)
+    assert moved <= 5  # the picture that is gone, and at most two that change sides
+
+
+def test_pictures_of_test_are_left_out_of_train(hub_sets, capsys):
+    train, test = (
+        sorted((hub_sets / "uoft-cs/cifar10/plain_text").glob(f"{split}-*"))[0]
+        for split in ("train", "test")
+    )
+    table, other = pq.read_table(train), pq.read_table(test)
+    cells = [*other["img"].to_pylist()[:3], *table["img"].to_pylist()[3:]]
+    cells = pa.array(cells, table.schema.field("img").type)
+    pq.write_table(table.set_column(0, table.schema.field("img"), cells), train)
+    rows = data.load("cifar10")
+    assert len(rows["train"]) + len(rows["validation"]) == 97
+    assert len(rows["test"]) == 100
+    assert not (looks(rows["train"]) | looks(rows["validation"])) & looks(rows["test"])
+    line = capsys.readouterr().err.splitlines()[0]
+    assert "3 copies of other pictures" in line and "left out elsewhere" in line
+
+
+# Files of another kind
+
+
+@pytest.mark.parametrize("each", [1, 4])
+def test_a_set_too_small_for_validation_is_refused(cats, each):
+    cells = animals("cat", each) + animals("dog", each)
+    cats(rows_of(cells, [0] * each + [1] * each, ANIMALS))
+    with pytest.raises(data.DataError, match="too few, so the split 'validation' is"):
+        data.load("cats_vs_dogs")
+
+
+def test_script_ends_in_one_sentence_when_the_set_is_too_small(cats, tmp_path):
+    cats(rows_of(animals("cat", 4) + animals("dog", 4), [0, 0, 0, 0, 1, 1, 1, 1]))
+    done = subprocess.run(
+        [sys.executable, "-m", "course_utils.finetune", "--data", "cats_vs_dogs"]
+        + ["--output", str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        cwd=profiles.ROOT,
+    )
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "the pictures are too few" in done.stderr.splitlines()[-1]
+
+
+def test_paths_without_pictures_are_told(cats):
+    cells = [{"bytes": None, "path": f"/home/me/{i}.jpg"} for i in range(20)]
+    cats(rows_of(cells, [0, 1] * 10, ANIMALS))
+    with pytest.raises(data.DataError, match="row holds a path, but not the picture"):
+        data.load("cats_vs_dogs")
+
+
+def test_a_column_of_plain_paths_is_told(cats):
+    paths = pa.array([f"/home/me/{i}.jpg" for i in range(20)])
+    table = rows_of(animals("cat"), [0, 1] * 10, ANIMALS)
+    cats(table.set_column(0, "image", paths))
+    with pytest.raises(data.DataError, match="type string .paths alone are not enough"):
+        data.load("cats_vs_dogs")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([[("a", 1)]] * 40, pa.map_(pa.string(), pa.int64())),
+        pa.array([1] * 40, pa.duration("ms")),
+        pa.array([b"1234"] * 40, pa.binary(4)),
+        pa.array([None] * 40, pa.null()),
+        pa.array([{"x": [[1.0]]}] * 40),
+        pa.array([1.5] * 40, pa.float16()),
+        pa.array(["a"] * 40).dictionary_encode(),
+        pa.array([1] * 40, pa.decimal256(50)),
+    ],
+)
+def test_a_further_column_of_an_odd_type_does_no_harm(cats, values):
+    cells = [*animals("cat"), *animals("dog")]
+    table = rows_of(cells, [0] * 20 + [1] * 20, ANIMALS, odd=values)
+    cats(table)
+    rows = data.load("cats_vs_dogs")
+    assert rows["train"].column_names == ["image", "label"]
+    assert names_by_color(rows) == RIGHT
+
+
+def test_a_further_column_of_a_feature_of_tomorrow_does_no_harm(cats):
+    cells = [*animals("cat"), *animals("dog")]
+    table = rows_of(cells, [1] * 20 + [0] * 20, ["dog", "cat"])
+    told = json.loads(table.schema.metadata[b"huggingface"])
+    told["info"]["features"]["scent"] = {"_type": "Scent", "strength": 3}
+    table = table.append_column("scent", pa.array([1] * 40))
+    cats(table.replace_schema_metadata({b"huggingface": json.dumps(told).encode()}))
+    assert names_by_color(data.load("cats_vs_dogs")) == RIGHT
+
+
+def test_columns_of_an_image_in_another_order_are_read(cats):
+    kind = pa.struct([("path", pa.string()), ("bytes", pa.large_binary())])
+    cells = pa.array([*animals("cat"), *animals("dog")], kind)
+    table = rows_of(animals("cat", 40), [0] * 20 + [1] * 20, ANIMALS)
+    cats(table.set_column(0, "image", cells))
+    assert names_by_color(data.load("cats_vs_dogs")) == RIGHT
 
 
 # Prepared files
