@@ -217,6 +217,17 @@ def test_default_device_of_the_notebook_does_not_reach_the_check(device):
         torch.set_default_device(None)
 
 
+def test_cases_lie_on_the_cpu_whatever_the_notebook_has_set(monkeypatch):
+    name = "course_utils.exercises.nb02_transformer_block"
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    torch.set_default_device("meta")
+    try:
+        exercise = catalog.find("02.2")
+    finally:
+        torch.set_default_device(None)
+    assert exercise.cases[0][0].device.type == "cpu"
+
+
 def test_solution_that_fails_lets_nothing_pass():
     broken = dataclasses.replace(DOUBLE, solution=lambda x: x.unsqueeze(0))
     assert not judge(broken, lambda x: x.unsqueeze(0)).passed
