@@ -84,6 +84,8 @@ def load_processor(folder: str | Path) -> Processor:
     size = config.get("size", 224)
     if isinstance(size, dict) and size.get("height") == size.get("width"):
         size = size.get("height")
+    if isinstance(size, list) and len(set(size)) == 1 < len(size):
+        size = size[0]
     steps = ("do_resize", "do_rescale", "do_normalize")
     if (
         not isinstance(size, int)
@@ -95,13 +97,24 @@ def load_processor(folder: str | Path) -> Processor:
             f"{path} asks for other steps than resize to a square, divide by 255, "
             "normalize; prepare the pictures yourself, or choose another checkpoint"
         )
-    half = (0.5, 0.5, 0.5)
     return Processor(
         size,
-        tuple(config.get("image_mean") or half),
-        tuple(config.get("image_std") or half),
-        config.get("resample", 2),
+        _per_channel(path, config, "image_mean"),
+        _per_channel(path, config, "image_std"),
+        checkpoints.resampling(config.get("resample", 2)),
     )
+
+
+def _per_channel(path, config, key):
+    """Return three numbers; a single one in the file stands for all channels."""
+    value = config.get(key)
+    numbers = np.ravel(0.5 if value is None else value)
+    if len(numbers) not in (1, 3) or numbers.dtype.kind not in "if":
+        raise ValueError(
+            f"{path} has {key}={value!r}, but one number or three, for red, green and "
+            "blue, are needed; mend the file, or make a Processor yourself"
+        )
+    return tuple(float(number) for number in np.broadcast_to(numbers, 3))
 
 
 def batches(
@@ -214,7 +227,9 @@ def augmentation() -> keras.Sequential:
 # --- Models -----------------------------------------------------------------------
 
 
-def load_backbone(source: str | Path) -> keras_hub.models.ViTBackbone:
+def load_backbone(
+    source: str | Path, dtype: str | None = None
+) -> keras_hub.models.ViTBackbone:
     """Load KerasHub's ViT with the weights of a Hugging Face ViT.
 
     As ``keras_hub.models.ViTBackbone.from_preset`` without three of its traps: KerasHub
@@ -229,11 +244,14 @@ def load_backbone(source: str | Path) -> keras_hub.models.ViTBackbone:
         A folder with ``config.json`` and ``model.safetensors``, or
         ``"hf://owner/name"`` for a repository on the Hub: found under ``COURSE_HUB``,
         in the Hub's cache, or downloaded once.
+    dtype : str, optional
+        In what the model computes, "float32" or "mixed_bfloat16" for instance; without
+        it Keras's policy decides. The weights themselves are float32 in both.
 
     Returns
     -------
     keras_hub.models.ViTBackbone
-        In float32. Largest difference to transformers' tokens: 1e-4.
+        Largest difference to transformers' tokens, in float32: 1e-4.
 
     Raises
     ------
@@ -242,15 +260,16 @@ def load_backbone(source: str | Path) -> keras_hub.models.ViTBackbone:
     course_utils.hub.DataError
         If the repository is out of reach, incomplete or damaged.
     """
-    config, weights = convert_keras.read_checkpoint(checkpoints.local(source))
-    backbone = convert_keras.keras_hub_backbone(config)
+    folder = checkpoints.local(source)
+    config, weights = convert_keras.read_checkpoint(folder)
+    backbone = convert_keras.keras_hub_backbone(config, dtype)
     weights = {k: v for k, v in weights.items() if not k.startswith("classifier.")}
-    convert_keras.load(backbone, weights)
+    convert_keras.load(backbone, weights, folder)
     return backbone
 
 
 def pretrained(
-    source: str | Path, names: Sequence[str]
+    source: str | Path, names: Sequence[str], dtype: str | None = None
 ) -> keras_hub.models.ViTImageClassifier:
     """Load a checkpoint and put a new head for the classes ``names`` on it.
 
@@ -260,6 +279,8 @@ def pretrained(
         As for ``load_backbone``; a head in it is dropped.
     names : sequence of str
         Of the K classes, in the order of the labels.
+    dtype : str, optional
+        As for ``load_backbone``.
 
     Returns
     -------
@@ -269,7 +290,9 @@ def pretrained(
         head's weights come from Keras's random numbers.
     """
     folder = checkpoints.local(source)
-    classifier = _with_head(load_backbone(folder), names)
+    names = checkpoints.class_names(names)
+    backbone = load_backbone(folder, dtype)
+    classifier = keras_hub.models.ViTImageClassifier(backbone, len(names))
     spread = convert_keras.read_config(folder)["initializer_range"]
     kernel = classifier.output_dense.kernel
     kernel.assign(keras.random.normal(kernel.shape, stddev=spread))
@@ -277,15 +300,15 @@ def pretrained(
 
 
 def scratch(
-    source: str | Path, names: Sequence[str]
+    source: str | Path, names: Sequence[str], dtype: str | None = None
 ) -> keras_hub.models.ViTImageClassifier:
-    """Build a model like ``pretrained(source, names)``, with random weights only.
+    """Build a model like ``pretrained(...)`` of the same, with random weights only.
 
     They are drawn as transformers draws them: normal, with the checkpoint's
     ``initializer_range``; zero biases, layer norms that change nothing.
     """
     folder = checkpoints.local(source)
-    classifier = pretrained(folder, names)
+    classifier = pretrained(folder, names, dtype)
     spread = convert_keras.read_config(folder)["initializer_range"]
     for variable in classifier.weights:
         kind = variable.path.rpartition("/")[2]
@@ -296,13 +319,6 @@ def scratch(
         elif kind in _WEIGHTS:
             variable.assign(keras.random.normal(variable.shape, stddev=spread))
     return classifier
-
-
-def _with_head(backbone, names):
-    names = [str(name) for name in names]
-    if len(names) < 2 or len(set(names)) < len(names):
-        raise ValueError(f"two or more different class names are needed, not {names}")
-    return keras_hub.models.ViTImageClassifier(backbone, len(names))
 
 
 def freeze(classifier: keras_hub.models.ViTImageClassifier, blocks: int) -> None:
@@ -350,7 +366,7 @@ def features(
     """
     pictures = batches(dataset, processor, batch_size).map(lambda images, _: images)
     tokens = keras.Model(classifier.input, classifier.backbone.output[:, 0])
-    return tokens.predict(pictures, verbose=0), labels_of(dataset)
+    return tokens.predict(pictures, verbose=0).astype(np.float32), labels_of(dataset)
 
 
 # --- Training ---------------------------------------------------------------------

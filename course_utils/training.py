@@ -29,6 +29,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from course_utils.pictures import class_numbers, upright
+
 Images = Tensor
 Labels = Tensor
 FORMAT = 2  # of the checkpoint file
@@ -74,7 +76,8 @@ def to_tensors(split, mean: float = 0.5, std: float = 0.5) -> tuple[Images, Labe
     Parameters
     ----------
     split : datasets.Dataset
-        With the columns ``image`` (PIL, all of one size) and ``label``.
+        With the columns ``image`` (PIL, all of one size) and ``label``. Gray pictures
+        (mode L) keep their one channel; others are made RGB, as ``upright`` does.
     mean, std : float
         Subtracted from the pixels, on the scale from 0 to 1, and divided by. The
         defaults give -1 for black and 1 for white, as Hugging Face's ViTs want it.
@@ -87,11 +90,13 @@ def to_tensors(split, mean: float = 0.5, std: float = 0.5) -> tuple[Images, Labe
     Raises
     ------
     ValueError
-        If the split is empty or its images differ in size.
+        If the split is empty, its images differ in size, or a label is no class.
     """
     if not len(split):
         raise ValueError("the split has no rows, so there is nothing to decode")
-    arrays = [np.asarray(image) for image in split["image"]]
+    labels = class_numbers(split["label"])
+    images = (x if x.mode == "L" else upright(x) for x in split["image"])
+    arrays = [np.asarray(image) for image in images]
     shapes = {array.shape for array in arrays}
     if len(shapes) > 1:
         raise ValueError(f"images differ in size ({sorted(shapes)[:3]}); resize them")
@@ -100,7 +105,7 @@ def to_tensors(split, mean: float = 0.5, std: float = 0.5) -> tuple[Images, Labe
         pixels = pixels.unsqueeze(-1)  # (B, H, W) -> (B, H, W, 1)
     images = pixels.permute(0, 3, 1, 2).float() / 255  # -> (B, C, H, W)
     images = (images.contiguous() - mean) / std
-    return images, torch.tensor(list(split["label"]))
+    return images, torch.from_numpy(labels)
 
 
 def small_affine(
@@ -235,9 +240,10 @@ def fit(
     Raises
     ------
     ValueError
-        If there is nothing to train on, if images or labels are of another kind, or if
-        the checkpoint is damaged or belongs to another model, other data, other
-        settings, or to functions that have been edited since.
+        If there is nothing to train on, if images or labels are of another kind, if a
+        label is negative or higher than the model's classes go, or if the checkpoint
+        is damaged or belongs to another model, other data, other settings, or to
+        functions that have been edited since.
     FloatingPointError
         If the loss is no longer a finite number.
     """
@@ -250,6 +256,10 @@ def fit(
     if not parameters:
         raise ValueError("no parameter of the model has requires_grad=True")
     device = parameters[0].device
+    with _own_randomness(seed, device):
+        classes = predict(model, train[0][:1]).shape[1]
+    _check_labels(train[1], classes, "train")
+    _check_labels(validation[1], classes, "validation")
     settings = {
         "epochs": epochs,
         "lr": lr,
@@ -328,11 +338,12 @@ def evaluate(
     ------
     ValueError
         If ``data`` is empty, of another kind, or its two tensors do not belong
-        together.
+        together, or if a label is no class of the model.
     """
     _check_pair(model, data, "data")
     images, labels = data
     logits, labels = predict(model, images, batch_size).float(), labels.cpu()
+    _check_labels(labels, logits.shape[1], "data")
     loss = F.cross_entropy(logits, labels).item()
     return Scores(loss, (logits.argmax(dim=1) == labels).double().mean().item())
 
@@ -719,6 +730,13 @@ def _check_pair(model: nn.Module, data: tuple[Images, Labels], name: str) -> Non
         raise ValueError(
             f"{name} has {labels.dtype} labels; give int64 labels, as to_tensors does"
         )
+
+
+def _check_labels(labels: Labels, classes: int, name: str) -> None:
+    try:
+        class_numbers(labels, classes)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def _shuffled(count: int, seed: int, epoch: int) -> Tensor:

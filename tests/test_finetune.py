@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from datasets import DatasetDict
+from datasets import DatasetDict, Value
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from tinted import NAMES, tinted
@@ -43,6 +43,7 @@ from course_utils.finetune import (
     pretrained,
     scratch,
 )
+from course_utils.pictures import upright
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -142,6 +143,44 @@ def test_collate_stacks_rows(processor, some):
     assert batch["pixel_values"].shape == (2, 3, 16, 16)
     assert batch["pixel_values"].dtype == torch.float32
     assert batch["labels"].tolist() == [1, 0] and batch["labels"].dtype == torch.int64
+
+
+def test_pixels_read_pictures_as_upright_does(processor):
+    scan = Image.fromarray(np.arange(400, dtype=np.uint16).reshape(20, 20) * 160)
+    clear = Image.new("RGBA", (20, 20), (0, 0, 0, 0))
+    rows = {"image": [scan, clear], "label": [0, 1]}
+    found = pixels(processor)(rows)["pixel_values"]
+    wanted = processor([upright(scan), upright(clear)], return_tensors="pt")
+    assert torch.equal(found, wanted["pixel_values"])
+    assert found[0].std() > 0.3 and found[1].min() > 0.9  # grays, and white
+
+
+@pytest.mark.parametrize("wrong", [None, "cat", -1, -100, 1.0])
+def test_labels_that_are_no_classes_are_told_when_rows_are_stacked(wrong):
+    rows = [{"pixel_values": torch.zeros(3, 2, 2), "labels": x} for x in (0, wrong)]
+    with pytest.raises(ValueError, match="the label of row 1 is "):
+        collate(rows)
+
+
+@pytest.mark.parametrize("which", ["train_dataset", "eval_dataset"])
+def test_trainer_looks_at_all_labels_before_the_first_step(tmp_path, which):
+    rows = tinted(6, seed=1)
+    loose = rows.cast_column("label", Value("int64"))
+    wrong = loose.remove_columns("label").add_column("label", [0, 1, 2, 0, 1, 3])
+    sets = {"train_dataset": rows, "eval_dataset": rows} | {which: wrong}
+    config = ViTConfig(
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        intermediate_size=8,
+        image_size=16,
+        patch_size=8,
+        num_labels=3,
+    )
+    settings = TrainingArguments(str(tmp_path), report_to="none", use_cpu=True)
+    trainer = ExactTrainer(ViTForImageClassification(config), settings, **sets)
+    with pytest.raises(ValueError, match="row 5 is 3, but classes are numbered 0 to 2"):
+        trainer.train()
 
 
 # --- Models -----------------------------------------------------------------------

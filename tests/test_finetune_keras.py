@@ -45,6 +45,7 @@ from course_utils.finetune_keras import (  # noqa: E402
     pretrained,
     scratch,
 )
+from course_utils.pictures import upright  # noqa: E402
 from course_utils.vit import convert_keras  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -141,6 +142,61 @@ def test_old_and_short_processor_files_are_read(tmp_path, entry, size):
 
 
 @pytest.mark.parametrize(
+    ("entry", "wanted"),
+    [
+        ({"resample": "bicubic"}, {"resample": 3}),
+        ({"resample": "NEAREST"}, {"resample": 0}),
+        ({"resample": "PILImageResampling.LANCZOS"}, {"resample": 1}),
+        ({"resample": 3.0}, {"resample": 3}),
+        (
+            {"image_mean": 0.4, "image_std": 0.2},
+            {"mean": (0.4,) * 3, "std": (0.2,) * 3},
+        ),
+        ({"image_mean": 0, "image_std": 1}, {"mean": (0.0,) * 3, "std": (1.0,) * 3}),
+        ({"size": [16, 16]}, {}),
+    ],
+)
+def test_processor_settings_that_transformers_takes_are_taken(entry, wanted, tmp_path):
+    path, some = tmp_path / "preprocessor_config.json", {"size": 16, "resample": 2}
+    some |= {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    path.write_text(json.dumps(some | entry))
+    recipe = load_processor(tmp_path)
+    assert recipe == Processor(**({"size": 16, "mean": HALF, "std": HALF} | wanted))
+    pytest.importorskip("torch")
+    from course_utils import finetune
+
+    noise = np.random.default_rng(0).integers(0, 256, (30, 20, 3), "uint8")
+    picture = Image.fromarray(noise)
+    theirs = finetune.load_processor(str(tmp_path))
+    found = theirs([picture], return_tensors="np")["pixel_values"][0]
+    np.testing.assert_allclose(
+        found.transpose(1, 2, 0), recipe([picture])[0], atol=1e-5
+    )
+
+
+HALF = (0.5,) * 3
+
+
+@pytest.mark.parametrize("mean", [[0.5, 0.5], "0.5", {"red": 0.5}])
+def test_mean_of_no_channels_is_refused(mean, tmp_path):
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps({"image_mean": mean}))
+    with pytest.raises(ValueError, match="has image_mean=.* one number or three"):
+        load_processor(tmp_path)
+
+
+def test_unknown_way_of_resizing_is_refused_by_both_twins(tmp_path):
+    entry = {"size": 16, "image_mean": 0.5, "image_std": 0.5, "resample": "sinc"}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(entry))
+    with pytest.raises(ValueError, match="'sinc', which is no way .* nearest, lanczos"):
+        load_processor(tmp_path)
+    pytest.importorskip("torch")
+    from course_utils import finetune
+
+    with pytest.raises(ValueError, match="'sinc', which is no way"):
+        finetune.load_processor(str(tmp_path))
+
+
+@pytest.mark.parametrize(
     "entry",
     [
         {"do_normalize": False},
@@ -215,13 +271,38 @@ def test_batches_refuse_a_label_without_a_class(processor, some):
     plain = some.cast(Features({**some.features, "label": ClassLabel(num_classes=3)}))
     kinds = plain.features.copy()
     loose = plain.remove_columns("label").add_column("label", [-1] * 30)
-    with pytest.raises(ValueError, match="hold -1, but classes are numbered 0 and"):
+    with pytest.raises(ValueError, match="0 is -1, but classes are numbered 0 and"):
         batches(loose, processor, 8)
     kinds["label"] = ClassLabel(num_classes=2)
     few = Dataset(plain.data, info=plain.info.copy())
     few.info.features = kinds
-    with pytest.raises(ValueError, match="hold 2, but classes are numbered 0 to 1"):
+    with pytest.raises(ValueError, match="2 is 2, but classes are numbered 0 to 1"):
         batches(few, processor, 8)
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (["cat"] * 30, "row 0 is 'cat', but classes are whole numbers"),
+        ([0] * 29 + [None], "the label of row 29 is missing"),
+        ([0] * 29 + [-100], "row 29 is -100, but classes are numbered"),
+        ([0.0] * 30, "row 0 is 0.0, but classes are whole numbers"),
+    ],
+)
+def test_batches_refuse_labels_that_are_no_numbers_of_classes(
+    processor, some, labels, said
+):
+    rows = some.remove_columns("label").add_column("label", labels)
+    with pytest.raises(ValueError, match=said):
+        batches(rows, processor, 8)
+
+
+def test_processor_reads_pictures_as_upright_does(processor):
+    scan = Image.fromarray(np.arange(400, dtype=np.uint16).reshape(20, 20) * 160)
+    clear = Image.new("RGBA", (20, 20), (0, 0, 0, 0))
+    found = processor([scan, clear]).numpy()
+    np.testing.assert_array_equal(found, processor([upright(scan), upright(clear)]))
+    assert found[0].std() > 0.3 and found[1].min() > 0.9  # grays, and white
 
 
 def test_augmentation_mirrors_half_zooms_in_and_tints():
@@ -305,6 +386,46 @@ def test_pretrained_keeps_the_backbone_has_a_new_head_and_no_preprocessor(folder
     assert model(pictures()).shape == (4, 3)
     spread = float(np.std(model.output_dense.kernel))
     assert 0.01 < spread < 0.03  # initializer_range is 0.02
+
+
+@pytest.fixture
+def policy():
+    """Set Keras's policy for a test."""
+    before = keras.mixed_precision.dtype_policy()
+    yield keras.mixed_precision.set_dtype_policy
+    keras.mixed_precision.set_dtype_policy(before)
+
+
+@pytest.mark.parametrize("name", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("how", ["policy", "argument"])
+def test_mixed_precision_reaches_the_model(folder, processor, some, policy, name, how):
+    exact = pretrained(folder, NAMES)
+    if how == "policy":
+        policy(name)
+        models = [pretrained(folder, NAMES), scratch(folder, NAMES)]
+    else:
+        models = [make(folder, NAMES, dtype=name) for make in (pretrained, scratch)]
+    for model in models:
+        layer = model.backbone.get_layer("vit_encoder").encoder_layers[0].mha
+        assert layer.compute_dtype == name.removeprefix("mixed_")
+        assert {str(weight.dtype) for weight in model.trainable_weights} == {"float32"}
+    assert same_weights(models[0].backbone, exact.backbone)
+    found, _ = features(models[0], some.select(range(3)), processor)
+    assert found.dtype == np.float32
+    wanted, _ = features(exact, some.select(range(3)), processor)
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=0.1)
+    model = models[0]
+    model.compile(LayerwiseAdamW(1e-3, 0.5, 2), LOSS, run_eagerly=True)
+    before = model.output_dense.kernel.numpy()
+    loss = model.train_on_batch(pictures(), np.arange(4) % 3)
+    assert np.isfinite(loss) and (before != model.output_dense.kernel.numpy()).any()
+
+
+def test_a_model_can_be_float32_under_another_policy(folder, policy):
+    policy("mixed_bfloat16")
+    model = pretrained(folder, NAMES, dtype="float32")
+    assert model(pictures()).dtype == tf.float32
+    assert load_backbone(folder, dtype="float32")(pictures()).dtype == tf.float32
 
 
 def test_pretrained_gives_the_logits_of_transformers(folder):
@@ -547,12 +668,70 @@ def test_an_older_line_does_what_the_notebook_says(
     }
     if "model" in old or "model," in new:
         known["model"] = pretrained(folder, NAMES)
+    if "load_model" in old:
+        pretrained(folder, NAMES).export("folder", verbose=False)
     if error:
         with pytest.raises(getattr(builtins, error)):
             exec(old, known)
     else:
         exec(old, known)
+    if old in SAME_NUMBERS:
+        SAME_NUMBERS[old](known, new)
+    else:
+        exec(new, known)
+
+
+PICTURES = np.random.default_rng(0).uniform(-1, 1, (3, 16, 16, 3)).astype("float32")
+
+
+def close(found, wanted):
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5)
+
+
+def tokens_of_the_checkpoint(known, new):
+    """The backbone is the checkpoint's, whatever the head."""
+    found = eval(new, known)
+    backbone = getattr(found, "backbone", found)
+    whole = convert_keras.to_keras(known["folder"])
+    ours = convert_keras.keras_hub_to_keras(backbone, whole)
+    close(ours(PICTURES), whole(PICTURES))
+
+
+def logits_of_the_checkpoint_written(known, new):
     exec(new, known)
+    close(convert_keras.to_keras("new")(PICTURES), known["model"](PICTURES))
+
+
+def logits_of_the_weights_saved(known, new):
+    exec(new, known)
+    other = scratch(known["folder"], NAMES)
+    other.load_weights("model.weights.h5")
+    close(other(PICTURES), known["model"](PICTURES))
+
+
+def logits_of_the_model_exported(known, new):
+    exec(new, known)
+    layer = keras.layers.TFSMLayer("folder", call_endpoint="serve")
+    close(layer(PICTURES), known["model"](PICTURES))
+
+
+def logits_of_the_model_loaded(known, new):
+    known["model"].export("folder", verbose=False)
+    close(eval(new, known)(PICTURES), known["model"](PICTURES))
+
+
+SAME_NUMBERS = {
+    "from transformers import TFViTForImageClassification": tokens_of_the_checkpoint,
+    "from transformers import TFViTModel": tokens_of_the_checkpoint,
+    'model.save_pretrained("folder")': logits_of_the_checkpoint_written,
+    'model.save_weights("model.h5")': logits_of_the_weights_saved,
+    'model.save("folder")': logits_of_the_model_exported,
+    'keras.models.load_model("folder")': logits_of_the_model_loaded,
+}
+
+
+def test_lines_that_save_or_load_stand_in_the_table():
+    assert SAME_NUMBERS.keys() <= {old for old, _, _ in older_lines()}
 
 
 # --- Training ---------------------------------------------------------------------

@@ -396,6 +396,28 @@ def test_to_tensors_refuses_nothing_and_mixed_sizes():
         to_tensors(mixed)
 
 
+def test_to_tensors_reads_every_kind_of_picture_as_rgb():
+    red = Image.new("RGB", (3, 2), (255, 0, 0))
+    clear = Image.new("RGBA", (3, 2), (0, 0, 0, 0))
+    for picture, wanted in [(red.quantize(), [1, -1, -1]), (clear, [1, 1, 1])]:
+        images, _ = to_tensors(Split(image=[picture], label=[0]))
+        assert images[0, :, 0, 0].tolist() == wanted
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (["cat", "dog"], "label of row 0 is 'cat', but classes are whole numbers"),
+        ([0, None], "label of row 1 is missing"),
+        ([0, -1], "label of row 1 is -1, but classes are numbered 0 and above"),
+    ],
+)
+def test_to_tensors_refuses_labels_that_are_no_classes(labels, said):
+    images = [Image.new("L", (2, 2))] * 2
+    with pytest.raises(ValueError, match=said):
+        to_tensors(Split(image=images, label=labels))
+
+
 def test_small_affine_without_freedom_changes_nothing():
     images = torch.rand(5, 1, 28, 28)
     same = small_affine(images, degrees=0, shift=0, zoom=0)
@@ -487,6 +509,24 @@ def test_labels_that_do_not_belong_to_the_images_are_refused(train):
         fit(small_model(), (train[0], train[1][1:]), train, **SETTINGS)
     with pytest.raises(ValueError, match="int64"):
         evaluate(small_model(), (train[0], train[1].float()))
+
+
+@pytest.mark.parametrize("wrong", [-1, -100, 1000])
+@pytest.mark.parametrize("which", ["train", "validation"])
+def test_labels_that_are_no_class_of_the_model_are_refused_before_training(
+    train, wrong, which
+):
+    labels = train[1].clone()
+    labels[5] = wrong
+    pairs = {"train": train, "validation": train} | {which: (train[0], labels)}
+    model, said = small_model(), f"the label of row 5 is {wrong}, but classes"
+    before = {name: x.clone() for name, x in model.state_dict().items()}
+    with pytest.raises(ValueError, match=f"^{which}: {said}"):
+        fit(model, **pairs, **SETTINGS)
+    for name, x in model.state_dict().items():
+        assert torch.equal(x, before[name])
+    with pytest.raises(ValueError, match=f"^data: {said}"):
+        evaluate(model, pairs[which])
 
 
 IMAGES, LABELS = torch.zeros(3, 1, 8, 8), torch.zeros(3, dtype=torch.int64)
