@@ -24,6 +24,101 @@ EQUAL: dict[str, dict[str, str]] = {
         "line 3, column 31: -1 -> 1": "the last of two axes is axis 1",
         "line 4, column 30: -1 -> 1": "the last of two axes is axis 1",
     },
+    "03.1": {
+        "line 2, column 15: height // patch_size -> height / patch_size": (
+            "patches divide the sides, and 7.0 is a whole number"
+        ),
+        "line 2, column 40: width // patch_size -> width / patch_size": (
+            "patches divide the sides, and 7.0 is a whole number"
+        ),
+    },
+    "03.2": {
+        "line 4, column 11: images.reshape(B, H // P, P, W // P, P, C) -> "
+        "images.reshape(H // P, B, P, W // P, P, C)": (
+            "the last reshape merges both axes, and what lies behind them is the same"
+        ),
+        "line 5, column 11: grid.swapaxes(2, 3) -> grid.swapaxes(3, 2)": (
+            "two axes exchanged, in either order"
+        ),
+        "line 6, column 28: 1 -> 2": "NumPy takes any negative size for the open one",
+    },
+    "03.3": {
+        "line 5, column 11: grid.swapaxes(3, 4) -> grid.swapaxes(4, 3)": (
+            "two axes exchanged, in either order"
+        ),
+        "line 6, column 11: grid.swapaxes(1, 2).swapaxes(2, 3) -> "
+        "grid.swapaxes(1, 2).swapaxes(3, 2)": "two axes exchanged, in either order",
+        "line 6, column 11: grid.swapaxes(1, 2) -> grid.swapaxes(2, 1)": (
+            "two axes exchanged, in either order"
+        ),
+        "line 7, column 28: 1 -> 2": "NumPy takes any negative size for the open one",
+    },
+    "03.4": {
+        "line 2, column 52: -1 -> 1": "that axis has the size 1 already",
+    },
+    "03.6": {
+        "line 3, column 11: patches.transpose(1, 2) -> patches.transpose(2, 1)": (
+            "two axes exchanged, in either order"
+        ),
+        "line 5, column 14: grid.flatten(2).transpose(1, 2) -> "
+        "grid.flatten(2).transpose(2, 1)": "two axes exchanged, in either order",
+    },
+    "04.1": {
+        "line 4, column 14: image_size // patch_size -> image_size / patch_size": (
+            "the patch divides the side, and 25.0 is a whole number"
+        ),
+    },
+    "04.2": {
+        "line 8, column 15: patches.flatten(2).transpose(1, 2) -> "
+        "patches.flatten(2).transpose(2, 1)": "two axes exchanged, in either order",
+    },
+    "04.6": {
+        "line 3, column 44: 0 -> -1": "there is a single column",
+    },
+    "07.3": {
+        "line 4, column 11: grouped.swapaxes(0, 1) -> grouped.swapaxes(1, 0)": (
+            "two axes change places, in either order"
+        ),
+    },
+    "07.4": {
+        "line 12, column 15: x.unflatten(-1, (heads, -1)).transpose(1, 2) -> "
+        "x.unflatten(-1, (heads, -1)).transpose(2, 1)": (
+            "a transpose exchanges two axes, in either order"
+        ),
+        "line 16, column 17: k.transpose(-2, -1) -> k.transpose(-1, -2)": (
+            "a transpose exchanges two axes, in either order"
+        ),
+        "line 16, column 29: -2 -> 2": "of four axes, -2 and 2 are the same one",
+        "line 17, column 14: (scores.softmax(dim=-1) @ v).transpose(1, 2) -> "
+        "(scores.softmax(dim=-1) @ v).transpose(2, 1)": (
+            "a transpose exchanges two axes, in either order"
+        ),
+    },
+    "08.5": {
+        "line 5, column 46: zip(hits, total, strict=True) -> zip(hits, total)": (
+            "both hold one number for each class"
+        ),
+        "line 5, column 70: True -> False": "both hold one number for each class",
+    },
+    "10.4": {
+        "line 8, column 11: np.array(points) -> points": (
+            "a list of pairs is read as the array it stands for"
+        ),
+    },
+    "10.5": {
+        "line 8, column 22: int(np.argmin(costs)) -> np.argmin(costs)": (
+            "NumPy's whole numbers index a list as well"
+        ),
+    },
+    "10.6": {
+        "line 2, column 13: np.minimum((confidence * bins).astype(int), bins - 1) -> "
+        "np.minimum(bins - 1, (confidence * bins).astype(int))": (
+            "the smaller of two numbers, in either order"
+        ),
+    },
+    "10.7": {
+        "line 4, column 67: -1 -> 1": "the last of two axes is axis 1",
+    },
     "12.2": {
         "line 3, column 11: row // window * grid + column // window -> "
         "row // window * grid - column // window": (

@@ -59,7 +59,9 @@ def prepared_with_einsum(picture):
     return np.einsum("hwc->chw", (values - 0.5) / 0.5)
 
 
-@wrong("08.1", "tells the kind by the largest value")
+@wrong(
+    "08.1", "tells the kind by the largest value", says="You look at the largest value"
+)
 def by_largest_value(picture):
     values = np.asarray(picture)
     if values.max() > 1:
@@ -67,18 +69,22 @@ def by_largest_value(picture):
     return ((values - 0.5) / 0.5).transpose(2, 0, 1)
 
 
-@wrong("08.1", "never divides by 255")
+@wrong("08.1", "never divides by 255", says="Bytes are not scaled")
 def never_divides(picture):
     return ((np.asarray(picture) - 0.5) / 0.5).transpose(2, 0, 1)
 
 
-@wrong("08.1", "divides both kinds by 255")
+@wrong(
+    "08.1",
+    "divides both kinds by 255",
+    says="Floats from 0 to 1 are divided by 255 once more",
+)
 def always_divides(picture):
     values = np.asarray(picture) / 255
     return ((values - 0.5) / 0.5).transpose(2, 0, 1)
 
 
-@wrong("08.1", "divides the floats and not the bytes")
+@wrong("08.1", "divides the floats and not the bytes", says="The other way round")
 def divides_the_floats(picture):
     values = np.asarray(picture)
     if values.dtype != np.uint8:
@@ -86,45 +92,63 @@ def divides_the_floats(picture):
     return ((values - 0.5) / 0.5).transpose(2, 0, 1)
 
 
-@wrong("08.1", "turns width and height, too")
+@wrong(
+    "08.1", "turns width and height, too", says="Height and width have changed places"
+)
 def turned_over(picture):
     values = picture / 255 if picture.dtype == np.uint8 else picture
     return ((values - 0.5) / 0.5).T
 
 
-@wrong("08.1", "reshape instead of transpose")
+@wrong(
+    "08.1",
+    "reshape instead of transpose",
+    says="`reshape` keeps the numbers in their order and",
+)
 def reshaped(picture):
     values = picture / 255 if picture.dtype == np.uint8 else picture
     h, w, c = picture.shape
     return ((values - 0.5) / 0.5).reshape(c, h, w)
 
 
-@wrong("08.1", "leaves the channels last")
+@wrong(
+    "08.1",
+    "leaves the channels last",
+    says="The numbers are right, but the channels come last",
+)
 def channels_last(picture):
     values = picture / 255 if picture.dtype == np.uint8 else picture
     return (values - 0.5) / 0.5
 
 
-@wrong("08.1", "stops at 0 to 1")
+@wrong("08.1", "stops at 0 to 1", says="You scale to 0 to 1 only")
 def zero_to_one(picture):
     values = picture / 255 if picture.dtype == np.uint8 else picture
     return values.transpose(2, 0, 1)
 
 
-@wrong("08.1", "subtracts a half and does not divide by a half")
+@wrong(
+    "08.1",
+    "subtracts a half and does not divide by a half",
+    says="Your values run from -0.5 to 0.5",
+)
 def half_to_half(picture):
     values = picture / 255 if picture.dtype == np.uint8 else picture
     return (values - 0.5).transpose(2, 0, 1)
 
 
-@wrong("08.1", "stretches each picture to its own range")
+@wrong(
+    "08.1",
+    "stretches each picture to its own range",
+    says="You stretch every picture to its own darkest",
+)
 def min_max(picture):
     values = np.asarray(picture).astype(float)
     values = (values - values.min()) / (values.max() - values.min())
     return (values * 2 - 1).transpose(2, 0, 1)
 
 
-@wrong("08.1", "works in the caller's floats")
+@wrong("08.1", "works in the caller's floats", says="changes what it is given")
 def in_place(picture):
     values = picture / 255 if picture.dtype == np.uint8 else picture
     values -= 0.5
@@ -132,20 +156,32 @@ def in_place(picture):
     return values.transpose(2, 0, 1)
 
 
-@wrong("08.1", "only float64 counts as floats")
+@wrong(
+    "08.1",
+    "only float64 counts as floats",
+    says="A picture of `float32` holds numbers from 0",
+)
 def only_doubles(picture):
     values = picture if picture.dtype == np.float64 else picture / 255
     return ((values - 0.5) / 0.5).transpose(2, 0, 1)
 
 
-@wrong("08.1", "mean and spread of ImageNet")
+@wrong(
+    "08.1",
+    "mean and spread of ImageNet",
+    says="Those are the means and spreads of ImageNet",
+)
 def imagenet_numbers(picture):
     values = picture / 255 if picture.dtype == np.uint8 else picture
     mean, std = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
     return ((values - mean) / std).transpose(2, 0, 1)
 
 
-@wrong("08.1", "whole division of the bytes")
+@wrong(
+    "08.1",
+    "whole division of the bytes",
+    says="Whole division leaves nothing between 0 and 1",
+)
 def whole_division(picture):
     values = picture // 255 if picture.dtype == np.uint8 else picture
     return ((values - 0.5) / 0.5).transpose(2, 0, 1)
@@ -215,33 +251,77 @@ def _freezes(start, stop):
     return freeze
 
 
-wrong("08.2", "one block too few", _freezes(lambda n: 0, lambda n: max(n - 1, 0)))
-wrong("08.2", "one block too many", _freezes(lambda n: 0, lambda n: n + 1))
-wrong("08.2", "counts blocks from 1", _freezes(lambda n: 1, lambda n: n + 1))
-wrong("08.2", "the last n blocks", _freezes(lambda n: -n, lambda n: None))
-wrong("08.2", "all but the last n blocks", _freezes(lambda n: 0, lambda n: -n))
-wrong("08.2", "only the n-th block", _freezes(lambda n: n, lambda n: n + 1))
+wrong(
+    "08.2",
+    "one block too few",
+    _freezes(lambda n: 0, lambda n: max(n - 1, 0)),
+    says="You freeze one block too few",
+)
+wrong(
+    "08.2",
+    "one block too many",
+    _freezes(lambda n: 0, lambda n: n + 1),
+    says="You freeze one block too many",
+)
+wrong(
+    "08.2",
+    "counts blocks from 1",
+    _freezes(lambda n: 1, lambda n: n + 1),
+    says="You count blocks from 1, so the lowest one is still trained",
+)
+wrong(
+    "08.2",
+    "the last n blocks",
+    _freezes(lambda n: -n, lambda n: None),
+    says="You freeze the *last* n blocks",
+)
+wrong(
+    "08.2",
+    "all but the last n blocks",
+    _freezes(lambda n: 0, lambda n: -n),
+    says="You freeze all blocks *but* n",
+)
+wrong(
+    "08.2",
+    "only the n-th block",
+    _freezes(lambda n: n, lambda n: n + 1),
+    says="Of the blocks you freeze only the one",
+)
 
 
-@wrong("08.2", "the blocks without the embeddings")
+@wrong(
+    "08.2",
+    "the blocks without the embeddings",
+    says="The embeddings lie below the first block and",
+)
 def blocks_alone(model, n):
     for layer in model.vit.layers[:n]:
         layer.requires_grad_(False)
 
 
-@wrong("08.2", "the embeddings without the blocks")
+@wrong(
+    "08.2", "the embeddings without the blocks", says="Only the embeddings are frozen"
+)
 def embeddings_alone(model, n):
     model.vit.embeddings.requires_grad_(False)
 
 
-@wrong("08.2", "an attribute of the module instead of its parameters")
+@wrong(
+    "08.2",
+    "an attribute of the module instead of its parameters",
+    says="Nothing new is frozen",
+)
 def attribute_of_the_module(model, n):
     model.vit.embeddings.requires_grad = False
     for layer in model.vit.layers[:n]:
         layer.requires_grad = False
 
 
-@wrong("08.2", "thaws everything first")
+@wrong(
+    "08.2",
+    "thaws everything first",
+    says="You also thaw what was frozen before you came",
+)
 def thaws_first(model, n):
     for p in model.parameters():
         p.requires_grad = True
@@ -250,7 +330,11 @@ def thaws_first(model, n):
         layer.requires_grad_(False)
 
 
-@wrong("08.2", "freezes all and thaws the rest")
+@wrong(
+    "08.2",
+    "freezes all and thaws the rest",
+    says="You also thaw what was frozen before you came",
+)
 def freezes_all_thaws_the_rest(model, n):
     model.requires_grad_(False)
     for layer in model.vit.layers[n:]:
@@ -259,7 +343,11 @@ def freezes_all_thaws_the_rest(model, n):
     model.classifier.requires_grad_(True)
 
 
-@wrong("08.2", "a prefix without its dot: block 10 counts as block 1")
+@wrong(
+    "08.2",
+    "a prefix without its dot: block 10 counts as block 1",
+    says="Block 10 is frozen with block 1",
+)
 def prefix_without_dot(model, n):
     prefixes = ["vit.embeddings"] + [f"vit.layers.{i}" for i in range(n)]
     for name, p in model.named_parameters():
@@ -267,18 +355,22 @@ def prefix_without_dot(model, n):
             p.requires_grad = False
 
 
-@wrong("08.2", "counts the parts of the backbone, not the blocks")
+@wrong(
+    "08.2",
+    "counts the parts of the backbone, not the blocks",
+    says="You freeze children of `model.vit`, and the second",
+)
 def parts_of_the_backbone(model, n):
     for part in list(model.vit.children())[: n + 1]:
         part.requires_grad_(False)
 
 
-@wrong("08.2", "the whole backbone")
+@wrong("08.2", "the whole backbone", says="The whole backbone is frozen, whatever n is")
 def whole_backbone(model, n):
     model.vit.requires_grad_(False)
 
 
-@wrong("08.2", "the last norm, too")
+@wrong("08.2", "the last norm, too", says="The last layer norm stands above the blocks")
 def last_norm_too(model, n):
     model.vit.embeddings.requires_grad_(False)
     model.vit.layernorm.requires_grad_(False)
@@ -286,13 +378,13 @@ def last_norm_too(model, n):
         layer.requires_grad_(False)
 
 
-@wrong("08.2", "everything, the head as well")
+@wrong("08.2", "everything, the head as well", says="The head is frozen, too")
 def everything(model, n):
     for p in model.parameters():
         p.requires_grad = False
 
 
-@wrong("08.2", "weights without biases")
+@wrong("08.2", "weights without biases", says="Only what is called `weight` is frozen")
 def weights_only(model, n):
     for module in [model.vit.embeddings, *model.vit.layers[:n]]:
         for name, p in module.named_parameters():
@@ -300,35 +392,51 @@ def weights_only(model, n):
                 p.requires_grad = False
 
 
-@wrong("08.2", "only the patches of the embeddings")
+@wrong(
+    "08.2",
+    "only the patches of the embeddings",
+    says="Of the embeddings you freeze only the patches",
+)
 def patches_only(model, n):
     model.vit.embeddings.patch_embeddings.requires_grad_(False)
     for layer in model.vit.layers[:n]:
         layer.requires_grad_(False)
 
 
-@wrong("08.2", "the path of old tutorials")
+@wrong("08.2", "the path of old tutorials", says="That path is from old tutorials")
 def old_path(model, n):
     model.vit.embeddings.requires_grad_(False)
     for layer in model.vit.encoder.layer[:n]:
         layer.requires_grad_(False)
 
 
-@wrong("08.2", "evaluation mode instead of freezing")
+@wrong(
+    "08.2",
+    "evaluation mode instead of freezing",
+    says="Your function freezes nothing in the model it is given",
+)
 def evaluation_mode(model, n):
     model.vit.embeddings.eval()
     for layer in model.vit.layers[:n]:
         layer.eval()
 
 
-@wrong("08.2", "no_grad around a walk over the blocks")
+@wrong(
+    "08.2",
+    "no_grad around a walk over the blocks",
+    says="Your function freezes nothing in the model it is given",
+)
 def under_no_grad(model, n):
     with torch.no_grad():
         for module in [model.vit.embeddings, *model.vit.layers[:n]]:
             module.parameters()
 
 
-@wrong("08.2", "freezes a copy")
+@wrong(
+    "08.2",
+    "freezes a copy",
+    says="Your function freezes nothing in the model it is given",
+)
 def freezes_a_copy(model, n):
     frozen = copy.deepcopy(model)
     frozen.vit.embeddings.requires_grad_(False)
@@ -337,7 +445,11 @@ def freezes_a_copy(model, n):
     return frozen
 
 
-@wrong("08.2", "takes n from the number of parameters")
+@wrong(
+    "08.2",
+    "takes n from the number of parameters",
+    says="`n` counts blocks, and each block holds many parameters",
+)
 def first_n_parameters(model, n):
     for i, p in enumerate(model.parameters()):
         if i < n:
@@ -407,37 +519,79 @@ def _batch(labels, images=lambda rows: torch.stack([r["pixel_values"] for r in r
     return make_batch
 
 
-wrong("08.3", "floats as labels", _batch(lambda y: torch.tensor(y).float()))
-wrong("08.3", "one-hot labels", _batch(lambda y: F.one_hot(torch.tensor(y), 10)))
+wrong(
+    "08.3",
+    "floats as labels",
+    _batch(lambda y: torch.tensor(y).float()),
+    says="The labels are floats, so the model takes",
+)
+wrong(
+    "08.3",
+    "one-hot labels",
+    _batch(lambda y: F.one_hot(torch.tensor(y), 10)),
+    says="Integer one-hot rows look like ten labels for",
+)
 wrong(
     "08.3",
     "one-hot labels as floats",
     _batch(lambda y: F.one_hot(torch.tensor(y), 10).float()),
+    says="One-hot floats choose binary cross-entropy",
 )
 wrong(
-    "08.3", "one-hot by the largest label", _batch(lambda y: torch.eye(max(y) + 1)[y])
+    "08.3",
+    "one-hot by the largest label",
+    _batch(lambda y: torch.eye(max(y) + 1)[y]),
+    says="One-hot floats choose another loss, and yours are",
 )
-wrong("08.3", "a plain list of labels", _batch(lambda y: y))
-wrong("08.3", "NumPy labels", _batch(np.array))
-wrong("08.3", "a column of labels", _batch(lambda y: torch.tensor(y).unsqueeze(1)))
-wrong("08.3", "32-bit labels", _batch(lambda y: torch.tensor(y, dtype=torch.int32)))
-wrong("08.3", "labels as bytes", _batch(lambda y: torch.tensor(y, dtype=torch.uint8)))
-wrong("08.3", "labels from 1", _batch(lambda y: torch.tensor(y) + 1))
+wrong("08.3", "a plain list of labels", _batch(lambda y: y), says="of your batch")
+wrong("08.3", "NumPy labels", _batch(np.array), says="of your batch")
+wrong(
+    "08.3",
+    "a column of labels",
+    _batch(lambda y: torch.tensor(y).unsqueeze(1)),
+    says="The labels have shape (B, 1)",
+)
+wrong(
+    "08.3",
+    "32-bit labels",
+    _batch(lambda y: torch.tensor(y, dtype=torch.int32)),
+    says="The labels are whole, but not int64, and",
+)
+wrong(
+    "08.3",
+    "labels as bytes",
+    _batch(lambda y: torch.tensor(y, dtype=torch.uint8)),
+    says="The labels are whole, but not int64, and",
+)
+wrong(
+    "08.3",
+    "labels from 1",
+    _batch(lambda y: torch.tensor(y) + 1),
+    says="You count classes from 1",
+)
 wrong(
     "08.3",
     "everybody gets the first label",
     _batch(lambda y: torch.full((len(y),), y[0])),
+    says="Every picture gets the label of the first one",
 )
-wrong("08.3", "labels in another order", _batch(lambda y: torch.tensor(sorted(y))))
+wrong(
+    "08.3",
+    "labels in another order",
+    _batch(lambda y: torch.tensor(sorted(y))),
+    says="The labels are sorted and the pictures are",
+)
 wrong(
     "08.3",
     "pictures side by side",
     _batch(torch.tensor, lambda rows: torch.cat([r["pixel_values"] for r in rows])),
+    says="`cat` joins the pictures along an axis that",
 )
 wrong(
     "08.3",
     "a list of pictures",
     _batch(torch.tensor, lambda rows: [r["pixel_values"] for r in rows]),
+    says="of your batch",
 )
 wrong(
     "08.3",
@@ -446,6 +600,7 @@ wrong(
         torch.tensor,
         lambda rows: torch.stack([r["pixel_values"] for r in rows]).permute(0, 2, 3, 1),
     ),
+    says="Your channels come last, as in Keras",
 )
 wrong(
     "08.3",
@@ -454,35 +609,38 @@ wrong(
         torch.tensor,
         lambda rows: torch.stack([r["pixel_values"] for r in rows]) / 255,
     ),
+    says="The processor has scaled the pictures already",
 )
 
 
-@wrong("08.3", "the key label stays")
+@wrong("08.3", "the key label stays", says="of your batch")
 def key_label(rows):
     images = torch.stack([row["pixel_values"] for row in rows])
     labels = torch.tensor([row["label"] for row in rows])
     return {"pixel_values": images, "label": labels}
 
 
-@wrong("08.3", "default_collate as it is")
+@wrong("08.3", "default_collate as it is", says="of your batch")
 def plain_default_collate(rows):
     return default_collate(rows)
 
 
-@wrong("08.3", "a pair instead of a dictionary")
+@wrong("08.3", "a pair instead of a dictionary", says="batch should be a dictionary")
 def a_pair(rows):
     images = torch.stack([row["pixel_values"] for row in rows])
     return images, torch.tensor([row["label"] for row in rows])
 
 
-@wrong("08.3", "takes the labels out of the caller's rows")
+@wrong(
+    "08.3", "takes the labels out of the caller's rows", says="changes what it is given"
+)
 def pops_labels(rows):
     labels = torch.tensor([row.pop("label") for row in rows])
     images = torch.stack([row["pixel_values"] for row in rows])
     return {"pixel_values": images, "labels": labels}
 
 
-@wrong("08.3", "another key for the pictures")
+@wrong("08.3", "another key for the pictures", says="of your batch")
 def key_images(rows):
     images = torch.stack([row["pixel_values"] for row in rows])
     labels = torch.tensor([row["label"] for row in rows])
@@ -568,22 +726,69 @@ def _rated(power, embeddings=lambda blocks: blocks + 1):
     return rate
 
 
-wrong("08.4", "the last block gets lr", _rated(lambda i, n: n - 1 - i, lambda n: n))
-wrong("08.4", "the blocks one step too high", _rated(lambda i, n: n - 1 - i))
-wrong("08.4", "counts from below", _rated(lambda i, n: i + 1))
-wrong("08.4", "block i gets decay to the i", _rated(lambda i, n: i))
 wrong(
-    "08.4", "embeddings like the first block", _rated(lambda i, n: n - i, lambda n: n)
+    "08.4",
+    "the last block gets lr",
+    _rated(lambda i, n: n - 1 - i, lambda n: n),
+    says="The last block gets `lr`, the rate of",
 )
-wrong("08.4", "embeddings at full rate", _rated(lambda i, n: n - i, lambda n: 0))
-wrong("08.4", "embeddings a step too low", _rated(lambda i, n: n - i, lambda n: n + 2))
+wrong(
+    "08.4",
+    "the blocks one step too high",
+    _rated(lambda i, n: n - 1 - i),
+    says="The last block gets `lr`, the rate of",
+)
+wrong(
+    "08.4",
+    "counts from below",
+    _rated(lambda i, n: i + 1),
+    says="You count the blocks from below, so the",
+)
+wrong(
+    "08.4",
+    "block i gets decay to the i",
+    _rated(lambda i, n: i),
+    says="With you block 0 gets the full rate",
+)
+wrong(
+    "08.4",
+    "embeddings like the first block",
+    _rated(lambda i, n: n - i, lambda n: n),
+    says="The embeddings get the rate of block 0",
+)
+wrong(
+    "08.4",
+    "embeddings at full rate",
+    _rated(lambda i, n: n - i, lambda n: 0),
+    says="The embeddings get the rate of the head",
+)
+wrong(
+    "08.4",
+    "embeddings a step too low",
+    _rated(lambda i, n: n - i, lambda n: n + 2),
+    says="There is a step too many between the",
+)
 wrong("08.4", "embeddings only one step", _rated(lambda i, n: n - i, lambda n: 1))
-wrong("08.4", "twelve blocks always", _rated(lambda i, n: 12 - i, lambda n: 13))
-wrong("08.4", "rates that grow downward", _rated(lambda i, n: i - n, lambda n: -n - 1))
+wrong(
+    "08.4",
+    "twelve blocks always",
+    _rated(lambda i, n: 12 - i, lambda n: 13),
+    says="Your rates are those of a model with twelve blocks",
+)
+wrong(
+    "08.4",
+    "rates that grow downward",
+    _rated(lambda i, n: i - n, lambda n: -n - 1),
+    says="The exponent has the wrong sign",
+)
 wrong("08.4", "all blocks one rate", _rated(lambda i, n: 1, lambda n: 2))
 
 
-@wrong("08.4", "any layernorm counts as the last one")
+@wrong(
+    "08.4",
+    "any layernorm counts as the last one",
+    says="The two norms inside a block belong to their block",
+)
 def any_layernorm(name, blocks, lr, decay):
     if "layernorm" in name or "classifier" in name:
         return lr
@@ -592,7 +797,11 @@ def any_layernorm(name, blocks, lr, decay):
     return lr * decay ** (blocks - int(name.split(".")[2]))
 
 
-@wrong("08.4", "reads one digit of the block")
+@wrong(
+    "08.4",
+    "reads one digit of the block",
+    says="Block 10 is read as block 1, since their names begin alike",
+)
 def one_digit(name, blocks, lr, decay):
     if name.startswith("vit.layers."):
         return lr * decay ** (blocks - int(name[len("vit.layers.")]))
@@ -601,7 +810,11 @@ def one_digit(name, blocks, lr, decay):
     return lr
 
 
-@wrong("08.4", "a prefix without its dot")
+@wrong(
+    "08.4",
+    "a prefix without its dot",
+    says="Block 10 is read as block 1, since their names begin alike",
+)
 def rate_prefix_without_dot(name, blocks, lr, decay):
     if name.startswith("vit.embeddings"):
         return lr * decay ** (blocks + 1)
@@ -611,7 +824,11 @@ def rate_prefix_without_dot(name, blocks, lr, decay):
     return lr
 
 
-@wrong("08.4", "the last number of the name")
+@wrong(
+    "08.4",
+    "the last number of the name",
+    says="You take the last digit of the name, but `fc1` has one, too",
+)
 def last_number(name, blocks, lr, decay):
     if "embeddings" in name:
         return lr * decay ** (blocks + 1)
@@ -619,7 +836,11 @@ def last_number(name, blocks, lr, decay):
     return lr * decay ** (blocks - int(numbers[-1])) if numbers else lr
 
 
-@wrong("08.4", "times instead of to the power of")
+@wrong(
+    "08.4",
+    "times instead of to the power of",
+    says="You multiply by the number of layers below the head",
+)
 def multiplies(name, blocks, lr, decay):
     if "embeddings" in name:
         return lr * decay * (blocks + 1)
@@ -628,7 +849,11 @@ def multiplies(name, blocks, lr, decay):
     return lr
 
 
-@wrong("08.4", "the last norm goes with the embeddings")
+@wrong(
+    "08.4",
+    "the last norm goes with the embeddings",
+    says="`vit.layernorm` comes after the last block, but with",
+)
 def norm_with_the_embeddings(name, blocks, lr, decay):
     if "classifier" in name:
         return lr
@@ -637,7 +862,11 @@ def norm_with_the_embeddings(name, blocks, lr, decay):
     return lr * decay ** (blocks + 1)
 
 
-@wrong("08.4", "the last norm goes with the last block")
+@wrong(
+    "08.4",
+    "the last norm goes with the last block",
+    says="`vit.layernorm` comes after the last block",
+)
 def norm_with_the_last_block(name, blocks, lr, decay):
     if "classifier" in name:
         return lr
@@ -648,7 +877,7 @@ def norm_with_the_last_block(name, blocks, lr, decay):
     return lr * decay ** (blocks - int(name.split(".")[2]))
 
 
-@wrong("08.4", "the names of old tutorials")
+@wrong("08.4", "the names of old tutorials", says="No block is recognized")
 def old_names(name, blocks, lr, decay):
     if "embeddings" in name:
         return lr * decay ** (blocks + 1)
@@ -657,7 +886,11 @@ def old_names(name, blocks, lr, decay):
     return lr
 
 
-@wrong("08.4", "the exponent instead of the rate")
+@wrong(
+    "08.4",
+    "the exponent instead of the rate",
+    says="That is how many steps the parameter lies",
+)
 def only_the_exponent(name, blocks, lr, decay):
     if "embeddings" in name:
         return blocks + 1
@@ -740,34 +973,54 @@ def _f1(p, r):
     return 2 * p * r / np.where(p + r > 0, p + r, 1)
 
 
-@wrong("08.5", "accuracy, that is micro F1")
+@wrong("08.5", "accuracy, that is micro F1", says="That is the accuracy")
 def micro(confusion):
     return np.trace(confusion) / np.sum(confusion)
 
 
-@wrong("08.5", "weighted with the number of pictures")
+@wrong(
+    "08.5",
+    "weighted with the number of pictures",
+    says="You weight classes by their size",
+)
 def weighted(confusion):
     return np.average(_f1(*_p_and_r(confusion)), weights=np.sum(confusion, 1))
 
 
-@wrong("08.5", "F1 of the mean precision and the mean recall")
+@wrong(
+    "08.5",
+    "F1 of the mean precision and the mean recall",
+    says="You take the F1 of the mean precision and mean recall",
+)
 def f1_of_means(confusion):
     p, r = _p_and_r(confusion)
     return _f1(p.mean(), r.mean())
 
 
-@wrong("08.5", "leaves out classes without picture and answer")
+@wrong(
+    "08.5",
+    "leaves out classes without picture and answer",
+    says="You leave out a class with no picture and no answer",
+)
 def present_classes(confusion):
     seen = np.sum(confusion, 0) + np.sum(confusion, 1) > 0
     return _f1(*_p_and_r(confusion))[seen].mean()
 
 
-@wrong("08.5", "leaves out classes without a picture")
+@wrong(
+    "08.5",
+    "leaves out classes without a picture",
+    says="You leave out every class without a picture",
+)
 def classes_with_pictures(confusion):
     return _f1(*_p_and_r(confusion))[np.sum(confusion, 1) > 0].mean()
 
 
-@wrong("08.5", "not a number for an empty class")
+@wrong(
+    "08.5",
+    "not a number for an empty class",
+    says="Where a class has no picture, no answer",
+)
 def not_a_number(confusion):
     with np.errstate(all="ignore"):
         p = np.diag(confusion) / confusion.sum(axis=0)
@@ -775,7 +1028,11 @@ def not_a_number(confusion):
         return np.mean(2 * p * r / (p + r))
 
 
-@wrong("08.5", "nanmean over the classes")
+@wrong(
+    "08.5",
+    "nanmean over the classes",
+    says="`nanmean` leaves out every class whose F1 is 0 / 0",
+)
 def mean_of_numbers(confusion):
     with np.errstate(all="ignore"):
         p = np.diag(confusion) / confusion.sum(axis=0)
@@ -783,55 +1040,65 @@ def mean_of_numbers(confusion):
         return np.nanmean(2 * p * r / (p + r))
 
 
-@wrong("08.5", "mean recall")
+@wrong("08.5", "mean recall", says="That is the mean recall")
 def mean_recall(confusion):
     return _p_and_r(confusion)[1].mean()
 
 
-@wrong("08.5", "mean precision")
+@wrong("08.5", "mean precision", says="That is the mean precision")
 def mean_precision(confusion):
     return _p_and_r(confusion)[0].mean()
 
 
-@wrong("08.5", "half the sum of precision and recall")
+@wrong(
+    "08.5",
+    "half the sum of precision and recall",
+    says="F1 is the *harmonic* mean of precision and recall",
+)
 def arithmetic_mean(confusion):
     p, r = _p_and_r(confusion)
     return ((p + r) / 2).mean()
 
 
-@wrong("08.5", "forgets the factor 2")
+@wrong("08.5", "forgets the factor 2", says="Half of what is wanted")
 def without_two(confusion):
     return _f1(*_p_and_r(confusion)).mean() / 2
 
 
-@wrong("08.5", "an empty class counts as 1")
+@wrong(
+    "08.5", "an empty class counts as 1", says="A class with no picture and no answer"
+)
 def empty_counts_one(confusion):
     empty = np.sum(confusion, 0) + np.sum(confusion, 1) == 0
     return np.where(empty, 1, _f1(*_p_and_r(confusion))).mean()
 
 
-@wrong("08.5", "a number for each class")
+@wrong("08.5", "a number for each class", says="That is one F1 for each class")
 def each_class(confusion):
     return _f1(*_p_and_r(confusion))
 
 
-@wrong("08.5", "the sum over the classes")
+@wrong("08.5", "the sum over the classes", says="That is the sum over the classes")
 def sum_of_classes(confusion):
     return _f1(*_p_and_r(confusion)).sum()
 
 
-@wrong("08.5", "percent")
+@wrong("08.5", "percent", says="That is in percent")
 def percent(confusion):
     return 100 * _f1(*_p_and_r(confusion)).mean()
 
 
-@wrong("08.5", "sums rows twice")
+@wrong("08.5", "sums rows twice", says="That is the mean recall")
 def rows_twice(confusion):
     p = r = np.diag(confusion) / np.maximum(np.sum(confusion, 1), 1)
     return _f1(p, r).mean()
 
 
-@wrong("08.5", "the answers of wrong classes only in the divisors")
+@wrong(
+    "08.5",
+    "the answers of wrong classes only in the divisors",
+    says="You divide by the wrong answers only",
+)
 def without_the_hits(confusion):
     hits = np.diag(confusion)
     p = hits / np.maximum(confusion.sum(0) - hits, 1)
@@ -839,17 +1106,17 @@ def without_the_hits(confusion):
     return _f1(p, r).mean()
 
 
-@wrong("08.5", "ten classes always")
+@wrong("08.5", "ten classes always", says="You divide by ten classes always")
 def ten_classes(confusion):
     return _f1(*_p_and_r(confusion)).sum() / 10
 
 
-@wrong("08.5", "one class too few")
+@wrong("08.5", "one class too few", says="The last class is left out")
 def one_class_too_few(confusion):
     return _f1(*_p_and_r(confusion))[:-1].mean()
 
 
-@wrong("08.5", "adds 1 to each divisor")
+@wrong("08.5", "adds 1 to each divisor", says="You add 1 to each divisor, which makes")
 def adds_one(confusion):
     hits = np.diag(confusion)
     p, r = hits / (confusion.sum(0) + 1), hits / (confusion.sum(1) + 1)
@@ -924,18 +1191,26 @@ def running_maximum(scores, patience):
     return len(scores), best.index(best[-1]) + 1
 
 
-@wrong("08.6", "the best of all epochs, trained or not")
+@wrong(
+    "08.6",
+    "the best of all epochs, trained or not",
+    says="The best epoch must lie before the stop",
+)
 def best_of_all(scores, patience):
     return plain_loop(scores, patience)[0], int(np.argmax(scores)) + 1
 
 
-@wrong("08.6", "counts from 0")
+@wrong("08.6", "counts from 0", says="Your epochs count from 0")
 def from_zero(scores, patience):
     stop, best = plain_loop(scores, patience)
     return stop - 1, best - 1
 
 
-@wrong("08.6", "an equal score counts as better")
+@wrong(
+    "08.6",
+    "an equal score counts as better",
+    says="An equal score counts as better with you",
+)
 def equal_is_better(scores, patience):
     best = waited = 0
     for i, score in enumerate(scores):
@@ -948,12 +1223,12 @@ def equal_is_better(scores, patience):
     return len(scores), best + 1
 
 
-@wrong("08.6", "one epoch too late")
+@wrong("08.6", "one epoch too late", says="You train one epoch too long")
 def one_too_late(scores, patience):
     return plain_loop(scores, patience + 1)
 
 
-@wrong("08.6", "one epoch too early")
+@wrong("08.6", "one epoch too early", says="You stop one epoch too early")
 def one_too_early(scores, patience):
     best = 0
     for i, score in enumerate(scores):
@@ -964,7 +1239,7 @@ def one_too_early(scores, patience):
     return i + 1, best + 1
 
 
-@wrong("08.6", "never sets the count back")
+@wrong("08.6", "never sets the count back", says="You add up all bad epochs")
 def never_resets(scores, patience):
     best_score, best_epoch, waited = -float("inf"), 0, 0
     for epoch, score in enumerate(scores, start=1):
@@ -977,7 +1252,11 @@ def never_resets(scores, patience):
     return len(scores), best_epoch
 
 
-@wrong("08.6", "the last epoch is best when the scores run out")
+@wrong(
+    "08.6",
+    "the last epoch is best when the scores run out",
+    says="When the scores run out, you call the last epoch the best",
+)
 def last_is_best(scores, patience):
     best_score, best_epoch, waited = -float("inf"), 0, 0
     for epoch, score in enumerate(scores, start=1):
@@ -990,13 +1269,19 @@ def last_is_best(scores, patience):
     return len(scores), len(scores)
 
 
-@wrong("08.6", "stops beyond the last score")
+@wrong(
+    "08.6",
+    "stops beyond the last score",
+    says="When the scores run out, your training goes on",
+)
 def beyond_the_end(scores, patience):
     best = plain_loop(scores, patience)[1]
     return best + patience, best
 
 
-@wrong("08.6", "compares with the epoch before")
+@wrong(
+    "08.6", "compares with the epoch before", says="You compare with the epoch before"
+)
 def with_the_one_before(scores, patience):
     best, waited = 0, 0
     for i in range(1, len(scores)):
@@ -1008,23 +1293,31 @@ def with_the_one_before(scores, patience):
     return len(scores), best + 1
 
 
-@wrong("08.6", "the two numbers exchanged")
+@wrong("08.6", "the two numbers exchanged", says="Right numbers, wrong order")
 def exchanged(scores, patience):
     return plain_loop(scores, patience)[::-1]
 
 
-@wrong("08.6", "the best score instead of its epoch")
+@wrong(
+    "08.6",
+    "the best score instead of its epoch",
+    says="The second number should be the best *epoch*, not its score",
+)
 def best_score(scores, patience):
     stop, best = plain_loop(scores, patience)
     return stop, scores[best - 1]
 
 
-@wrong("08.6", "the lowest score is best")
+@wrong(
+    "08.6",
+    "the lowest score is best",
+    says="You take the lowest score for the best, as for a loss",
+)
 def lowest_is_best(scores, patience):
     return plain_loop([-score for score in scores], patience)
 
 
-@wrong("08.6", "begins with a best of 0")
+@wrong("08.6", "begins with a best of 0", says="You begin with a best score of 0")
 def begins_with_zero(scores, patience):
     best_score, best_epoch, waited = 0, 0, 0
     for epoch, score in enumerate(scores, start=1):
@@ -1037,7 +1330,11 @@ def begins_with_zero(scores, patience):
     return len(scores), best_epoch
 
 
-@wrong("08.6", "nothing comes back when the scores run out")
+@wrong(
+    "08.6",
+    "nothing comes back when the scores run out",
+    says="Your function returns nothing when the scores run out",
+)
 def no_end(scores, patience):
     best, waited = 0, 0
     for i, score in enumerate(scores):
@@ -1049,35 +1346,47 @@ def no_end(scores, patience):
             return i + 1, best + 1
 
 
-@wrong("08.6", "the last of equal best epochs")
+@wrong(
+    "08.6",
+    "the last of equal best epochs",
+    says="Two epochs are equally good, and you name the later one",
+)
 def last_of_equals(scores, patience):
     stop, best = plain_loop(scores, patience)
     top = scores[best - 1]
     return stop, max(i for i in range(stop) if scores[i] == top) + 1
 
 
-@wrong("08.6", "the epoch patience before the stop")
+@wrong(
+    "08.6",
+    "the epoch patience before the stop",
+    says="The best epoch lies `patience` epochs before the",
+)
 def patience_before(scores, patience):
     stop = plain_loop(scores, patience)[0]
     return stop, stop - patience
 
 
-@wrong("08.6", "stops at the first epoch that is not better")
+@wrong(
+    "08.6",
+    "stops at the first epoch that is not better",
+    says="You stop at the first epoch that is",
+)
 def no_patience(scores, patience):
     return plain_loop(scores, 1)
 
 
-@wrong("08.6", "one number only")
+@wrong("08.6", "one number only", says="That is the first number alone")
 def stop_alone(scores, patience):
     return plain_loop(scores, patience)[0]
 
 
-@wrong("08.6", "never stops before the end")
+@wrong("08.6", "never stops before the end", says="Your training never stops early")
 def never_stops(scores, patience):
     return len(scores), int(np.argmax(scores)) + 1
 
 
-@wrong("08.6", "takes scores out of the caller's list")
+@wrong("08.6", "takes scores out of the caller's list", says="changes what it is given")
 def empties_the_list(scores, patience):
     best, best_epoch, epoch = -1e9, 0, 0
     while scores and (not epoch or epoch - best_epoch < patience):

@@ -74,7 +74,7 @@ def random_keys(labels, n, rng):
     return np.concatenate([order[s : s + each] for s in starts])
 
 
-@wrong("10.1", "draws with replacement")
+@wrong("10.1", "draws with replacement", says="Some rows come twice")
 def with_replacement(labels, n, rng):
     classes = np.unique(labels)
     return np.concatenate(
@@ -82,21 +82,33 @@ def with_replacement(labels, n, rng):
     )
 
 
-@wrong("10.1", "the first rows of each class, rng ignored")
+@wrong(
+    "10.1",
+    "the first rows of each class, rng ignored",
+    says="Balanced, but the same rows whatever `rng` is given",
+)
 def first_of_each(labels, n, rng):
     classes = np.unique(labels)
     each = n // len(classes)
     return np.concatenate([np.flatnonzero(labels == c)[:each] for c in classes])
 
 
-@wrong("10.1", "the last rows of each class, rng ignored")
+@wrong(
+    "10.1",
+    "the last rows of each class, rng ignored",
+    says="Balanced, but the same rows whatever `rng` is given",
+)
 def last_of_each(labels, n, rng):
     classes = np.unique(labels)
     each = n // len(classes)
     return np.concatenate([np.flatnonzero(labels == c)[-each:] for c in classes])
 
 
-@wrong("10.1", "NumPy's global generator instead of rng")
+@wrong(
+    "10.1",
+    "NumPy's global generator instead of rng",
+    says="You draw with another generator than `rng`, so",
+)
 def global_generator(labels, n, rng):
     classes = np.unique(labels)
     each = n // len(classes)
@@ -108,7 +120,11 @@ def global_generator(labels, n, rng):
     )
 
 
-@wrong("10.1", "a generator of its own with a fixed seed")
+@wrong(
+    "10.1",
+    "a generator of its own with a fixed seed",
+    says="Balanced, but the same rows whatever `rng` is given",
+)
 def own_generator(labels, n, rng):
     rng = np.random.default_rng(0)
     classes = np.unique(labels)
@@ -118,7 +134,11 @@ def own_generator(labels, n, rng):
     )
 
 
-@wrong("10.1", "Python's random instead of rng")
+@wrong(
+    "10.1",
+    "Python's random instead of rng",
+    says="You draw with another generator than `rng`, so",
+)
 def python_random(labels, n, rng):
     rows = []
     classes = set(int(c) for c in labels)
@@ -128,14 +148,14 @@ def python_random(labels, n, rng):
     return rows
 
 
-@wrong("10.1", "two classes always")
+@wrong("10.1", "two classes always", says="Your function knows two classes only")
 def two_classes(labels, n, rng):
     return np.concatenate(
         [rng.choice(np.flatnonzero(labels == c), n // 2, replace=False) for c in (0, 1)]
     )
 
 
-@wrong("10.1", "n rows of each class")
+@wrong("10.1", "n rows of each class", says="Those are `n` rows of *each* class")
 def n_of_each(labels, n, rng):
     return np.concatenate(
         [
@@ -145,12 +165,12 @@ def n_of_each(labels, n, rng):
     )
 
 
-@wrong("10.1", "labels instead of row numbers")
+@wrong("10.1", "labels instead of row numbers", says="Those are the labels of the rows")
 def labels_for_rows(labels, n, rng):
     return labels[choice_in_each_class(labels, n, rng)]
 
 
-@wrong("10.1", "numbers within the class")
+@wrong("10.1", "numbers within the class", says="Your numbers count within a class")
 def numbers_within_the_class(labels, n, rng):
     classes, counts = np.unique(labels, return_counts=True)
     return np.concatenate(
@@ -158,17 +178,21 @@ def numbers_within_the_class(labels, n, rng):
     )
 
 
-@wrong("10.1", "draws from all rows alike")
+@wrong("10.1", "draws from all rows alike", says="Drawn at random, but not balanced")
 def from_all_rows(labels, n, rng):
     return rng.choice(len(labels), n, replace=False)
 
 
-@wrong("10.1", "the first n of a shuffled order")
+@wrong("10.1", "the first n of a shuffled order", says="Shuffled, but not balanced")
 def first_of_shuffled(labels, n, rng):
     return rng.permutation(len(labels))[:n]
 
 
-@wrong("10.1", "shuffles the first rows of each class only")
+@wrong(
+    "10.1",
+    "shuffles the first rows of each class only",
+    says="Balanced, but the same rows whatever `rng` is given",
+)
 def shuffles_the_first(labels, n, rng):
     classes = np.unique(labels)
     each = n // len(classes)
@@ -177,7 +201,11 @@ def shuffles_the_first(labels, n, rng):
     )
 
 
-@wrong("10.1", "cuts the rows into equal parts as if they were sorted")
+@wrong(
+    "10.1",
+    "cuts the rows into equal parts as if they were sorted",
+    says="You cut the rows into equal parts, as",
+)
 def as_if_sorted(labels, n, rng):
     parts = np.array_split(np.arange(len(labels)), len(np.unique(labels)))
     return np.concatenate(
@@ -185,7 +213,7 @@ def as_if_sorted(labels, n, rng):
     )
 
 
-@wrong("10.1", "shuffles the caller's labels")
+@wrong("10.1", "shuffles the caller's labels", says="changes what it is given")
 def shuffles_labels(labels, n, rng):
     rng.shuffle(labels)
     classes = np.unique(labels)
@@ -193,14 +221,18 @@ def shuffles_labels(labels, n, rng):
     return np.concatenate([np.flatnonzero(labels == c)[:each] for c in classes])
 
 
-@wrong("10.1", "a mask instead of row numbers")
+@wrong("10.1", "a mask instead of row numbers", says="Return row numbers")
 def mask(labels, n, rng):
     chosen = np.zeros(len(labels), dtype=bool)
     chosen[choice_in_each_class(labels, n, rng)] = True
     return chosen
 
 
-@wrong("10.1", "shares as in the labels")
+@wrong(
+    "10.1",
+    "shares as in the labels",
+    says="You keep the shares that the classes have in the set",
+)
 def shares_as_they_are(labels, n, rng):
     rows = []
     for c in np.unique(labels):
@@ -210,7 +242,11 @@ def shares_as_they_are(labels, n, rng):
     return np.array(rows)
 
 
-@wrong("10.1", "one row too few of each class")
+@wrong(
+    "10.1",
+    "one row too few of each class",
+    says="You draw one row too few of each class",
+)
 def one_too_few(labels, n, rng):
     classes = np.unique(labels)
     each = n // len(classes) - 1
@@ -265,51 +301,55 @@ def freeze_then_thaw_the_head(model):
     return model
 
 
-@wrong("10.2", "an attribute of the module")
+@wrong("10.2", "an attribute of the module", says="Nothing is frozen")
 def attribute_of_the_module(model):
     model.vit.requires_grad = False
     return model
 
 
-@wrong("10.2", "an attribute of each part of the backbone")
+@wrong("10.2", "an attribute of each part of the backbone", says="Nothing is frozen")
 def attribute_of_the_parts(model):
     for child in model.vit.children():
         child.requires_grad = False
     return model
 
 
-@wrong("10.2", "an attribute of every module")
+@wrong("10.2", "an attribute of every module", says="Nothing is frozen")
 def attribute_of_all_modules(model):
     for module in model.vit.modules():
         module.requires_grad = False
     return model
 
 
-@wrong("10.2", "returns nothing")
+@wrong("10.2", "returns nothing", says="End with `return model`")
 def returns_nothing(model):
     model.vit.requires_grad_(False)
 
 
-@wrong("10.2", "the head as well")
+@wrong("10.2", "the head as well", says="Everything is frozen, the new head too")
 def head_as_well(model):
     for p in model.parameters():
         p.requires_grad = False
     return model
 
 
-@wrong("10.2", "the head instead of the backbone")
+@wrong("10.2", "the head instead of the backbone", says="The other way round")
 def head_instead(model):
     model.classifier.requires_grad_(False)
     return model
 
 
-@wrong("10.2", "the blocks without the embeddings")
+@wrong("10.2", "the blocks without the embeddings", says="The blocks are frozen")
 def blocks_only(model):
     model.vit.layers.requires_grad_(False)
     return model
 
 
-@wrong("10.2", "embeddings and blocks without the last norm")
+@wrong(
+    "10.2",
+    "embeddings and blocks without the last norm",
+    says="The last layer norm still learns",
+)
 def without_the_norm(model):
     model.vit.embeddings.requires_grad_(False)
     for layer in model.vit.layers:
@@ -317,38 +357,40 @@ def without_the_norm(model):
     return model
 
 
-@wrong("10.2", "the embeddings alone")
+@wrong("10.2", "the embeddings alone", says="Only the embeddings are frozen")
 def embeddings_only(model):
     model.vit.embeddings.requires_grad_(False)
     return model
 
 
-@wrong("10.2", "all but the last block")
+@wrong("10.2", "all but the last block", says="The last block still learns")
 def all_but_the_last_block(model):
     model.vit.requires_grad_(False)
     model.vit.layers[-1].requires_grad_(True)
     return model
 
 
-@wrong("10.2", "returns the backbone")
+@wrong(
+    "10.2", "returns the backbone", says="The right parts are frozen, but you return"
+)
 def returns_the_backbone(model):
     return model.vit.requires_grad_(False)
 
 
-@wrong("10.2", "evaluation mode instead of freezing")
+@wrong("10.2", "evaluation mode instead of freezing", says="Nothing is frozen")
 def evaluation_mode(model):
     model.vit.eval()
     return model
 
 
-@wrong("10.2", "no_grad, over when the function returns")
+@wrong("10.2", "no_grad, over when the function returns", says="Nothing is frozen")
 def under_no_grad(model):
     with torch.no_grad():
         model.vit.parameters()
     return model
 
 
-@wrong("10.2", "weights without biases")
+@wrong("10.2", "weights without biases", says="Only what is called `weight` is frozen")
 def weights_only(model):
     for name, p in model.vit.named_parameters():
         if "weight" in name:
@@ -356,7 +398,7 @@ def weights_only(model):
     return model
 
 
-@wrong("10.2", "linear layers only")
+@wrong("10.2", "linear layers only", says="Only the linear layers are frozen")
 def linear_layers_only(model):
     for module in model.vit.modules():
         if isinstance(module, nn.Linear):
@@ -364,21 +406,21 @@ def linear_layers_only(model):
     return model
 
 
-@wrong("10.2", "detaches copies of the parameters")
+@wrong("10.2", "detaches copies of the parameters", says="Nothing is frozen")
 def detaches(model):
     for p in model.vit.parameters():
         p = p.detach()
     return model
 
 
-@wrong("10.2", "freezes a copy and returns it")
+@wrong("10.2", "freezes a copy and returns it", says="You freeze a copy")
 def freezes_a_copy(model):
     frozen = copy.deepcopy(model)
     frozen.vit.requires_grad_(False)
     return frozen
 
 
-@wrong("10.2", "a new head")
+@wrong("10.2", "a new head", says="You put a new head on the model")
 def new_head(model):
     model.requires_grad_(False)
     head = model.classifier
@@ -392,7 +434,7 @@ def first_parameter(model):
     return model
 
 
-@wrong("10.2", "deletes the gradients")
+@wrong("10.2", "deletes the gradients", says="Nothing is frozen")
 def deletes_gradients(model):
     for p in model.vit.parameters():
         p.grad = None
@@ -480,22 +522,32 @@ def _scores(tp, fp, fn):
     return p, r, _share(2 * p * r, p + r)
 
 
-@wrong("10.3", "rows and columns exchanged")
+@wrong(
+    "10.3",
+    "rows and columns exchanged",
+    says="Precision and recall have changed places",
+)
 def transposed(confusion):
     return _scores(confusion[1, 1], confusion[1, 0], confusion[0, 1])
 
 
-@wrong("10.3", "class 0 positive")
+@wrong("10.3", "class 0 positive", says="Those are the numbers of class 0")
 def class_zero(confusion):
     return _scores(confusion[0, 0], confusion[1, 0], confusion[0, 1])
 
 
-@wrong("10.3", "counts class 0 as hits")
+@wrong(
+    "10.3", "counts class 0 as hits", says="The cell `[0, 0]` counts pictures of class"
+)
 def wrong_hits(confusion):
     return _scores(confusion[0, 0], confusion[0, 1], confusion[1, 0])
 
 
-@wrong("10.3", "not a number where a divisor is 0")
+@wrong(
+    "10.3",
+    "not a number where a divisor is 0",
+    says="If the model never answers 1, your precision is 0/0",
+)
 def not_a_number(confusion):
     with np.errstate(all="ignore"):
         p = confusion[1, 1] / confusion[:, 1].sum()
@@ -503,14 +555,18 @@ def not_a_number(confusion):
         return p, r, 2 * p * r / (p + r)
 
 
-@wrong("10.3", "Python's division by 0")
+@wrong("10.3", "Python's division by 0", says="One of your divisors can be 0")
 def division_by_zero(confusion):
     (_, fp), (fn, tp) = confusion.tolist()
     p, r = tp / (tp + fp), tp / (tp + fn)
     return p, r, 2 * p * r / (p + r)
 
 
-@wrong("10.3", "only the first divisor is guarded")
+@wrong(
+    "10.3",
+    "only the first divisor is guarded",
+    says="Where no picture is of class 1, your recall is 0/0",
+)
 def one_guard(confusion):
     with np.errstate(all="ignore"):
         tp, fp, fn = confusion[1, 1], confusion[0, 1], confusion[1, 0]
@@ -518,14 +574,22 @@ def one_guard(confusion):
         return p, r, _share(2 * p * r, p + r)
 
 
-@wrong("10.3", "the divisor of F1 is not guarded")
+@wrong(
+    "10.3",
+    "the divisor of F1 is not guarded",
+    says="If precision and recall are both 0, your F1 is 0/0",
+)
 def f1_not_guarded(confusion):
     with np.errstate(all="ignore"):
         p, r, _ = _scores(confusion[1, 1], confusion[0, 1], confusion[1, 0])
         return p, r, np.divide(2 * p * r, p + r)
 
 
-@wrong("10.3", "1 where a divisor is 0")
+@wrong(
+    "10.3",
+    "1 where a divisor is 0",
+    says="Where a divisor is 0 you return 1, as if all were right",
+)
 def one_for_zero(confusion):
     tp, fp, fn = confusion[1, 1], confusion[0, 1], confusion[1, 0]
     p = tp / (tp + fp) if tp + fp else 1.0
@@ -533,49 +597,57 @@ def one_for_zero(confusion):
     return p, r, _share(2 * p * r, p + r)
 
 
-@wrong("10.3", "recall first")
+@wrong("10.3", "recall first", says="Precision and recall have changed places")
 def recall_first(confusion):
     p, r, f = _scores(confusion[1, 1], confusion[0, 1], confusion[1, 0])
     return r, p, f
 
 
-@wrong("10.3", "half the sum for F1")
+@wrong("10.3", "half the sum for F1", says="Precision and recall are right")
 def arithmetic_mean(confusion):
     p, r, _ = _scores(confusion[1, 1], confusion[0, 1], confusion[1, 0])
     return p, r, (p + r) / 2
 
 
-@wrong("10.3", "forgets the factor 2 of F1")
+@wrong("10.3", "forgets the factor 2 of F1", says="F1 is half of what it should be")
 def without_two(confusion):
     p, r, f = _scores(confusion[1, 1], confusion[0, 1], confusion[1, 0])
     return p, r, f / 2
 
 
-@wrong("10.3", "accuracy in place of precision")
+@wrong(
+    "10.3",
+    "accuracy in place of precision",
+    says="Your first number is the accuracy, the share",
+)
 def accuracy_first(confusion):
     _, r, f = _scores(confusion[1, 1], confusion[0, 1], confusion[1, 0])
     return np.trace(confusion) / max(confusion.sum(), 1), r, f
 
 
-@wrong("10.3", "divides by all answers")
+@wrong("10.3", "divides by all answers", says="You divide by all pictures")
 def by_all(confusion):
     p = r = confusion[1, 1] / max(confusion.sum(), 1)
     return p, r, _share(2 * p * r, p + r)
 
 
-@wrong("10.3", "percent")
+@wrong("10.3", "percent", says="Those are percents")
 def in_percent(confusion):
     found = _scores(confusion[1, 1], confusion[0, 1], confusion[1, 0])
     return tuple(100 * x for x in found)
 
 
-@wrong("10.3", "rounds to two places")
+@wrong("10.3", "rounds to two places", says="Half precision, rounding")
 def rounded(confusion):
     found = _scores(confusion[1, 1], confusion[0, 1], confusion[1, 0])
     return tuple(round(float(x), 2) for x in found)
 
 
-@wrong("10.3", "specificity for recall")
+@wrong(
+    "10.3",
+    "specificity for recall",
+    says="Your second number is a share of class 0, its specificity",
+)
 def specificity(confusion):
     p = _share(confusion[1, 1], confusion[:, 1].sum())
     r = _share(confusion[0, 0], confusion[0].sum())
@@ -654,51 +726,75 @@ def _roc(scores, labels, thresholds, above=np.greater_equal):
     )
 
 
-@wrong("10.4", "scikit-learn's roc_curve as it is, which drops points")
+@wrong(
+    "10.4",
+    "scikit-learn's roc_curve as it is, which drops points",
+    says="Points on a straight line between their neighbors",
+)
 def drop_intermediate(scores, labels):
     fpr, tpr, _ = roc_curve(labels, scores)
     return np.stack([fpr, tpr], axis=1)
 
 
-@wrong("10.4", "a score equal to the threshold counts as negative")
+@wrong(
+    "10.4",
+    "a score equal to the threshold counts as negative",
+    says="A picture whose score *equals* the threshold counts",
+)
 def strictly_above(scores, labels):
     thresholds = np.append(np.inf, np.unique(scores)[::-1])
     return _roc(scores, labels, thresholds, np.greater)
 
 
-@wrong("10.4", "strictly above, with a last point for all")
+@wrong(
+    "10.4",
+    "strictly above, with a last point for all",
+    says="The last point, (1, 1), comes twice",
+)
 def strictly_above_to_the_end(scores, labels):
     thresholds = np.append(np.unique(scores)[::-1], -np.inf)
     return np.concatenate([_roc(scores, labels, thresholds, np.greater), [[1.0, 1.0]]])
 
 
-@wrong("10.4", "without the point (0, 0)")
+@wrong("10.4", "without the point (0, 0)", says="The first point is missing")
 def without_the_start(scores, labels):
     return _roc(scores, labels, np.unique(scores)[::-1])
 
 
-@wrong("10.4", "without the point (1, 1)")
+@wrong("10.4", "without the point (1, 1)", says="The last point, (1, 1), is missing")
 def without_the_end(scores, labels):
     return _roc(scores, labels, np.append(np.inf, np.unique(scores)[:0:-1]))
 
 
-@wrong("10.4", "from the lowest threshold to the highest")
+@wrong(
+    "10.4",
+    "from the lowest threshold to the highest",
+    says="Begin with the highest threshold, so that the",
+)
 def upward(scores, labels):
     return _roc(scores, labels, np.append(np.unique(scores), np.inf))
 
 
-@wrong("10.4", "true positive rate first")
+@wrong("10.4", "true positive rate first", says="The two rates have changed places")
 def true_rate_first(scores, labels):
     thresholds = np.append(np.inf, np.unique(scores)[::-1])
     return _roc(scores, labels, thresholds)[:, ::-1]
 
 
-@wrong("10.4", "a point for each score, equal or not")
+@wrong(
+    "10.4",
+    "a point for each score, equal or not",
+    says="Equal scores are one threshold",
+)
 def point_for_each_score(scores, labels):
     return _roc(scores, labels, np.append(np.inf, np.sort(scores)[::-1]))
 
 
-@wrong("10.4", "walks through equal scores one by one")
+@wrong(
+    "10.4",
+    "walks through equal scores one by one",
+    says="Equal scores cannot be told apart by a threshold",
+)
 def one_by_one(scores, labels):
     labels = labels[np.argsort(-scores, kind="stable")]
     hits, alarms = np.cumsum(labels == 1), np.cumsum(labels == 0)
@@ -706,7 +802,7 @@ def one_by_one(scores, labels):
     return np.concatenate([[[0.0, 0.0]], points])
 
 
-@wrong("10.4", "shares of all pictures")
+@wrong("10.4", "shares of all pictures", says="Rates are shares of a class")
 def shares_of_all(scores, labels):
     thresholds = np.append(np.inf, np.unique(scores)[::-1])
     called = scores >= thresholds[:, None]
@@ -715,7 +811,7 @@ def shares_of_all(scores, labels):
     )
 
 
-@wrong("10.4", "counts instead of rates")
+@wrong("10.4", "counts instead of rates", says="Those are counts")
 def counts_not_rates(scores, labels):
     thresholds = np.append(np.inf, np.unique(scores)[::-1])
     called = scores >= thresholds[:, None]
@@ -724,7 +820,11 @@ def counts_not_rates(scores, labels):
     )
 
 
-@wrong("10.4", "precision's other half for the false positive rate")
+@wrong(
+    "10.4",
+    "precision's other half for the false positive rate",
+    says="Your first number is a share of what was *called* positive",
+)
 def false_discovery(scores, labels):
     points = [(0.0, 0.0)]
     for t in np.unique(scores)[::-1]:
@@ -735,39 +835,51 @@ def false_discovery(scores, labels):
     return np.array(points)
 
 
-@wrong("10.4", "eleven thresholds from 1 to 0")
+@wrong(
+    "10.4",
+    "eleven thresholds from 1 to 0",
+    says="You take even steps from 1 to 0 as thresholds",
+)
 def even_thresholds(scores, labels):
     return _roc(scores, labels, np.linspace(1, 0, 11))
 
 
-@wrong("10.4", "points in columns")
+@wrong("10.4", "points in columns", says="The rates stand in rows")
 def points_in_columns(scores, labels):
     return _roc(scores, labels, np.append(np.inf, np.unique(scores)[::-1])).T
 
 
-@wrong("10.4", "the point (1, 1) twice")
+@wrong("10.4", "the point (1, 1) twice", says="The last point, (1, 1), comes twice")
 def end_twice(scores, labels):
     points = _roc(scores, labels, np.append(np.inf, np.unique(scores)[::-1]))
     return np.concatenate([points, [[1.0, 1.0]]])
 
 
-@wrong("10.4", "begins at the threshold 1")
+@wrong(
+    "10.4",
+    "begins at the threshold 1",
+    says="You begin at the threshold 1, but a score can be 1 or more",
+)
 def begins_at_one(scores, labels):
     return _roc(scores, labels, np.append(1.0, np.unique(scores)[::-1]))
 
 
-@wrong("10.4", "labels exchanged")
+@wrong("10.4", "labels exchanged", says="The two rates have changed places")
 def labels_exchanged(scores, labels):
     return _roc(scores, 1 - labels, np.append(np.inf, np.unique(scores)[::-1]))
 
 
-@wrong("10.4", "low scores count as positive")
+@wrong(
+    "10.4",
+    "low scores count as positive",
+    says="You call positive what lies *below* the threshold",
+)
 def low_is_positive(scores, labels):
     thresholds = np.append(-np.inf, np.unique(scores))
     return _roc(scores, labels, thresholds, np.less_equal)
 
 
-@wrong("10.4", "sorts the caller's scores")
+@wrong("10.4", "sorts the caller's scores", says="changes what it is given")
 def sorts_in_place(scores, labels):
     scores.sort()
     thresholds = np.append(np.inf, np.unique(scores)[::-1])
@@ -867,51 +979,71 @@ def _down(scores):
     return np.append(np.inf, np.unique(scores)[::-1])
 
 
-@wrong("10.5", "the lowest of equally good ones")
+@wrong(
+    "10.5",
+    "the lowest of equally good ones",
+    says="Among thresholds of equal cost the highest was asked for",
+)
 def lowest_of_equals(scores, labels, cost_fp, cost_fn):
     ascending = np.append(np.unique(scores), np.inf)
     return _best(ascending, _total, scores, labels, cost_fp, cost_fn)
 
 
-@wrong("10.5", "never infinity")
+@wrong("10.5", "never infinity", says="Never answering 1 can be cheapest of all")
 def never_infinity(scores, labels, cost_fp, cost_fn):
     down = np.unique(scores)[::-1]
     return _best(down, _total, scores, labels, cost_fp, cost_fn)
 
 
-@wrong("10.5", "a score rather than infinity if both cost the same")
+@wrong(
+    "10.5",
+    "a score rather than infinity if both cost the same",
+    says="If never answering 1 costs as much as",
+)
 def score_before_infinity(scores, labels, cost_fp, cost_fn):
     candidates = np.append(np.unique(scores)[::-1], np.inf)
     return _best(candidates, _total, scores, labels, cost_fp, cost_fn)
 
 
-@wrong("10.5", "the scores in the order in which they came")
+@wrong(
+    "10.5",
+    "the scores in the order in which they came",
+    says="Of thresholds with equal cost you take the",
+)
 def order_as_given(scores, labels, cost_fp, cost_fn):
     candidates = np.append(scores, np.inf)
     return _best(candidates, _total, scores, labels, cost_fp, cost_fn)
 
 
-@wrong("10.5", "the two costs exchanged")
+@wrong("10.5", "the two costs exchanged", says="The two costs have changed places")
 def costs_exchanged(scores, labels, cost_fp, cost_fn):
     return _best(_down(scores), _total, scores, labels, cost_fn, cost_fp)
 
 
-@wrong("10.5", "ignores the costs")
+@wrong("10.5", "ignores the costs", says="You count mistakes as if all cost the same")
 def ignores_costs(scores, labels, cost_fp, cost_fn):
     return _best(_down(scores), _total, scores, labels, 1, 1)
 
 
-@wrong("10.5", "only the false alarms count")
+@wrong(
+    "10.5",
+    "only the false alarms count",
+    says="Only the false positives cost something with you",
+)
 def only_false_alarms(scores, labels, cost_fp, cost_fn):
     return _best(_down(scores), _total, scores, labels, cost_fp, 0)
 
 
-@wrong("10.5", "only the misses count")
+@wrong("10.5", "only the misses count", says="Only the misses cost something with you")
 def only_misses(scores, labels, cost_fp, cost_fn):
     return _best(_down(scores), _total, scores, labels, 0, cost_fn)
 
 
-@wrong("10.5", "a score equal to the threshold is answered 0")
+@wrong(
+    "10.5",
+    "a score equal to the threshold is answered 0",
+    says="The answer is 1 from the threshold on, `scores >= t`",
+)
 def strictly_greater(scores, labels, cost_fp, cost_fn):
     best, lowest = np.inf, cost_fn * np.sum(labels == 1)
     for t in np.unique(scores)[::-1]:
@@ -923,57 +1055,69 @@ def strictly_greater(scores, labels, cost_fp, cost_fn):
     return best
 
 
-@wrong("10.5", "a grid instead of the scores")
+@wrong("10.5", "a grid instead of the scores", says="You search a grid between 0 and 1")
 def grid_of_thresholds(scores, labels, cost_fp, cost_fn):
     grid = np.linspace(0.99, 0.01, 99)
     return _best(grid, _total, scores, labels, cost_fp, cost_fn)
 
 
-@wrong("10.5", "the middle between two scores")
+@wrong(
+    "10.5",
+    "the middle between two scores",
+    says="You try the middle between two scores",
+)
 def between_scores(scores, labels, cost_fp, cost_fn):
     s = np.unique(scores)[::-1]
     candidates = np.append(np.inf, np.append((s[1:] + s[:-1]) / 2, s[-1] - 1))
     return _best(candidates, _total, scores, labels, cost_fp, cost_fn)
 
 
-@wrong("10.5", "the cost instead of the threshold")
+@wrong("10.5", "the cost instead of the threshold", says="That is the lowest cost")
 def cost_for_threshold(scores, labels, cost_fp, cost_fn):
     t = downward_loop(scores, labels, cost_fp, cost_fn)
     fp = np.sum((scores >= t) & (labels == 0))
     return cost_fp * fp + cost_fn * np.sum((scores < t) & (labels == 1))
 
 
-@wrong("10.5", "its place instead of the threshold")
+@wrong(
+    "10.5",
+    "its place instead of the threshold",
+    says="That is the place of the threshold in your list",
+)
 def place_for_threshold(scores, labels, cost_fp, cost_fn):
     t = downward_loop(scores, labels, cost_fp, cost_fn)
     return int(np.flatnonzero(_down(scores) == t)[0])
 
 
-@wrong("10.5", "the formula for true probabilities")
+@wrong(
+    "10.5",
+    "the formula for true probabilities",
+    says="That would be best if the scores were true probabilities",
+)
 def formula(scores, labels, cost_fp, cost_fn):
     return cost_fp / (cost_fp + cost_fn)
 
 
-@wrong("10.5", "rates instead of counts")
+@wrong("10.5", "rates instead of counts", says="You add up rates")
 def rates_for_counts(scores, labels, cost_fp, cost_fn):
     cats, dogs = np.sum(labels == 1), np.sum(labels == 0)
     return _best(_down(scores), _total, scores, labels, cost_fp / dogs, cost_fn / cats)
 
 
-@wrong("10.5", "1 in the place of infinity")
+@wrong("10.5", "1 in the place of infinity", says="You try 1 in the place of infinity")
 def one_for_infinity(scores, labels, cost_fp, cost_fn):
     candidates = np.append(1.0, np.unique(scores)[::-1])
     return _best(candidates, _total, scores, labels, cost_fp, cost_fn)
 
 
-@wrong("10.5", "the highest cost")
+@wrong("10.5", "the highest cost", says="That is the *dearest* threshold")
 def highest_cost(scores, labels, cost_fp, cost_fn):
     return _best(
         _down(scores), lambda *a: -_total(*a), scores, labels, cost_fp, cost_fn
     )
 
 
-@wrong("10.5", "credit for right answers")
+@wrong("10.5", "credit for right answers", says="You charge for right answers")
 def costs_of_right_answers(scores, labels, cost_fp, cost_fn):
     return _best(_down(scores), _total, scores, 1 - labels, cost_fp, cost_fn)
 
@@ -1060,17 +1204,25 @@ def _gaps(confidence, right, bins, bin_of=None):
     return np.array(gaps), np.array(shares)
 
 
-@wrong("10.6", "every bin counts alike")
+@wrong("10.6", "every bin counts alike", says="Each bin counts the same in your mean")
 def unweighted(confidence, right, bins):
     return np.abs(_gaps(confidence, right, bins)[0]).mean()
 
 
-@wrong("10.6", "divides by the number of bins")
+@wrong(
+    "10.6",
+    "divides by the number of bins",
+    says="You average over all bins, the empty ones too",
+)
 def by_number_of_bins(confidence, right, bins):
     return np.abs(_gaps(confidence, right, bins)[0]).sum() / bins
 
 
-@wrong("10.6", "each bin with its upper edge")
+@wrong(
+    "10.6",
+    "each bin with its upper edge",
+    says="Your bins hold their upper edge and not their lower one",
+)
 def upper_edges(confidence, right, bins):
     edges = np.linspace(0, 1, bins + 1)
     error = 0
@@ -1082,7 +1234,11 @@ def upper_edges(confidence, right, bins):
     return error
 
 
-@wrong("10.6", "both edges belong to the bin")
+@wrong(
+    "10.6",
+    "both edges belong to the bin",
+    says="A confidence on an edge counts in two of your bins",
+)
 def both_edges(confidence, right, bins):
     edges = np.linspace(0, 1, bins + 1)
     error = 0
@@ -1094,7 +1250,11 @@ def both_edges(confidence, right, bins):
     return error
 
 
-@wrong("10.6", "loses the answers with confidence 1")
+@wrong(
+    "10.6",
+    "loses the answers with confidence 1",
+    says="A confidence of exactly 1 falls out of your last bin",
+)
 def loses_one(confidence, right, bins):
     edges = np.linspace(0, 1, bins + 1)
     error = 0
@@ -1106,54 +1266,70 @@ def loses_one(confidence, right, bins):
     return error
 
 
-@wrong("10.6", "a bin of its own for confidence 1")
+@wrong(
+    "10.6",
+    "a bin of its own for confidence 1",
+    says="A confidence of exactly 1 gets a bin",
+)
 def own_bin_for_one(confidence, right, bins):
     bin_of = (confidence * bins).astype(int)
     gaps, shares = _gaps(confidence, right, bins + 1, bin_of)
     return (np.abs(gaps) * shares).sum()
 
 
-@wrong("10.6", "bins from 0.5 to 1, as in the lesson")
+@wrong("10.6", "bins from 0.5 to 1, as in the lesson", says="Your bins begin at 0.5")
 def bins_from_half(confidence, right, bins):
     bin_of = np.minimum((confidence - 0.5) * 2 * bins, bins - 1).astype(int)
     gaps, shares = _gaps(confidence, right, bins, np.maximum(bin_of, 0))
     return (np.abs(gaps) * shares).sum()
 
 
-@wrong("10.6", "gaps with their signs")
+@wrong(
+    "10.6",
+    "gaps with their signs",
+    says="Too sure in one bin and too modest in another cancel out",
+)
 def signed(confidence, right, bins):
     gaps, shares = _gaps(confidence, right, bins)
     return (gaps * shares).sum()
 
 
-@wrong("10.6", "the gap of each answer")
+@wrong("10.6", "the gap of each answer", says="Without bins a sure and right answer at")
 def gap_of_each_answer(confidence, right, bins):
     return np.abs(confidence - right).mean()
 
 
-@wrong("10.6", "one bin for all")
+@wrong("10.6", "one bin for all", says="You compare two means over all answers, so")
 def one_bin(confidence, right, bins):
     return abs(confidence.mean() - np.mean(right))
 
 
-@wrong("10.6", "the largest gap")
+@wrong(
+    "10.6",
+    "the largest gap",
+    says="That is the *largest* gap (maximum calibration error)",
+)
 def largest_gap(confidence, right, bins):
     return np.abs(_gaps(confidence, right, bins)[0]).max()
 
 
-@wrong("10.6", "squares the gaps")
+@wrong("10.6", "squares the gaps", says="Do not square the gaps")
 def squares(confidence, right, bins):
     gaps, shares = _gaps(confidence, right, bins)
     return (gaps**2 * shares).sum()
 
 
-@wrong("10.6", "root of the mean square")
+@wrong(
+    "10.6", "root of the mean square", says="That is the root of the mean *square* gap"
+)
 def root_mean_square(confidence, right, bins):
     gaps, shares = _gaps(confidence, right, bins)
     return (gaps**2 * shares).sum() ** 0.5
 
 
-@wrong("10.6", "bins with equally many answers")
+@wrong(
+    "10.6", "bins with equally many answers", says="Your bins hold equally many answers"
+)
 def equally_many(confidence, right, bins):
     error = 0
     for rows in np.array_split(np.argsort(confidence), bins):
@@ -1163,7 +1339,7 @@ def equally_many(confidence, right, bins):
     return error
 
 
-@wrong("10.6", "one bin too few")
+@wrong("10.6", "one bin too few", says="You have one bin too few")
 def one_bin_too_few(confidence, right, bins):
     edges = np.linspace(0, 1, bins)
     which = np.digitize(confidence, edges[1:-1])
@@ -1171,7 +1347,7 @@ def one_bin_too_few(confidence, right, bins):
     return (np.abs(gaps) * shares).sum()
 
 
-@wrong("10.6", "not a number for an empty bin")
+@wrong("10.6", "not a number for an empty bin", says="An empty bin gives 0/0")
 def not_a_number_if_empty(confidence, right, bins):
     bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
     count = np.bincount(bin_of, minlength=bins)
@@ -1181,33 +1357,45 @@ def not_a_number_if_empty(confidence, right, bins):
         return (np.abs(said - was) * count / count.sum()).sum()
 
 
-@wrong("10.6", "five bins always")
+@wrong("10.6", "five bins always", says="You have five bins always")
 def five_bins(confidence, right, bins):
     gaps, shares = _gaps(confidence, right, 5)
     return (np.abs(gaps) * shares).sum()
 
 
-@wrong("10.6", "a sum over answers, not a mean")
+@wrong(
+    "10.6",
+    "a sum over answers, not a mean",
+    says="You weigh each gap by the *number* of answers in the bin",
+)
 def sum_over_answers(confidence, right, bins):
     gaps, shares = _gaps(confidence, right, bins)
     return (np.abs(gaps) * shares).sum() * len(confidence)
 
 
-@wrong("10.6", "the middle of the bin for its confidence")
+@wrong(
+    "10.6",
+    "the middle of the bin for its confidence",
+    says="Compare with the *mean confidence* in the bin",
+)
 def middle_of_the_bin(confidence, right, bins):
     bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
     gaps, shares = _gaps((bin_of + 0.5) / bins, right, bins, bin_of)
     return (np.abs(gaps) * shares).sum()
 
 
-@wrong("10.6", "bins from the lowest confidence to the highest")
+@wrong(
+    "10.6",
+    "bins from the lowest confidence to the highest",
+    says="Your bins run from the lowest confidence to the highest",
+)
 def bins_of_the_data(confidence, right, bins):
     said, _ = np.histogram(confidence, bins, weights=confidence)
     was, _ = np.histogram(confidence, bins, weights=right)
     return np.abs(said - was).sum() / len(right)
 
 
-@wrong("10.6", "percent")
+@wrong("10.6", "percent", says="That is in percent")
 def percent(confidence, right, bins):
     return 100 * by_multiplying(confidence, right, bins)
 
@@ -1274,7 +1462,7 @@ def with_grad_off_and_a_head_at_hand(model, pixel_values):
     return nn.Softmax(dim=-1)(logits)
 
 
-@wrong("10.7", "softmax twice")
+@wrong("10.7", "softmax twice", says="Softmax twice")
 def softmax_twice(model, pixel_values):
     model.eval()
     with torch.no_grad():
@@ -1282,54 +1470,64 @@ def softmax_twice(model, pixel_values):
     return p.softmax(dim=-1)
 
 
-@wrong("10.7", "stays in training mode")
+@wrong(
+    "10.7", "stays in training mode", says="The model is in training mode during the"
+)
 def stays_in_training(model, pixel_values):
     with torch.no_grad():
         return model(pixel_values=pixel_values).logits.softmax(dim=-1)
 
 
-@wrong("10.7", "switches training mode on")
+@wrong(
+    "10.7", "switches training mode on", says="The model is in training mode during the"
+)
 def switches_training_on(model, pixel_values):
     model.train()
     with torch.no_grad():
         return model(pixel_values=pixel_values).logits.softmax(dim=-1)
 
 
-@wrong("10.7", "keeps gradients")
+@wrong("10.7", "keeps gradients", says="drags the graph")
 def keeps_gradients(model, pixel_values):
     model.eval()
     return model(pixel_values=pixel_values).logits.softmax(dim=-1)
 
 
-@wrong("10.7", "softmax over the pictures")
+@wrong(
+    "10.7", "softmax over the pictures", says="Your softmax runs over the *pictures*"
+)
 def over_the_pictures(model, pixel_values):
     model.eval()
     with torch.no_grad():
         return model(pixel_values=pixel_values).logits.softmax(dim=0)
 
 
-@wrong("10.7", "sigmoid instead of softmax")
+@wrong("10.7", "sigmoid instead of softmax", says="A sigmoid judges each class alone")
 def sigmoid(model, pixel_values):
     model.eval()
     with torch.no_grad():
         return torch.sigmoid(model(pixel_values=pixel_values).logits)
 
 
-@wrong("10.7", "returns logits")
+@wrong("10.7", "returns logits", says="Those are logits, not probabilities")
 def returns_logits(model, pixel_values):
     model.eval()
     with torch.no_grad():
         return model(pixel_values=pixel_values).logits
 
 
-@wrong("10.7", "returns logarithms")
+@wrong("10.7", "returns logarithms", says="Those are logarithms of probabilities")
 def returns_logarithms(model, pixel_values):
     model.eval()
     with torch.no_grad():
         return model(pixel_values=pixel_values).logits.log_softmax(dim=-1)
 
 
-@wrong("10.7", "the surest probability alone")
+@wrong(
+    "10.7",
+    "the surest probability alone",
+    says="That is the surest probability of each picture alone",
+)
 def surest_alone(model, pixel_values):
     model.eval()
     with torch.no_grad():
@@ -1337,28 +1535,36 @@ def surest_alone(model, pixel_values):
     return p.max(dim=-1).values
 
 
-@wrong("10.7", "the answers")
+@wrong("10.7", "the answers", says="Those are the answers, one class for each picture")
 def answers(model, pixel_values):
     model.eval()
     with torch.no_grad():
         return model(pixel_values=pixel_values).logits.argmax(dim=-1)
 
 
-@wrong("10.7", "the first picture alone")
+@wrong("10.7", "the first picture alone", says="Only the first picture is left")
 def first_picture(model, pixel_values):
     model.eval()
     with torch.no_grad():
         return model(pixel_values=pixel_values).logits[0].softmax(dim=-1)
 
 
-@wrong("10.7", "eval without its parentheses")
+@wrong(
+    "10.7",
+    "eval without its parentheses",
+    says="The model is in training mode during the",
+)
 def eval_not_called(model, pixel_values):
     model.eval  # noqa: B018
     with torch.no_grad():
         return model(pixel_values=pixel_values).logits.softmax(dim=-1)
 
 
-@wrong("10.7", "evaluation mode after the pass")
+@wrong(
+    "10.7",
+    "evaluation mode after the pass",
+    says="The model is in training mode during the",
+)
 def eval_too_late(model, pixel_values):
     with torch.no_grad():
         p = model(pixel_values=pixel_values).logits.softmax(dim=-1)
@@ -1366,7 +1572,7 @@ def eval_too_late(model, pixel_values):
     return p
 
 
-@wrong("10.7", "exponentials that overflow")
+@wrong("10.7", "exponentials that overflow", says="Large logits overflow")
 def overflows(model, pixel_values):
     model.eval()
     with torch.no_grad():
@@ -1374,7 +1580,11 @@ def overflows(model, pixel_values):
     return e / e.sum(dim=-1, keepdim=True)
 
 
-@wrong("10.7", "divides by the sum over all pictures")
+@wrong(
+    "10.7",
+    "divides by the sum over all pictures",
+    says="All your numbers together sum to 1",
+)
 def sum_over_all(model, pixel_values):
     model.eval()
     with torch.no_grad():
@@ -1383,7 +1593,11 @@ def sum_over_all(model, pixel_values):
     return e / e.sum()
 
 
-@wrong("10.7", "logits divided by their sum")
+@wrong(
+    "10.7",
+    "logits divided by their sum",
+    says="Logits can be negative, so their shares of",
+)
 def divided_by_sum(model, pixel_values):
     model.eval()
     with torch.no_grad():
@@ -1391,7 +1605,7 @@ def divided_by_sum(model, pixel_values):
     return z / z.sum(dim=-1, keepdim=True)
 
 
-@wrong("10.7", "gradients switched off for good")
+@wrong("10.7", "gradients switched off for good", says="switches gradients off")
 def off_for_good(model, pixel_values):
     model.eval()
     torch.set_grad_enabled(False)
@@ -1407,7 +1621,7 @@ def two_classes_always(model, pixel_values):
     return torch.stack([1 - p, p], dim=1)
 
 
-@wrong("10.7", "rounds to two places")
+@wrong("10.7", "rounds to two places", says="You round")
 def rounds(model, pixel_values):
     model.eval()
     with torch.no_grad():
