@@ -423,6 +423,8 @@ def test_transposed_result_is_told():
     for case in (matrix, matrix @ matrix.T + matrix[:, :2]):
         turned = dataclasses.replace(DOUBLE, cases=((case,),))
         assert "transposed" in judge(turned, lambda x: 2 * x.T).message
+        mixed = judge(turned, lambda x: 2 * x[:, ::-1]).message
+        assert "another order" in mixed and "transposed" not in mixed
 
 
 def test_half_precision_is_called_close():

@@ -522,12 +522,9 @@ def _relation(trial: _Trial) -> str | None:
         np.allclose(np.sort(a, None), np.sort(b, None), tolerance, tolerance)
         for a, b in pairs
     ):
-        turned = all(
-            a.ndim > 1 and same(a, np.swapaxes(b, -1, -2), tolerance)
-            for a, b in pairs
-            if a.ndim < 2 or a.shape[-1] == a.shape[-2]
-        )
-        if turned and any(a.ndim > 1 for a, _ in pairs):
+        if all(
+            a.ndim > 1 and same(a, np.swapaxes(b, -1, -2), tolerance) for a, b in pairs
+        ):
             return "Your result is transposed: the last two axes have changed places."
         return "These are the right numbers in another order."
     return None
