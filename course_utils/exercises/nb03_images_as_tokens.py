@@ -32,14 +32,31 @@ def _no_class_token(height, width, patch_size, heads):
     return patches, heads * patches**2
 
 
+def _tokens(height, width, patch_size):
+    return height * width // patch_size**2 + 1
+
+
+def _class_token_not_in_weights(height, width, patch_size, heads):
+    tokens = _tokens(height, width, patch_size)
+    return tokens, heads * (tokens - 1) ** 2
+
+
+def _class_token_in_weights_only(height, width, patch_size, heads):
+    tokens = _tokens(height, width, patch_size)
+    return tokens - 1, heads * tokens**2
+
+
 def _one_head(height, width, patch_size, heads):
-    tokens = height * width // patch_size**2 + 1
+    tokens = _tokens(height, width, patch_size)
     return tokens, tokens**2
 
 
-def _square_only(height, width, patch_size, heads):
-    tokens = (height // patch_size) ** 2 + 1
-    return tokens, heads * tokens**2
+def _square_by_height(height, width, patch_size, heads):
+    return count_tokens(height, height, patch_size, heads)
+
+
+def _square_by_width(height, width, patch_size, heads):
+    return count_tokens(width, width, patch_size, heads)
 
 
 def _divided_once(height, width, patch_size, heads):
@@ -48,8 +65,22 @@ def _divided_once(height, width, patch_size, heads):
 
 
 def _linear(height, width, patch_size, heads):
-    tokens = height * width // patch_size**2 + 1
+    tokens = _tokens(height, width, patch_size)
     return tokens, heads * tokens
+
+
+def _heads_squared(height, width, patch_size, heads):
+    tokens = _tokens(height, width, patch_size)
+    return tokens, (heads * tokens) ** 2
+
+
+def _bytes_of_weights(height, width, patch_size, heads):
+    tokens, weights = count_tokens(height, width, patch_size, heads)
+    return tokens, 4 * weights
+
+
+def _weights_first(height, width, patch_size, heads):
+    return count_tokens(height, width, patch_size, heads)[::-1]
 
 
 # --- 03.2 -------------------------------------------------------------------------
@@ -118,6 +149,36 @@ def _not_flattened(images, patch_size):
     return patches.reshape(*patches.shape[:2], *shape)
 
 
+def _square_grid(images, patch_size):
+    B, H, W, C = images.shape
+    P = patch_size
+    grid = images.reshape(B, H // P, P, H // P, P, C)
+    return _merge(grid, (0, 1, 3, 2, 4, 5))
+
+
+def _first_image_only(images, patch_size):
+    return fixed_patchify(images[:1], patch_size)
+
+
+def _grid_of_patches(images, patch_size):
+    B, H, W, C = images.shape
+    P = patch_size
+    return fixed_patchify(images, P).reshape(B, H // P, W // P, P * P * C)
+
+
+def _other_axes_swapped(images, patch_size):
+    grid = _split(images, patch_size).swapaxes(1, 2)
+    return grid.reshape(fixed_patchify(images, patch_size).shape)
+
+
+def _edge_left_out(images, patch_size):
+    return fixed_patchify(images[:, :-patch_size, :-patch_size], patch_size)
+
+
+def _patches_before_images(images, patch_size):
+    return fixed_patchify(images, patch_size).swapaxes(0, 1)
+
+
 def _images_in_one_row(images, patch_size):
     patches = fixed_patchify(images, patch_size)
     return patches.reshape(-1, patches.shape[-1])
@@ -142,6 +203,13 @@ def _by_unfold(images, patch_size):
     return patches.permute(0, 3, 2, 1).flatten(2)
 
 
+def _swapped_in_torch(images, patch_size):
+    B, H, W, C = images.shape
+    P = patch_size
+    grid = images.reshape(B, H // P, P, W // P, P, C)
+    return grid.transpose(2, 3).reshape(B, -1, P * P * C)
+
+
 # --- 03.3 -------------------------------------------------------------------------
 
 
@@ -149,7 +217,8 @@ def patchify_channels_first(images, patch_size):
     B, C, H, W = images.shape
     P = patch_size
     grid = images.reshape(B, C, H // P, P, W // P, P)
-    grid = np.einsum("bcrpsq->brscpq", grid)  # -> (B, H/P, W/P, C, P, P)
+    grid = grid.swapaxes(3, 4)  # -> (B, C, H/P, W/P, P, P)
+    grid = grid.swapaxes(1, 2).swapaxes(2, 3)  # -> (B, H/P, W/P, C, P, P)
     return grid.reshape(B, -1, C * P * P)
 
 
@@ -173,6 +242,41 @@ def _channels_as_patches(images, patch_size):
 
 def _unfolded_only(images, patch_size):
     return F.unfold(torch.as_tensor(images), patch_size, stride=patch_size)
+
+
+def _unfolded_and_reshaped(images, patch_size):
+    columns = _unfolded_only(images, patch_size)
+    B, numbers, N = columns.shape
+    return columns.reshape(B, N, numbers)
+
+
+def _unfolded_at_every_pixel(images, patch_size):
+    return F.unfold(torch.as_tensor(images), patch_size).transpose(1, 2)
+
+
+def _turned_inside(images, patch_size):
+    B, C, H, W = images.shape
+    P = patch_size
+    patches = patchify_channels_first(images, P).reshape(B, -1, C, P, P)
+    return patches.swapaxes(3, 4).reshape(B, -1, C * P * P)
+
+
+def _first_of_the_images(images, patch_size):
+    return patchify_channels_first(images[:1], patch_size)[0]
+
+
+def _five_axes(images, patch_size):
+    patches = patchify_channels_first(images, patch_size)
+    shape = (images.shape[1], patch_size, patch_size)
+    return patches.reshape(*patches.shape[:2], *shape)
+
+
+def _channels_first_square(images, patch_size):
+    B, C, H, W = images.shape
+    P = patch_size
+    grid = images.reshape(B, C, H // P, P, H // P, P)
+    grid = np.transpose(grid, (0, 2, 4, 1, 3, 5))
+    return grid.reshape(B, -1, C * P * P)
 
 
 def _channels_first_columns(images, patch_size):
@@ -216,6 +320,27 @@ def _class_token_last(patches, class_token, positions):
 
 def _class_token_added(patches, class_token, positions):
     return patches + class_token + positions[:, 1:]
+
+
+def _class_token_takes_last_row(patches, class_token, positions):
+    positions = torch.cat([positions[:, -1:], positions[:, :-1]], dim=1)
+    return add_positions(patches, class_token, positions)
+
+
+def _patches_added_twice(patches, class_token, positions):
+    return add_positions(patches + positions[:, 1:], class_token, positions)
+
+
+def _positions_multiplied(patches, class_token, positions):
+    return add_positions(patches, class_token, 0 * positions) * positions
+
+
+def _class_token_replaced(patches, class_token, positions):
+    return add_positions(patches, 0 * class_token, positions)
+
+
+def _class_token_left_out(patches, class_token, positions):
+    return patches + positions[:, 1:]
 
 
 def _all_added_twice(patches, class_token, positions):
@@ -265,8 +390,36 @@ def _halves_exchanged(row_table, column_table):
 def _divided_by_rows(row_table, column_table):
     R, S = len(row_table), len(column_table)
     row, column = np.divmod(np.arange(R * S), R)
-    row, column = np.minimum(row, R - 1), np.minimum(column, S - 1)
     return np.concatenate([row_table[row], column_table[column]], axis=1)
+
+
+def _tables_repeated_whole(row_table, column_table):
+    n = np.arange(len(row_table) * len(column_table))
+    row, column = n % len(row_table), n % len(column_table)
+    return np.concatenate([row_table[row], column_table[column]], axis=1)
+
+
+def _both_held(row_table, column_table):
+    n = np.arange(len(row_table) * len(column_table))
+    row, column = n // len(column_table), n // len(row_table)
+    return np.concatenate([row_table[row], column_table[column]], axis=1)
+
+
+def _halves_interleaved(row_table, column_table):
+    flat = grid_positions(row_table, column_table)
+    halves = flat.reshape(len(flat), 2, -1)
+    return halves.swapaxes(1, 2).reshape(len(flat), -1)
+
+
+def _joined_below(row_table, column_table):
+    flat = grid_positions(row_table, column_table)
+    K = flat.shape[1] // 2
+    return np.concatenate([flat[:, :K], flat[:, K:]])
+
+
+def _paired(row_table, column_table):
+    n = min(len(row_table), len(column_table))
+    return np.concatenate([row_table[:n], column_table[:n]], axis=1)
 
 
 def _halves_added(row_table, column_table):
@@ -290,6 +443,11 @@ def _expand_in_torch(row_table, column_table):
     rows = row_table[:, None].expand(-1, S, -1)
     columns = column_table[None].expand(R, -1, -1)
     return torch.cat([rows, columns], dim=-1).flatten(0, 1)
+
+
+def _interleaved_in_torch(row_table, column_table):
+    rows = row_table.repeat_interleave(len(column_table), dim=0)
+    return torch.cat([rows, column_table.repeat(len(row_table), 1)], dim=1)
 
 
 def _grid_in_lists(row_table, column_table):
@@ -332,6 +490,28 @@ def _resize_without_transposing_back(positions, old, new):
     grid = positions[:, 1:].transpose(1, 2).reshape(1, D, old, old)
     grid = F.interpolate(grid, (new, new), mode="bilinear", align_corners=False)
     return torch.cat([positions[:, :1], grid.reshape(1, new * new, D)], dim=1)
+
+
+def _resize_reshaped_only(positions, old, new):
+    D = positions.shape[-1]
+    grid = positions[:, 1:].reshape(1, D, old, old)
+    grid = F.interpolate(grid, (new, new), mode="bilinear", align_corners=False)
+    return torch.cat([positions[:, :1], grid.reshape(1, new * new, D)], dim=1)
+
+
+def _resize_dimensions_last(positions, old, new):
+    grid = positions[:, 1:].reshape(1, old, old, -1)
+    grid = F.interpolate(grid, (new, new), mode="bilinear", align_corners=False)
+    return torch.cat([positions[:, :1], grid.reshape(1, new * new, -1)], dim=1)
+
+
+def _resize_twofold(positions, old, new):
+    return resize_positions(positions, old, 2 * old)
+
+
+def _resize_last_row_kept(positions, old, new):
+    positions = torch.cat([positions[:, -1:], positions[:, :-1]], dim=1)
+    return resize_positions(positions, old, new)
 
 
 def _resize_with_class_token_last(positions, old, new):
@@ -378,7 +558,7 @@ EXERCISES = (
     Exercise(
         id="03.1",
         solution=count_tokens,
-        cases=((28, 28, 7, 1), (28, 28, 7, 4), (32, 48, 16, 2), (224, 224, 16, 12)),
+        cases=((32, 48, 16, 5), (48, 32, 8, 2), (28, 28, 7, 1), (224, 224, 16, 12)),
         mistakes=(
             Mistake(
                 _no_class_token,
@@ -386,13 +566,26 @@ EXERCISES = (
                 "token attends and is attended to like all others.",
             ),
             Mistake(
+                _class_token_not_in_weights,
+                "The tokens are right. Your weights are those among the patches: the "
+                "class token attends and is attended to as well.",
+            ),
+            Mistake(
+                _class_token_in_weights_only,
+                "Your weights count the class token, your tokens do not. The encoder "
+                "sees it like all others.",
+            ),
+            Mistake(
                 _one_head,
                 "Your weights are those of one head. Every head has its own matrix.",
             ),
-            Mistake(
-                _square_only,
-                "Right for square images only: you squared the patches of one side. "
-                "The other side has its own number of them.",
+            *(
+                Mistake(
+                    square,
+                    "Right for square images only: you squared the patches of one "
+                    "side. The other side has its own number of them.",
+                )
+                for square in (_square_by_height, _square_by_width)
             ),
             Mistake(
                 _divided_once,
@@ -402,6 +595,21 @@ EXERCISES = (
                 _linear,
                 "The tokens are right. But *every* token gives a weight to *every* "
                 "token, so their number enters twice.",
+            ),
+            Mistake(
+                _heads_squared,
+                "The tokens are right. But you squared the heads as well: every head "
+                "has a single matrix.",
+            ),
+            Mistake(
+                _bytes_of_weights,
+                "The tokens are right. Your second number counts bytes, 4 for each "
+                "weight; the task asks for the weights.",
+            ),
+            Mistake(
+                _weights_first,
+                "Both numbers are right, but they have changed places: the tokens come "
+                "first.",
             ),
         ),
         hints=(
@@ -426,12 +634,13 @@ EXERCISES = (
         id="03.2",
         solution=fixed_patchify,
         cases=(
-            (_numbered(1, 4, 4, 1), 2),
             (_numbered(1, 4, 6, 1), 2),
-            (_numbered(1, 2, 4, 2), 2),
+            (_numbered(1, 4, 6, 2), 2),
             (_numbered(2, 6, 9, 3), 3),
             (_numbered(2, 4, 12, 1), 2),
+            (_numbered(7, 6, 8, 5), 2),
         ),
+        kinds=("numpy", "torch"),
         mistakes=(
             Mistake(
                 _reshaped_only,
@@ -475,6 +684,36 @@ EXERCISES = (
                 "The patches are right but still P x P x C; flatten each to one row.",
             ),
             Mistake(
+                _grid_of_patches,
+                "The patches are right, but they still stand in a grid. Merge the rows "
+                "and the columns of patches into one axis, N.",
+            ),
+            Mistake(
+                _square_grid,
+                "You expect as many columns of patches as rows. The width has its own "
+                "number of them, unless the image is square.",
+            ),
+            Mistake(
+                _first_image_only,
+                "You cut the first image only. Keep the axis of the images: B of them "
+                "come in.",
+            ),
+            Mistake(
+                _other_axes_swapped,
+                "You split rightly, but exchanged the row of patches with the row "
+                "inside a patch. Both `P` axes have to stand side by side.",
+            ),
+            Mistake(
+                _edge_left_out,
+                "The last row and the last column of patches are missing: your loops "
+                "end one patch too early.",
+            ),
+            Mistake(
+                _patches_before_images,
+                "The patches are right, but the axis of the patches comes before that "
+                "of the images. `np.stack` and `torch.stack` can put it elsewhere.",
+            ),
+            Mistake(
                 _images_in_one_row,
                 "The patches of all images are in one long list. Keep the axis of the "
                 "images.",
@@ -493,6 +732,7 @@ EXERCISES = (
         alternatives=(
             _cut_in_loops,
             _by_unfold,
+            _swapped_in_torch,
             lambda images, P: np.einsum("brpsqc->brspqc", _split(images, P)).reshape(
                 len(images), -1, P * P * images.shape[-1]
             ),
@@ -502,10 +742,11 @@ EXERCISES = (
         id="03.3",
         solution=patchify_channels_first,
         cases=(
-            (_numbered(1, 2, 2, 4), 2),
-            (_numbered(1, 1, 4, 4), 2),
+            (_numbered(1, 2, 4, 6), 2),
             (_numbered(2, 3, 6, 9), 3),
+            (_numbered(7, 5, 6, 8), 2),
         ),
+        kinds=("numpy", "torch"),
         mistakes=(
             Mistake(
                 _channels_last,
@@ -529,6 +770,39 @@ EXERCISES = (
                 "patch. Tokens are rows.",
             ),
             Mistake(
+                _unfolded_and_reshaped,
+                "`unfold` gives `(B, C*P*P, N)`, and a reshape to `(B, N, C*P*P)` "
+                "keeps its reading order: your rows mix patches. Exchange the axes.",
+            ),
+            Mistake(
+                _unfolded_at_every_pixel,
+                "Your windows begin at every pixel and overlap. Patches lie side by "
+                "side: `unfold` needs a stride.",
+            ),
+            Mistake(
+                _turned_inside,
+                "The patches are in the right places, but rows and columns *inside* "
+                "each are exchanged.",
+            ),
+            Mistake(
+                _first_of_the_images,
+                "You cut the first image only, and the axis of the images is gone. B "
+                "of them come in.",
+            ),
+            Mistake(
+                _five_axes,
+                "The patches are right but still C x P x P; flatten each to one row.",
+            ),
+            Mistake(
+                _channels_first_square,
+                "You expect as many columns of patches as rows. The width has its own "
+                "number of them, unless the image is square.",
+            ),
+            Mistake(
+                fixed_patchify,
+                "You read the shape as (B, H, W, C). Here the channels are axis 1.",
+            ),
+            Mistake(
                 _channels_first_columns,
                 "Each patch is right, but they come column by column. Number them row "
                 "by row.",
@@ -545,6 +819,12 @@ EXERCISES = (
         "of a convolution.",
         alternatives=(
             _view_and_permute,
+            lambda images, P: np.einsum(
+                "bcrpsq->brscpq",
+                images.reshape(
+                    *images.shape[:2], images.shape[2] // P, P, images.shape[3] // P, P
+                ),
+            ).reshape(len(images), -1, images.shape[1] * P * P),
             lambda images, P: F.unfold(images, P, stride=P).transpose(1, 2),
             lambda images, P: np.stack(
                 [
@@ -561,12 +841,13 @@ EXERCISES = (
         solution=add_positions,
         cases=(
             (
-                torch.tensor([[[1.0, 1.0], [2.0, 2.0]]]),
-                torch.tensor([[[5.0, 5.0]]]),
-                torch.tensor([[[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]]]),
+                10.0 * torch.arange(1, 25).reshape(2, 3, 4),
+                torch.tensor([[[300.0, 310.0, 320.0, 330.0]]]),
+                0.1 * torch.arange(1, 17).reshape(1, 4, 4),
             ),
             (_random(3, 4, 6), _random(1, 1, 6) + 1, _random(1, 5, 6) - 1),
         ),
+        kinds=("torch",),
         mistakes=(
             Mistake(
                 _positions_too_early,
@@ -588,6 +869,30 @@ EXERCISES = (
                 _class_token_added,
                 "You added the class token to every patch. It is a token of its own: "
                 "the sequence becomes one longer.",
+            ),
+            Mistake(
+                _class_token_takes_last_row,
+                "Every token has a position now, but not its own: the class token has "
+                "the last row, and each patch that of its neighbor.",
+            ),
+            Mistake(
+                _patches_added_twice,
+                "Each patch gets its position twice: once before the class token is "
+                "there, once after.",
+            ),
+            Mistake(
+                _positions_multiplied,
+                "You multiply by the positions. Equation 1 adds them.",
+            ),
+            Mistake(
+                _class_token_replaced,
+                "Token 0 is the position alone: the learned class token is missing "
+                "from the sum.",
+            ),
+            Mistake(
+                _class_token_left_out,
+                "The patches are placed rightly, but the class token is not in the "
+                "result: N + 1 tokens go out.",
             ),
             Mistake(
                 _all_added_twice,
@@ -618,10 +923,11 @@ EXERCISES = (
         id="03.5",
         solution=grid_positions,
         cases=(
-            (np.array([[1.0], [2.0]]), np.array([[10.0], [20.0], [30.0]])),
-            (_numbered(3, 2), 100 + _numbered(2, 2)),
+            (1 + _numbered(3, 2), 10 * (1 + _numbered(4, 2))),
+            (_numbered(3, 5), 100 + _numbered(2, 5)),
             (_numbered(2, 4), 100 + _numbered(2, 4)),
         ),
+        kinds=("numpy", "torch"),
         mistakes=(
             Mistake(
                 _grid_column_by_column,
@@ -637,6 +943,32 @@ EXERCISES = (
                 "You divided the number of the patch by the number of *rows*. A row is "
                 "full after as many patches as there are *columns*. On a square grid "
                 "nobody would notice.",
+            ),
+            Mistake(
+                _tables_repeated_whole,
+                "Both tables are repeated as a whole (torch's `repeat` does what "
+                "NumPy's `tile` does). A row holds for S patches in a sequence before "
+                "the next one begins.",
+            ),
+            Mistake(
+                _both_held,
+                "In yours both change slowly: each vector of a column, too, holds for "
+                "several patches. Within one row, every patch has another column.",
+            ),
+            Mistake(
+                _halves_interleaved,
+                "Your numbers of row and column alternate. All K of the row come "
+                "first, then all K of the column.",
+            ),
+            Mistake(
+                _joined_below,
+                "You joined the two below each other. Put them side by side: the "
+                "result has one row per patch.",
+            ),
+            Mistake(
+                _paired,
+                "You paired the first row with the first column, and so on. Every row "
+                "meets every column: R times S patches.",
             ),
             Mistake(
                 _halves_added,
@@ -656,16 +988,28 @@ EXERCISES = (
         ),
         because="The row's number changes every S patches, the column's at each. This "
         "needs R + S vectors instead of R times S.",
-        alternatives=(_repeat_and_tile, _expand_in_torch, _grid_in_lists),
+        alternatives=(
+            _repeat_and_tile,
+            _expand_in_torch,
+            _interleaved_in_torch,
+            _grid_in_lists,
+        ),
     ),
     Exercise(
         id="03.6",
         solution=resize_positions,
         cases=(
-            (torch.tensor([[[9.0], [0.0], [1.0], [2.0], [3.0]]]), 2, 4),
-            (torch.tensor([[[9.0, 9.0], [0, 5], [1, 6], [2, 7], [3, 8]]]), 2, 3),
+            (
+                torch.tensor(
+                    [[[9.0, 9, 9], [0, 5, 1], [1, 6, 3], [2, 7, 5], [3, 8, 2]]]
+                ),
+                2,
+                4,
+            ),
+            (_random(1, 5, 3), 2, 3),
             (_random(1, 10, 4), 3, 5),
         ),
+        kinds=("torch",),
         mistakes=(
             Mistake(
                 _resize_line,
@@ -682,6 +1026,26 @@ EXERCISES = (
                 "The shape fits, but `(1, N, D)` cannot simply be reshaped into "
                 "`(1, D, rows, columns)`: numbers of one vector end up in different "
                 "places. Transpose first.",
+            ),
+            Mistake(
+                _resize_reshaped_only,
+                "You reshape there and back. The shapes fit, but `(1, N, D)` is no "
+                "`(1, D, rows, columns)`: what you interpolate mixes the numbers of "
+                "one vector. Transpose, both times.",
+            ),
+            Mistake(
+                _resize_dimensions_last,
+                "You hand over `(1, rows, columns, D)`. `F.interpolate` resizes the "
+                "last *two* axes, so D has to move to the front of them.",
+            ),
+            Mistake(
+                _resize_twofold,
+                "Your grid is always twice as large as the old one. Its side should be "
+                "`new`.",
+            ),
+            Mistake(
+                _resize_last_row_kept,
+                "You kept the last row. The class token's is row 0.",
             ),
             Mistake(
                 _resize_without_transposing_back,

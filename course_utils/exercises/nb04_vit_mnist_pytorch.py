@@ -1,6 +1,7 @@
 """Exercises of notebook 04: parameters, training steps, schedules, accuracy."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -25,56 +26,155 @@ def count_parameters(
     return projection + dim + tokens * dim + depth * block + norm + head
 
 
-def _counted(biases=1, positions=1, class_token=1, norms=1, last_norm=1, out=1, qkv=3):
+def _short(missing):
+    """Return a count that lacks ``missing(sizes)``, with N the number of patches."""
+
     def count(image_size, patch_size, in_channels, num_classes, dim, depth, mlp_dim):
-        patches = (image_size // patch_size) ** 2
-        total = in_channels * patch_size**2 * dim + biases * dim
-        total += class_token * dim + (patches + positions) * dim
-        block = qkv * (dim * dim + biases * dim) + out * (dim * dim + biases * dim)
-        block += 2 * dim * mlp_dim + biases * (mlp_dim + dim) + norms * 4 * dim
-        total += depth * block + last_norm * 2 * dim
-        return total + dim * num_classes + biases * num_classes
+        sizes = (image_size, patch_size, in_channels, num_classes, dim, depth, mlp_dim)
+        lacks = SimpleNamespace(
+            **{"N": (image_size // patch_size) ** 2, "P": patch_size, "C": in_channels},
+            **{"K": num_classes, "D": dim, "L": depth, "M": mlp_dim, "S": image_size},
+        )
+        return count_parameters(*sizes) - missing(lacks)
 
     return count
+
+
+def _attention(s):
+    return 4 * s.D * (s.D + 1)
+
+
+def _mlp(s):
+    return 2 * s.D * s.M + s.M + s.D
+
+
+def _block(s):
+    return _attention(s) + _mlp(s) + 4 * s.D
+
+
+_COUNTS = (
+    (
+        lambda s: s.D + s.L * (5 * s.D + s.M) + s.K,
+        "Every linear layer has a bias as well, one number for each output.",
+    ),
+    (
+        lambda s: s.D,
+        "You are `dim` numbers short. Usual causes: the class token is a learned "
+        "vector *and* has a position of its own; and the patch projection has a bias.",
+    ),
+    (
+        lambda s: 2 * s.D,
+        "You are 2 * `dim` numbers short. Usual causes: the layer norm after the last "
+        "block; or the class token together with its position.",
+    ),
+    (
+        lambda s: (s.N + 1) * s.D,
+        "The positions are missing: one learned vector for each token.",
+    ),
+    (
+        lambda s: (s.N - s.S // s.P) * s.D,
+        "You counted the patches of one side. Positions are needed for the whole grid.",
+    ),
+    (
+        lambda s: 2 * (2 * s.L + 1) * s.D,
+        "Layer norms learn too: a scale and a shift for each number of a token.",
+    ),
+    (
+        lambda s: (2 * s.L + 1) * s.D,
+        "You are `dim` numbers short for each layer norm: a norm has a scale *and* a "
+        "shift.",
+    ),
+    (
+        lambda s: 4 * s.L * s.D,
+        "You are 4 * `dim` numbers short in each block. Usual causes: its two layer "
+        "norms; or the biases of its attention.",
+    ),
+    (
+        lambda s: 3 * s.L * s.D,
+        "You are 3 * `dim` numbers short in each block. The usual cause: queries, keys "
+        "and values have a bias each.",
+    ),
+    (
+        lambda s: 2 * s.L * s.D,
+        "You are 2 * `dim` numbers short in each block. The usual cause: a block has "
+        "two layer norms, each with a scale and a shift.",
+    ),
+    (
+        lambda s: s.L * s.D,
+        "You are `dim` numbers short in each block. Usual causes: the bias of "
+        "attention's last layer; or that of the MLP's.",
+    ),
+    (
+        lambda s: s.L * s.M,
+        "You are `mlp_dim` numbers short in each block: the bias of the MLP's first "
+        "layer is missing.",
+    ),
+    (
+        lambda s: s.L * (s.M + s.D),
+        "You are `mlp_dim + dim` numbers short in each block: the biases of the MLP "
+        "are missing.",
+    ),
+    (
+        lambda s: s.L * (s.D * s.M + s.D),
+        "The MLP has a second layer, from its own width back to `dim`.",
+    ),
+    (
+        lambda s: _mlp(s) * s.L,
+        "The MLPs are missing: every block has one behind its attention.",
+    ),
+    (
+        lambda s: s.L * (_mlp(s) - 8 * s.D**2 - 5 * s.D),
+        "Your MLP is four times as wide as the model. Its width is `mlp_dim` here.",
+    ),
+    (
+        lambda s: s.L * s.D * (s.D + 1),
+        "Attention has a fourth layer, which mixes the heads' results.",
+    ),
+    (
+        lambda s: 2 * s.L * s.D * (s.D + 1),
+        "Queries, keys and values have a layer each; you counted one of the three.",
+    ),
+    (
+        lambda s: s.L * _attention(s),
+        "The attention is missing: four linear layers in each block.",
+    ),
+    (
+        lambda s: (s.L - 1) * _block(s),
+        "You counted one block. There are `depth` of them.",
+    ),
+    (
+        lambda s: (s.C - 1) * s.P**2 * s.D,
+        "A patch has `in_channels` numbers for each pixel, not one.",
+    ),
+    (
+        lambda s: s.C * s.D * (s.P**2 - s.P),
+        "A patch is `patch_size` wide *and* high: its side enters twice.",
+    ),
+    (
+        lambda s: s.D * s.K + s.K,
+        "The head is missing, a linear layer from `dim` to the classes.",
+    ),
+    (
+        lambda s: s.K,
+        "You are `num_classes` numbers short: the head has a bias, too.",
+    ),
+    (
+        lambda s: -s.N * s.D * s.K,
+        "The head reads token 0 alone, so it takes `dim` numbers, not those of all "
+        "tokens.",
+    ),
+)
 
 
 COUNT = Exercise(
     id="04.1",
     solution=count_parameters,
     cases=(
-        (6, 2, 3, 5, 8, 3, 11),
+        (20, 4, 3, 7, 9, 5, 11),
         (28, 14, 1, 10, 64, 6, 128),
         (224, 16, 3, 1000, 768, 12, 3072),
     ),
-    mistakes=(
-        Mistake(
-            _counted(biases=0),
-            "Every linear layer has a bias as well, one number for each output.",
-        ),
-        Mistake(
-            _counted(positions=0),
-            "You are `dim` numbers short. Usual causes: the class token is a learned "
-            "vector *and* has a position of its own; and the patch projection has a "
-            "bias.",
-        ),
-        Mistake(
-            _counted(norms=0, last_norm=0),
-            "Layer norms learn too: a scale and a shift for each number of a token.",
-        ),
-        Mistake(
-            _counted(last_norm=0),
-            "You are 2 * `dim` numbers short. Usual causes: the layer norm after the "
-            "last block; or the class token together with its position.",
-        ),
-        Mistake(
-            _counted(out=0),
-            "Attention has a fourth layer, which mixes the heads' results.",
-        ),
-        Mistake(
-            _counted(qkv=1),
-            "Queries, keys and values have a layer each; you counted one of the three.",
-        ),
-    ),
+    mistakes=tuple(Mistake(_short(missing), message) for missing, message in _COUNTS),
     hints=(
         "A linear layer from $a$ to $b$ numbers has $ab$ weights and $b$ biases.",
         "Outside the blocks: projection, class token, one position per token, a last "
@@ -85,10 +185,7 @@ COUNT = Exercise(
     because="For the sizes of ViT-B/16 it gives 86,567,656, the number torchvision "
     "gives for its `vit_b_16`. Heads do not appear: they share out the width and add "
     "nothing.",
-    alternatives=(
-        _counted(),
-        lambda *sizes: torch.tensor(count_parameters(*sizes)),
-    ),
+    alternatives=(lambda *sizes: torch.tensor(count_parameters(*sizes)),),
     tolerance=0.0,
 )
 
@@ -130,6 +227,22 @@ class _InAList(nn.Module):
         return self.layers[0](images).flatten(2).transpose(1, 2)
 
 
+class _AtFirstCall(nn.Module):
+    def __init__(self, patch_size, in_channels, dim):
+        super().__init__()
+        self.sizes, self.project = (in_channels, dim, patch_size, patch_size), None
+
+    def forward(self, images):
+        self.project = self.project or nn.Conv2d(*self.sizes)
+        return self.project(images).flatten(2).transpose(1, 2)
+
+
+class _OneForShow(_Forgetful):
+    def __init__(self, patch_size, in_channels, dim):
+        super().__init__(patch_size, in_channels, dim)
+        self.project = nn.Conv2d(*self.sizes)
+
+
 class _Detached(FixedPatches):
     def forward(self, images):
         return super().forward(images).detach()
@@ -150,6 +263,11 @@ class _Reshaped(FixedPatches):
     def forward(self, images):
         patches = self.project(images)
         return patches.reshape(len(images), -1, patches.shape[1])
+
+
+class _ImagesMerged(FixedPatches):
+    def forward(self, images):
+        return super().forward(images).flatten(0, 1)
 
 
 class _ColumnByColumn(FixedPatches):
@@ -174,6 +292,14 @@ class _Linear(nn.Module):
         return self.layer(patches.transpose(1, 2))
 
 
+def _gradient_arrives(result, parameters):
+    learned = result.requires_grad and all(p.requires_grad for p in parameters)
+    if not learned:
+        return False
+    gradients = torch.autograd.grad(result.sum(), parameters, allow_unused=True)
+    return all(gradient is not None for gradient in gradients)
+
+
 def _probe_patches(answer, patch_size, in_channels, dim):
     """Try a patch layer: what it gives, what it learns."""
     if not (isinstance(answer, type) and issubclass(answer, nn.Module)):
@@ -189,7 +315,7 @@ def _probe_patches(answer, patch_size, in_channels, dim):
     first, second = layer(images), layer(images)
     quiet = torch.equal(torch.get_rng_state(), state)
     parameters = list(layer.parameters())
-    learns = bool(parameters) and first.requires_grad
+    learns = bool(parameters) and _gradient_arrives(first, parameters)
     left, right = images.clone(), images.clone()
     left[..., :patch_size, patch_size : 2 * patch_size] = 0  # only the second patch
     with torch.no_grad():
@@ -212,12 +338,12 @@ FORGETFUL = Exercise(
     id="04.2",
     solution=FixedPatches,
     probe=_probe_patches,
-    cases=((2, 1, 4), (7, 3, 16)),
+    cases=((2, 3, 4), (7, 1, 16)),
     mistakes=(
         Mistake(
             _Forgetful,
             "The layer is still made inside `forward`: new random weights in each "
-            "call, and none that an optimizer could see.",
+            "call, and none that an optimizer could find.",
         ),
         Mistake(
             _Seeded,
@@ -226,13 +352,29 @@ FORGETFUL = Exercise(
         ),
         Mistake(
             _InAList,
-            "A plain Python list hides its layers from the module, so `parameters()` "
-            "does not find them. Assign the layer itself, or use `nn.ModuleList`.",
+            "The weights exist, but `parameters()` does not find them: a layer in a "
+            "plain Python list, or a plain tensor, is not registered. Assign the layer "
+            "itself (`nn.ModuleList` and `nn.Parameter` register, too).",
         ),
         Mistake(
             _Detached,
-            "`detach` (or `no_grad`) cuts the gradient off: the weights exist, but "
-            "never change.",
+            "The weights exist, but never change: `detach`, `no_grad` or "
+            "`requires_grad_(False)` keeps the gradient from them.",
+        ),
+        Mistake(
+            _AtFirstCall,
+            "The layer is made in the first call. An optimizer built before that "
+            "finds no parameters.",
+        ),
+        Mistake(
+            _OneForShow,
+            "There is a layer for `parameters()` to find, but each call of `forward` "
+            "uses a new one: what is learned is never used.",
+        ),
+        Mistake(
+            _ImagesMerged,
+            "The tokens of all images are in one long list. Keep the axis of the "
+            "images.",
         ),
         Mistake(
             _NoStride,
@@ -306,12 +448,36 @@ def _summed(logits, labels):
     return F.cross_entropy(logits, labels, reduction="sum")
 
 
+def _smoothed(logits, labels):
+    return F.cross_entropy(logits, labels, label_smoothing=0.1)
+
+
+def _over_the_batch(logits, labels):
+    return F.nll_loss(logits.log_softmax(dim=0), labels)
+
+
+def _of_answers(logits, labels):
+    return F.cross_entropy(logits.argmax(dim=1), labels)
+
+
+def _labels_first(logits, labels):
+    return F.cross_entropy(labels, logits)
+
+
+def _without_graph(logits, labels):
+    return F.cross_entropy(logits.detach(), labels)
+
+
+def _loss_after_step(model, optimizer, images, labels):
+    training_step(model, optimizer, images, labels)
+    return F.cross_entropy(model(images), labels).item()
+
+
 def _probe_step(answer, images, labels):
     """Losses of four steps of a tiny model, and its weights after them."""
     torch.manual_seed(0)
     model = nn.Linear(images.shape[1], 3)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
-    images, labels = torch.as_tensor(images), torch.as_tensor(labels)
     losses = [answer(model, optimizer, images, labels) for _ in range(4)]
     if any(loss is ... for loss in losses):
         return ...
@@ -336,6 +502,7 @@ STEP = Exercise(
     id="04.3",
     solution=training_step,
     probe=_probe_step,
+    kinds=("torch",),
     cases=(
         (_FEATURES, np.array([0, 1, 2])),
         (np.tile(_FEATURES, (4, 1)) * 2, np.tile([2, 0, 1], 4)),
@@ -358,8 +525,8 @@ STEP = Exercise(
         ),
         Mistake(
             _step(order="step backward"),
-            "The weights do not move: when `step` runs, there are no gradients. Clear "
-            "the old ones, then `backward`, then `step`.",
+            "The weights do not move: either `step` never runs, or there are no "
+            "gradients when it does. Clear the old ones, then `backward`, then `step`.",
         ),
         Mistake(
             _step(_nll_of_logits),
@@ -370,6 +537,35 @@ STEP = Exercise(
             _step(_summed),
             "You sum over the batch: the step then grows with the batch's size. Take "
             "the mean.",
+        ),
+        Mistake(
+            _step(_smoothed),
+            "Your loss has label smoothing, as the lesson's recipe does. The "
+            "colleague's has none.",
+        ),
+        Mistake(
+            _step(_over_the_batch),
+            "Your softmax runs over the images of the batch (`dim=0`). The classes of "
+            "one image compete, in `dim=1`.",
+        ),
+        Mistake(
+            _step(_of_answers),
+            "`argmax` gives whole numbers, which have no gradient. `cross_entropy` "
+            "wants the logits.",
+        ),
+        Mistake(
+            _step(_labels_first),
+            "`cross_entropy` takes the logits first, then the labels.",
+        ),
+        Mistake(
+            _step(_without_graph),
+            "`no_grad` or `detach` cuts the loss off from the weights, so `backward` "
+            "has nowhere to go.",
+        ),
+        Mistake(
+            _loss_after_step,
+            "The weights are right, but you return the loss *after* the step, for "
+            "which the model has to run once more.",
         ),
     ),
     hints=(
@@ -432,6 +628,55 @@ def _quarter_turn(step, total, warmup, peak):
     return peak * math.cos(math.pi / 2 * (step - warmup) / (total - warmup))
 
 
+def _one_step_ahead(step, total, warmup, peak):
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    return learning_rate(step, total, warmup, peak)
+
+
+def _zero_by_zero(step, total, warmup, peak):
+    if step <= warmup:
+        return peak * step / warmup
+    return learning_rate(step, total, warmup, peak)
+
+
+def _share_zero_by_zero(step, total, warmup, peak):
+    if step <= warmup:
+        return peak * (step / warmup)
+    return learning_rate(step, total, warmup, peak)
+
+
+def _at_zero_without_warmup(step, total, warmup, peak):
+    rising = step / max(warmup, 1)
+    return min(peak * rising, learning_rate(max(step, warmup), total, warmup, peak))
+
+
+def _step_not_shifted(step, total, warmup, peak):
+    return _rate(step, total, warmup, peak, start=0)
+
+
+def _whole_division(step, total, warmup, peak):
+    return 0 if step < warmup else learning_rate(step, total, warmup, peak)
+
+
+def _peak_at_once(step, total, warmup, peak):
+    return learning_rate(max(step, warmup), total, warmup, peak)
+
+
+def _not_lifted(step, total, warmup, peak):
+    if step < warmup:
+        return peak * step / warmup
+    return learning_rate(step, total, warmup, peak) - peak / 2
+
+
+def _warmup_as_share(step, total, warmup, peak):
+    return learning_rate(step, total, warmup * total, peak)
+
+
+def _warmup_unscaled(step, total, warmup, peak):
+    return learning_rate(step, total, warmup, 1 if step < warmup else peak)
+
+
 def _straight_down(step, total, warmup, peak):
     if step < warmup:
         return peak * step / warmup
@@ -449,11 +694,9 @@ def _not_halved(step, total, warmup, peak):
 
 
 def _in_numpy(step, total, warmup, peak):
-    return np.interp(step, [0, warmup], [0, peak]) * (
-        1.0
-        if step < warmup
-        else np.cos(np.pi / 2 * (step - warmup) / (total - warmup)) ** 2
-    )
+    if step < warmup:
+        return np.interp(step, [0, warmup], [0, peak])
+    return peak * np.cos(np.pi / 2 * (step - warmup) / (total - warmup)) ** 2
 
 
 SCHEDULE = Exercise(
@@ -462,9 +705,51 @@ SCHEDULE = Exercise(
     cases=(
         *((step, 100, 20, 0.3) for step in (40, 10, 0, 20, 60, 21, 99, 100)),
         (30, 50, 10, 0.003),
+        (0, 50, 0, 0.003),
+        (30, 50, 0, 0.003),
     ),
     mistakes=(
         Mistake(_no_warmup, "There is no warm-up: the rate starts at its peak."),
+        Mistake(
+            _peak_at_once,
+            "Your rate is at its peak during the whole warm-up. It should rise from 0.",
+        ),
+        Mistake(
+            _one_step_ahead,
+            "Your warm-up is one step ahead: step 0 should have the rate 0.",
+        ),
+        *(
+            Mistake(
+                answer,
+                "Right with a warm-up. Without one (`warmup` is 0), step 0 divides 0 "
+                "by 0: it belongs to the cosine.",
+            )
+            for answer in (_zero_by_zero, _share_zero_by_zero)
+        ),
+        Mistake(
+            _at_zero_without_warmup,
+            "Right with a warm-up. Without one (`warmup` is 0), the rate starts at "
+            "`peak`, and yours at 0.",
+        ),
+        Mistake(
+            _whole_division,
+            "Your rate stays at 0 during the warm-up. `//` gives whole numbers; `/` "
+            "gives shares.",
+        ),
+        Mistake(
+            _warmup_as_share,
+            "In the lesson, `warmup` was a share of the run. Here it is a number of "
+            "steps.",
+        ),
+        Mistake(
+            _warmup_unscaled,
+            "Your cosine is right, but the warm-up rises to 1 instead of `peak`.",
+        ),
+        Mistake(
+            _step_not_shifted,
+            "Your cosine runs from step 0 on, though its length is right: count its "
+            "steps from the end of the warm-up.",
+        ),
         Mistake(
             _cosine_over_all,
             "Your cosine begins at step 0, not where the warm-up ends, so the rate "
@@ -488,6 +773,11 @@ SCHEDULE = Exercise(
         Mistake(_straight_down, "Your rate falls in a straight line, not a cosine."),
         Mistake(_unscaled, "The shape is right; multiply it by `peak`."),
         Mistake(_not_halved, "1 + cos runs from 2 to 0: halve it."),
+        Mistake(
+            _not_lifted,
+            "Half a cosine runs from 1 to -1, so your rate becomes negative. Lift it "
+            "before you halve it.",
+        ),
     ),
     hints=(
         "Two branches: before `warmup`, a straight line; after it, a cosine.",
@@ -498,7 +788,8 @@ SCHEDULE = Exercise(
     because="It has no jump: both branches give `peak` at step `warmup`.",
     alternatives=(
         lambda step, total, warmup, peak: min(
-            peak * step / warmup, _rate(max(step, warmup), total, warmup, peak)
+            peak * step / warmup if warmup else peak,
+            _rate(max(step, warmup), total, warmup, peak),
         ),
         _in_numpy,
     ),
@@ -528,8 +819,50 @@ def _counted_right(batches):
 
 
 def _over_images(batches):
-    right = sum(int((x.argmax(0) == y).sum()) for x, y in batches)
+    right = sum((logits.argmax(0) == y).sum() for logits, y in batches)
     return right / sum(len(y) for _, y in batches)
+
+
+def _over_everything(batches):
+    right = sum((logits.argmax() == y).sum() for logits, y in batches)
+    return right / sum(len(y) for _, y in batches)
+
+
+def _largest_logit(batches):
+    right = sum((logits.amax(1) == y).sum() for logits, y in batches)
+    return right / sum(len(y) for _, y in batches)
+
+
+def _smallest_logit(batches):
+    return accuracy([(-logits, y) for logits, y in batches])
+
+
+def _percent(batches):
+    return 100 * accuracy(batches)
+
+
+def _first_batch(batches):
+    return accuracy(batches[:1])
+
+
+def _all_but_the_last(batches):
+    return _counted_right(batches[:-1]) / sum(len(y) for _, y in batches[:-1])
+
+
+def _sum_of_shares(batches):
+    return len(batches) * _mean_of_means(batches)
+
+
+def _whole_division(batches):
+    return accuracy(batches) // 1
+
+
+def _by_logits(batches):
+    return _counted_right(batches) / sum(x.numel() for x, _ in batches)
+
+
+def _shares(batches):
+    return [accuracy([batch]) for batch in batches]
 
 
 def _error_rate(batches):
@@ -545,14 +878,28 @@ def _last_batch(batches):
 
 
 def _concatenated(batches):
-    logits = np.concatenate([np.asarray(x) for x, _ in batches])
-    labels = np.concatenate([np.asarray(y) for _, y in batches])
-    return np.mean(logits.argmax(-1) == labels)
+    logits, labels = (torch.cat(parts) for parts in zip(*batches, strict=True))
+    return (logits.argmax(dim=1) == labels).float().mean().item()
+
+
+def _in_numpy_only(batches):
+    right = sum(np.sum(x.numpy().argmax(axis=1) == y.numpy()) for x, y in batches)
+    return right / sum(y.numel() for _, y in batches)
+
+
+def _by_max(batches):
+    right = total = 0
+    for logits, labels in batches:
+        _, answers = logits.max(1)
+        assert answers.eq(logits.max(1)[1]).all()
+        right += (answers == labels).sum().item()
+        total += labels.size(0)
+    return right / total
 
 
 def _logits_that_say(answers, classes=3):
-    scores = 0.1 * np.arange(len(answers) * classes).reshape(-1, classes) % 0.7
-    scores[np.arange(len(answers)), answers] = 2.0
+    scores = 0.1 * np.arange(len(answers) * classes).reshape(-1, classes) % 0.7 - 1
+    scores[np.arange(len(answers)), answers] = [3, 2, 1, 2, 1][: len(answers)]
     return scores
 
 
@@ -560,24 +907,20 @@ def _batches(*pairs):
     return [(_logits_that_say(answers), np.array(labels)) for answers, labels in pairs]
 
 
-def _in_numpy_only(batches):
-    right = sum(np.sum(x.argmax(axis=1) == y) for x, y in batches)
-    return right / sum(y.size for _, y in batches)
-
-
 ACCURACY = Exercise(
     id="04.5",
     solution=accuracy,
+    kinds=("torch",),
     cases=(
-        (_batches(([0, 1, 2, 1, 0], [0, 1, 2, 0, 1]), ([1, 2], [1, 0])),),
-        (_batches(([0, 1, 2], [0, 1, 2]), ([1], [0])),),
-        (
+        (  # in which no two of the mistakes below give the same share
             _batches(
-                ([0, 0, 1, 1], [2, 0, 1, 1]),
-                ([2, 2, 0, 1], [2, 0, 1, 1]),
-                ([1, 0], [1, 0]),
+                ([1, 1, 0, 1, 2], [0, 2, 0, 1, 0]),
+                ([1, 1, 1, 1], [0, 2, 1, 2]),
+                ([1, 2], [2, 2]),
             ),
         ),
+        (_batches(([0, 1, 2], [0, 1, 2]), ([1], [0])),),
+        (_batches(([0, 2], [0, 2])),),
     ),
     mistakes=(
         Mistake(
@@ -601,6 +944,41 @@ ACCURACY = Exercise(
             "You divide by the number of batches, so the result can exceed 1.",
         ),
         Mistake(_last_batch, "Only the last batch counts in your result."),
+        Mistake(
+            _first_batch,
+            "Only the first batch counts in your result. Does a `return` stand inside "
+            "the loop?",
+        ),
+        Mistake(_all_but_the_last, "The last batch is missing in your result."),
+        Mistake(_percent, "That is in percent. Asked is the share, from 0 to 1."),
+        Mistake(
+            _over_everything,
+            "You look for the largest logit of the whole batch. Each row is one image "
+            "with an answer of its own.",
+        ),
+        Mistake(
+            _largest_logit,
+            "You compare the labels with the largest *logit*. The answer is the place "
+            "where it stands.",
+        ),
+        Mistake(
+            _smallest_logit,
+            "Your answers are the least likely classes. The largest logit wins.",
+        ),
+        Mistake(
+            _sum_of_shares,
+            "You add up the accuracies of the batches, so the result can exceed 1.",
+        ),
+        Mistake(_by_logits, "You divide by the number of logits, not of images."),
+        Mistake(
+            _whole_division,
+            "Your share is cut to a whole number: `//` does that. Divide with `/`.",
+        ),
+        Mistake(
+            _shares,
+            "These are the accuracies of the batches. Asked is one number for all "
+            "images.",
+        ),
     ),
     hints=(
         "Two sums run through the batches. Which?",
@@ -611,16 +989,8 @@ ACCURACY = Exercise(
     alternatives=(
         _concatenated,
         _in_numpy_only,
+        _by_max,
         lambda batches: float(accuracy(batches)),
-        lambda batches: (
-            (
-                torch.cat([x for x, _ in batches]).argmax(dim=1)
-                == torch.cat([y for _, y in batches])
-            )
-            .float()
-            .mean()
-            .item()
-        ),
     ),
 )
 
@@ -629,40 +999,107 @@ ACCURACY = Exercise(
 
 
 def surest_mistakes(probabilities, labels, k):
-    answers = probabilities.argmax(1)
-    sure = probabilities.max(1)
-    rows = [i for i in range(len(labels)) if answers[i] != labels[i]]
-    return sorted(rows, key=lambda i: -sure[i])[:k]
+    sure, answers = probabilities.max(1)
+    rows = (answers != labels).nonzero()[:, 0]  # of the mistakes
+    order = sure[rows].argsort(descending=True)
+    return rows[order][:k]
 
 
-def _chosen(score, only_wrong=True, descending=True, positions=False):
+def _sure(probabilities, labels):
+    return probabilities.amax(1)
+
+
+def _true_class(probabilities, labels):
+    return probabilities[torch.arange(len(labels)), labels]
+
+
+def _mistakes(probabilities, labels):
+    return probabilities.argmax(1) != labels
+
+
+def _right_answers(probabilities, labels):
+    return probabilities.argmax(1) == labels
+
+
+def _all_answers(probabilities, labels):
+    return torch.ones(len(labels), dtype=torch.bool)
+
+
+def _chosen(
+    score=_sure, among=_mistakes, descending=True, result=lambda rows, order, p: rows
+):
+    """Return an answer that sorts some rows by a score; ``result`` makes its result."""
+
     def choose(probabilities, labels, k):
-        p, labels = np.asarray(probabilities), np.asarray(labels)
-        rows = np.arange(len(p))
-        if only_wrong:
-            rows = rows[p.argmax(1) != labels]
-        values = score(p, labels)[rows]
-        order = np.argsort(-values if descending else values, kind="stable")[:k]
-        return order if positions else rows[order]
+        rows = among(probabilities, labels).nonzero()[:, 0]
+        values = score(probabilities, labels)[rows]
+        order = values.argsort(descending=descending)
+        return result(rows[order], order, probabilities)[:k]
 
     return choose
 
 
-def _sure(p, labels):
-    return p.max(1)
+def _fills_up(probabilities, labels, k):
+    wrong = _mistakes(probabilities, labels)
+    return (probabilities.amax(1) + wrong).argsort(descending=True)[:k]
 
 
-def _true_class(p, labels):
-    return p[np.arange(len(p)), labels]
+def _fills_up_with_the_least_sure(probabilities, labels, k):
+    wrong, sure = _mistakes(probabilities, labels), probabilities.amax(1)
+    return torch.where(wrong, 1 + sure, 1 - sure).argsort(descending=True)[:k]
+
+
+def _cut_first(probabilities, labels, k):
+    rows = probabilities.amax(1).argsort(descending=True)[:k]
+    return rows[_mistakes(probabilities, labels)[rows]]
+
+
+def _topk_of_too_many(probabilities, labels, k):
+    rows = _mistakes(probabilities, labels).nonzero()[:, 0]
+    return rows[probabilities.amax(1)[rows].topk(k).indices]
+
+
+def _not_cut(probabilities, labels, k):
+    return surest_mistakes(probabilities, labels, len(labels))
+
+
+def _one_fewer(probabilities, labels, k):
+    return surest_mistakes(probabilities, labels, k - 1)
+
+
+def _sorted_by_row(probabilities, labels, k):
+    return surest_mistakes(probabilities, labels, k).sort().values
+
+
+def _first_mistakes(probabilities, labels, k):
+    return _mistakes(probabilities, labels).nonzero()[:, 0][:k]
+
+
+def _by_sorted(probabilities, labels, k):
+    answers, sure = probabilities.max(1)[1], probabilities.max(1)[0]
+    rows = [i for i in range(len(labels)) if answers[i] != labels[i]]
+    return sorted(rows, key=lambda i: -sure[i])[:k]
+
+
+def _by_numpy(probabilities, labels, k):
+    p, labels = probabilities.numpy(), labels.numpy()
+    rows = np.flatnonzero(p.argmax(1) != labels)
+    return rows[np.argsort(-p.max(1)[rows])][:k].tolist()
 
 
 SURE = Exercise(
     id="04.6",
     solution=surest_mistakes,
+    kinds=("torch",),
     cases=(
         (
-            np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.7, 0.3], [0.95, 0.05]]),
-            np.array([0, 0, 0, 1, 0]),
+            np.array(
+                [
+                    *([0.92, 0.05, 0.03], [0.12, 0.6, 0.28], [0.01, 0.04, 0.95]),
+                    *([0.68, 0.3, 0.02], [0.15, 0.05, 0.8], [0.5, 0.1, 0.4]),
+                ]
+            ),
+            np.array([0, 0, 2, 1, 0, 2]),
             2,
         ),
         (
@@ -673,29 +1110,81 @@ SURE = Exercise(
             3,
         ),
         (np.array([[0.9, 0.1], [0.3, 0.7]]), np.array([0, 0]), 5),
+        (np.array([[0.9, 0.1], [0.3, 0.7]]), np.array([0, 1]), 1),
     ),
     mistakes=(
         Mistake(
-            _chosen(_sure, only_wrong=False),
+            _chosen(among=_all_answers),
             "Right answers are among yours. Leave them out before you sort.",
         ),
         Mistake(
-            _chosen(_sure, descending=False),
+            _chosen(descending=False),
             "You give the *least* sure mistakes: sort from large to small.",
         ),
-        Mistake(
-            _chosen(_true_class, descending=False),
-            "You sort by the probability of the true class. Asked is the probability "
-            "of the answer given; the order can differ.",
+        *(
+            Mistake(
+                _chosen(_true_class, descending=descending),
+                "You sort by the probability of the true class. Asked is the "
+                "probability of the answer given; the order can differ.",
+            )
+            for descending in (False, True)
         ),
         Mistake(
-            _chosen(_sure, positions=True),
+            _chosen(result=lambda rows, order, p: order),
             "Your numbers count within the list of mistakes. Translate them back to "
             "rows of the input.",
         ),
         Mistake(
-            lambda p, labels, k: np.flatnonzero(p.argmax(1) != labels)[:k],
+            _chosen(result=lambda rows, order, p: p.amax(1)[rows]),
+            "These are the probabilities. Asked are the numbers of their rows.",
+        ),
+        Mistake(
+            _chosen(result=lambda rows, order, p: p.argmax(1)[rows]),
+            "These are the classes that were answered. Asked are the numbers of their "
+            "rows.",
+        ),
+        Mistake(
+            _chosen(among=_right_answers),
+            "These are the surest *right* answers. A mistake is where answer and label "
+            "differ.",
+        ),
+        Mistake(
+            _first_mistakes,
             "These are the first mistakes, not the surest: they are not sorted.",
+        ),
+        Mistake(
+            _sorted_by_row,
+            "The rows are the right ones, but the surest comes first, not the smallest "
+            "number.",
+        ),
+        Mistake(
+            _not_cut,
+            "The order is right, but the number of rows does not follow `k`: keep the "
+            "first `k`.",
+        ),
+        Mistake(
+            _chosen(among=lambda probabilities, y: probabilities.argmax(0) != y),
+            "You take the largest probability over the *images*. Each row is one "
+            "image: compare along the last axis.",
+        ),
+        Mistake(_one_fewer, "One is missing: keep `k` of them."),
+        *(
+            Mistake(
+                answer,
+                "With fewer mistakes than `k` you fill up with right answers. Then the "
+                "result should be shorter.",
+            )
+            for answer in (_fills_up, _fills_up_with_the_least_sure)
+        ),
+        Mistake(
+            _cut_first,
+            "You keep `k` of all answers and look for mistakes among those, so some "
+            "are lost. Look for the mistakes first.",
+        ),
+        Mistake(
+            _topk_of_too_many,
+            "`topk` stops with an error if it is asked for more than there is. There "
+            "can be fewer mistakes than `k`.",
         ),
     ),
     hints=(
@@ -705,12 +1194,7 @@ SURE = Exercise(
     ),
     because="A slice past the end is no error in Python, so fewer mistakes than $k$ "
     "need no special case.",
-    alternatives=(
-        _chosen(_sure),
-        lambda p, labels, k: torch.as_tensor(
-            _chosen(_sure)(np.asarray(p), np.asarray(labels), k)
-        ),
-    ),
+    alternatives=(_by_sorted, _by_numpy, _chosen()),
 )
 
 EXERCISES = (COUNT, FORGETFUL, STEP, SCHEDULE, ACCURACY, SURE)

@@ -60,67 +60,87 @@ def size_of_a_tensor(height, width, patch_size, heads):
     return tokens, weights
 
 
-@wrong("03.1", "no class token at all")
+@wrong("03.1", "no class token at all", says="You counted the patches.")
 def no_class_token(height, width, patch_size, heads):
     tokens = (height // patch_size) * (width // patch_size)
     return tokens, heads * tokens**2
 
 
-@wrong("03.1", "class token in the tokens, not in the weights")
+@wrong(
+    "03.1",
+    "class token in the tokens, not in the weights",
+    says="The tokens are right. Your weights",
+)
 def class_token_in_tokens_only(height, width, patch_size, heads):
     patches = (height // patch_size) * (width // patch_size)
     return patches + 1, heads * patches**2
 
 
-@wrong("03.1", "class token in the weights, not in the tokens")
+@wrong(
+    "03.1",
+    "class token in the weights, not in the tokens",
+    says="Your weights count the",
+)
 def class_token_in_weights_only(height, width, patch_size, heads):
     patches = (height // patch_size) * (width // patch_size)
     return patches, heads * (patches + 1) ** 2
 
 
-@wrong("03.1", "forgets the heads")
+@wrong("03.1", "forgets the heads", says="Your weights are those of")
 def no_heads(height, width, patch_size, heads):
     tokens = (height // patch_size) * (width // patch_size) + 1
     return tokens, tokens**2
 
 
-@wrong("03.1", "takes every image for square by its height")
+@wrong(
+    "03.1", "takes every image for square by its height", says="Right for square images"
+)
 def square_by_height(height, width, patch_size, heads):
     tokens = (height // patch_size) ** 2 + 1
     return tokens, heads * tokens**2
 
 
-@wrong("03.1", "takes every image for square by its width")
+@wrong(
+    "03.1", "takes every image for square by its width", says="Right for square images"
+)
 def square_by_width(height, width, patch_size, heads):
     tokens = (width // patch_size) ** 2 + 1
     return tokens, heads * tokens**2
 
 
-@wrong("03.1", "bytes of the weights, as in the lesson's block_cost")
+@wrong(
+    "03.1",
+    "bytes of the weights, as in the lesson's block_cost",
+    says="The tokens are right. Your second",
+)
 def bytes_of_the_weights(height, width, patch_size, heads):
     tokens = (height // patch_size) * (width // patch_size) + 1
     return tokens, 4 * heads * tokens**2
 
 
-@wrong("03.1", "exchanges the two numbers")
+@wrong("03.1", "exchanges the two numbers", says="Both numbers are right")
 def exchanged_numbers(height, width, patch_size, heads):
     tokens = (height // patch_size) * (width // patch_size) + 1
     return heads * tokens**2, tokens
 
 
-@wrong("03.1", "heads times tokens, not squared")
+@wrong(
+    "03.1", "heads times tokens, not squared", says="The tokens are right. But *every*"
+)
 def tokens_not_squared(height, width, patch_size, heads):
     tokens = (height // patch_size) * (width // patch_size) + 1
     return tokens, heads * tokens
 
 
-@wrong("03.1", "squares the heads with the tokens")
+@wrong(
+    "03.1", "squares the heads with the tokens", says="The tokens are right. But you"
+)
 def heads_squared(height, width, patch_size, heads):
     tokens = (height // patch_size) * (width // patch_size) + 1
     return tokens, (heads * tokens) ** 2
 
 
-@wrong("03.1", "divides the area by the side of a patch")
+@wrong("03.1", "divides the area by the side of a patch", says="You divided the pixels")
 def area_by_side(height, width, patch_size, heads):
     tokens = height * width // patch_size + 1
     return tokens, heads * tokens**2
@@ -132,7 +152,7 @@ def always_twelve_heads(height, width, patch_size, heads):
     return tokens, 12 * tokens**2
 
 
-@wrong("03.1", "prints and returns nothing")
+@wrong("03.1", "prints and returns nothing", says="returns nothing")
 def prints_tokens(height, width, patch_size, heads):
     tokens = (height // patch_size) * (width // patch_size) + 1
     print(tokens, heads * tokens**2)
@@ -228,14 +248,14 @@ def functional_unfold(images, patch_size):
     return columns.permute(0, 3, 2, 1).reshape(B, -1, patch_size**2 * C)
 
 
-@wrong("03.2", "the colleague's line")
+@wrong("03.2", "the colleague's line", says="This is the colleague's")
 def still_quick(images, patch_size):
     B, H, W, C = images.shape
     P = patch_size
     return images.reshape(B, (H // P) * (W // P), P * P * C)
 
 
-@wrong("03.2", "splits, but does not swap")
+@wrong("03.2", "splits, but does not swap", says="This is the colleague's")
 def no_swap(images, patch_size):
     B, H, W, C = images.shape
     P = patch_size
@@ -243,7 +263,7 @@ def no_swap(images, patch_size):
     return grid.reshape(B, -1, P * P * C)
 
 
-@wrong("03.2", "patches column by column")
+@wrong("03.2", "patches column by column", says="Each patch is right")
 def column_by_column(images, patch_size):
     B, H, W, C = images.shape
     P = patch_size
@@ -255,7 +275,7 @@ def column_by_column(images, patch_size):
     return np.stack(patches, axis=1)
 
 
-@wrong("03.2", "channels first inside a patch")
+@wrong("03.2", "channels first inside a patch", says="Right for one channel.")
 def channels_first_inside(images, patch_size):
     B, H, W, C = images.shape
     P = patch_size
@@ -263,7 +283,7 @@ def channels_first_inside(images, patch_size):
     return np.transpose(grid, (0, 1, 3, 5, 2, 4)).reshape(B, -1, P * P * C)
 
 
-@wrong("03.2", "pixels of a patch column by column")
+@wrong("03.2", "pixels of a patch column by column", says="Your patches are in")
 def pixels_transposed(images, patch_size):
     B, H, W, C = images.shape
     P = patch_size
@@ -271,7 +291,7 @@ def pixels_transposed(images, patch_size):
     return np.transpose(grid, (0, 1, 3, 4, 2, 5)).reshape(B, -1, P * P * C)
 
 
-@wrong("03.2", "as many columns as rows")
+@wrong("03.2", "as many columns as rows", says="You expect as many")
 def square_grid(images, patch_size):
     B, H, W, C = images.shape
     P = patch_size
@@ -280,7 +300,7 @@ def square_grid(images, patch_size):
     return grid.swapaxes(2, 3).reshape(B, n * n, P * P * C)
 
 
-@wrong("03.2", "numbers of rows and columns exchanged")
+@wrong("03.2", "numbers of rows and columns exchanged", says="You exchanged H/P and")
 def rows_for_columns(images, patch_size):
     B, H, W, C = images.shape
     P = patch_size
@@ -288,7 +308,7 @@ def rows_for_columns(images, patch_size):
     return grid.swapaxes(2, 3).reshape(B, -1, P * P * C)
 
 
-@wrong("03.2", "first image only")
+@wrong("03.2", "first image only", says="You cut the first image")
 def first_image_only(images, patch_size):
     image, P = images[0], patch_size
     H, W, C = image.shape
@@ -296,7 +316,11 @@ def first_image_only(images, patch_size):
     return grid.reshape(1, -1, P * P * C)
 
 
-@wrong("03.2", "leaves the grid of patches unmerged")
+@wrong(
+    "03.2",
+    "leaves the grid of patches unmerged",
+    says="The patches are right, but they",
+)
 def grid_unmerged(images, patch_size):
     B, H, W, C = images.shape
     P = patch_size
@@ -304,7 +328,9 @@ def grid_unmerged(images, patch_size):
     return grid.reshape(B, H // P, W // P, P * P * C)
 
 
-@wrong("03.2", "leaves the pixels of a patch unmerged")
+@wrong(
+    "03.2", "leaves the pixels of a patch unmerged", says="The patches are right but"
+)
 def pixels_unmerged(images, patch_size):
     B, H, W, C = images.shape
     P = patch_size
@@ -312,7 +338,7 @@ def pixels_unmerged(images, patch_size):
     return grid.reshape(B, -1, P, P, C)
 
 
-@wrong("03.2", "swaps another pair of axes")
+@wrong("03.2", "swaps another pair of axes", says="You split rightly, but")
 def swaps_1_and_2(images, patch_size):
     B, H, W, C = images.shape
     P = patch_size
@@ -327,7 +353,7 @@ def always_sevens(images, patch_size):
     return grid.reshape(B, -1, 49 * C)
 
 
-@wrong("03.2", "the loops stop one patch early")
+@wrong("03.2", "the loops stop one patch early", says="The last row and the")
 def loops_stop_early(images, patch_size):
     B, H, W, C = images.shape
     patches = []
@@ -338,7 +364,11 @@ def loops_stop_early(images, patch_size):
     return np.stack(patches, axis=1)
 
 
-@wrong("03.2", "images and patches exchanged, np.stack without axis")
+@wrong(
+    "03.2",
+    "images and patches exchanged, np.stack without axis",
+    says="The patches are right, but the axis",
+)
 def stack_without_axis(images, patch_size):
     B, H, W, C = images.shape
     patches = []
@@ -448,7 +478,9 @@ def copying_convolution(images, patch_size):
     return F.conv2d(images, copy, stride=P).flatten(2).transpose(1, 2)
 
 
-@wrong("03.3", "pixels first, channels last inside a patch")
+@wrong(
+    "03.3", "pixels first, channels last inside a patch", says="Each patch holds the"
+)
 def channels_last_inside(images, patch_size):
     B, C, H, W = images.shape
     P = patch_size
@@ -456,26 +488,30 @@ def channels_last_inside(images, patch_size):
     return torch.as_tensor(x).permute(0, 2, 4, 3, 5, 1).reshape(B, -1, C * P * P)
 
 
-@wrong("03.3", "reshape alone")
+@wrong("03.3", "reshape alone", says="A reshape alone keeps")
 def reshape_alone(images, patch_size):
     B, C, H, W = images.shape
     P = patch_size
     return images.reshape(B, (H // P) * (W // P), C * P * P)
 
 
-@wrong("03.3", "unfold without the transpose")
+@wrong("03.3", "unfold without the transpose", says="`unfold` gives the right")
 def unfold_alone(images, patch_size):
     return F.unfold(torch.as_tensor(images), patch_size, stride=patch_size)
 
 
-@wrong("03.3", "unfold, then reshape instead of transpose")
+@wrong(
+    "03.3",
+    "unfold, then reshape instead of transpose",
+    says="`unfold` gives `(B, C*P*P",
+)
 def unfold_then_reshape(images, patch_size):
     columns = F.unfold(torch.as_tensor(images), patch_size, stride=patch_size)
     B, numbers, N = columns.shape
     return columns.reshape(B, N, numbers)
 
 
-@wrong("03.3", "patches column by column, channels first")
+@wrong("03.3", "patches column by column, channels first", says="Each patch is right")
 def columns_of_patches(images, patch_size):
     B, C, H, W = images.shape
     P = patch_size
@@ -483,7 +519,7 @@ def columns_of_patches(images, patch_size):
     return x.permute(0, 4, 2, 1, 3, 5).reshape(B, -1, C * P * P)
 
 
-@wrong("03.3", "rows and columns exchanged inside a patch")
+@wrong("03.3", "rows and columns exchanged inside a patch", says="The patches are in")
 def transposed_inside(images, patch_size):
     B, C, H, W = images.shape
     P = patch_size
@@ -491,7 +527,7 @@ def transposed_inside(images, patch_size):
     return x.permute(0, 2, 4, 1, 5, 3).reshape(B, -1, C * P * P)
 
 
-@wrong("03.3", "reads the shape as channels last")
+@wrong("03.3", "reads the shape as channels last", says="You read the shape")
 def shape_as_channels_last(images, patch_size):
     B, H, W, C = images.shape
     P = patch_size
@@ -508,12 +544,12 @@ def square_images_only(images, patch_size):
     return x.permute(0, 2, 4, 1, 3, 5).reshape(B, n * n, C * P * P)
 
 
-@wrong("03.3", "windows at every pixel")
+@wrong("03.3", "windows at every pixel", says="Your windows begin at")
 def stride_of_one(images, patch_size):
     return F.unfold(torch.as_tensor(images), patch_size).transpose(1, 2)
 
 
-@wrong("03.3", "leaves (B, N, C, P, P)")
+@wrong("03.3", "leaves (B, N, C, P, P)", says="The patches are right")
 def not_flattened(images, patch_size):
     B, C, H, W = images.shape
     P = patch_size
@@ -521,7 +557,7 @@ def not_flattened(images, patch_size):
     return x.permute(0, 2, 4, 1, 3, 5).reshape(B, -1, C, P, P)
 
 
-@wrong("03.3", "each channel's patches after one another")
+@wrong("03.3", "each channel's patches after one another", says="You have moved the")
 def channels_not_moved(images, patch_size):
     B, C, H, W = images.shape
     P = patch_size
@@ -529,7 +565,7 @@ def channels_not_moved(images, patch_size):
     return x.permute(0, 1, 2, 4, 3, 5).reshape(B, -1, C * P * P)
 
 
-@wrong("03.3", "drops the batch")
+@wrong("03.3", "drops the batch", says="You cut the first image")
 def drops_the_batch(images, patch_size):
     C, H, W = images[0].shape
     P = patch_size
@@ -591,77 +627,91 @@ def fixes_the_bug(patches, class_token, positions):
     return torch.cat([class_tokens, patches], dim=1)
 
 
-@wrong("03.4", "the function with the bug")
+@wrong("03.4", "the function with the bug", says="That is still the bug")
 def with_the_bug(patches, class_token, positions):
     patches = patches + positions[:, :-1]
     class_tokens = class_token.expand(len(patches), -1, -1)
     return torch.cat([class_tokens, patches], dim=1)
 
 
-@wrong("03.4", "right rows for the patches, none for the class token")
+@wrong(
+    "03.4",
+    "right rows for the patches, none for the class token",
+    says="The patches have their",
+)
 def class_token_without_place(patches, class_token, positions):
     patches = patches + positions[:, 1:]
     class_tokens = class_token.expand(len(patches), -1, -1)
     return torch.cat([class_tokens, patches], dim=1)
 
 
-@wrong("03.4", "the class token comes last")
+@wrong("03.4", "the class token comes last", says="The class token goes")
 def class_token_last(patches, class_token, positions):
     class_tokens = class_token.expand(len(patches), -1, -1)
     return torch.cat([patches, class_tokens], dim=1) + positions
 
 
-@wrong("03.4", "the class token gets the last position")
+@wrong(
+    "03.4", "the class token gets the last position", says="Every token has a position"
+)
 def class_token_gets_last_row(patches, class_token, positions):
     patches = patches + positions[:, :-1]
     class_tokens = (class_token + positions[:, -1:]).expand(len(patches), -1, -1)
     return torch.cat([class_tokens, patches], dim=1)
 
 
-@wrong("03.4", "positions twice on the patches")
+@wrong("03.4", "positions twice on the patches", says="Each patch gets its")
 def positions_twice(patches, class_token, positions):
     patches = patches + positions[:, 1:]
     class_tokens = class_token.expand(len(patches), -1, -1)
     return torch.cat([class_tokens, patches], dim=1) + positions
 
 
-@wrong("03.4", "multiplies by the positions")
+@wrong("03.4", "multiplies by the positions", says="You multiply by the")
 def multiplies_positions(patches, class_token, positions):
     class_tokens = class_token.expand(len(patches), -1, -1)
     return torch.cat([class_tokens, patches], dim=1) * positions
 
 
-@wrong("03.4", "no positions at all")
+@wrong("03.4", "no positions at all", says="The class token is")
 def no_positions(patches, class_token, positions):
     class_tokens = class_token.expand(len(patches), -1, -1)
     return torch.cat([class_tokens, patches], dim=1)
 
 
-@wrong("03.4", "class token not expanded")
+@wrong("03.4", "class token not expanded", says="Right for one image.")
 def not_expanded(patches, class_token, positions):
     return torch.cat([class_token, patches], dim=1) + positions
 
 
-@wrong("03.4", "the position stands in for the class token")
+@wrong(
+    "03.4", "the position stands in for the class token", says="Token 0 is the position"
+)
 def class_token_forgotten(patches, class_token, positions):
     patches = patches + positions[:, 1:]
     first = positions[:, :1].expand(len(patches), -1, -1)
     return torch.cat([first, patches], dim=1)
 
 
-@wrong("03.4", "adds the positions to the caller's patches in place")
+@wrong(
+    "03.4",
+    "adds the positions to the caller's patches in place",
+    says="changes what it is given",
+)
 def changes_the_patches(patches, class_token, positions):
     patches += positions[:, 1:]
     first = (class_token + positions[:, :1]).expand(len(patches), -1, -1)
     return torch.cat([first, patches], dim=1)
 
 
-@wrong("03.4", "adds the class token to every patch")
+@wrong("03.4", "adds the class token to every patch", says="You added the class")
 def class_token_added(patches, class_token, positions):
     return patches + class_token + positions[:, 1:]
 
 
-@wrong("03.4", "forgets the class token's row of the result")
+@wrong(
+    "03.4", "forgets the class token's row of the result", says="The patches are placed"
+)
 def no_row_for_class(patches, class_token, positions):
     return patches + positions[:, 1:]
 
@@ -732,7 +782,7 @@ def broadcast_of_numpy(row_table, column_table):
     return np.concatenate((rows, columns), -1).reshape(-1, 2 * K)
 
 
-@wrong("03.5", "halves exchanged")
+@wrong("03.5", "halves exchanged", says="Row and column are")
 def halves_exchanged(row_table, column_table):
     R, S = len(row_table), len(column_table)
     rows = np.repeat(np.asarray(row_table), S, axis=0)
@@ -740,7 +790,7 @@ def halves_exchanged(row_table, column_table):
     return np.concatenate([columns, rows], axis=1)
 
 
-@wrong("03.5", "tile and repeat exchanged")
+@wrong("03.5", "tile and repeat exchanged", says="Each vector is right")
 def tile_and_repeat(row_table, column_table):
     R, S = len(row_table), len(column_table)
     rows = np.tile(np.asarray(row_table), (S, 1))
@@ -748,20 +798,20 @@ def tile_and_repeat(row_table, column_table):
     return np.concatenate([rows, columns], axis=1)
 
 
-@wrong("03.5", "loops over the columns outside")
+@wrong("03.5", "loops over the columns outside", says="Each vector is right")
 def columns_outside(row_table, column_table):
     pairs = [(r, c) for c in column_table for r in row_table]
     return np.stack([np.concatenate([r, c]) for r, c in pairs])
 
 
-@wrong("03.5", "torch's repeat taken for NumPy's")
+@wrong("03.5", "torch's repeat taken for NumPy's", says="Both tables are repeated")
 def repeat_of_torch(row_table, column_table):
     row_table, column_table = map(torch.as_tensor, (row_table, column_table))
     R, S = len(row_table), len(column_table)
     return torch.cat([row_table.repeat(S, 1), column_table.repeat(R, 1)], dim=1)
 
 
-@wrong("03.5", "both interleaved")
+@wrong("03.5", "both interleaved", says="In yours both change")
 def both_interleaved(row_table, column_table):
     R, S = len(row_table), len(column_table)
     rows = np.repeat(np.asarray(row_table), S, axis=0)
@@ -769,13 +819,13 @@ def both_interleaved(row_table, column_table):
     return np.concatenate([rows, columns], axis=1)
 
 
-@wrong("03.5", "adds instead of joining")
+@wrong("03.5", "adds instead of joining", says="You added the two vectors.")
 def adds_the_two(row_table, column_table):
     grid = row_table[:, None] + column_table[None]
     return grid.reshape(-1, row_table.shape[1])
 
 
-@wrong("03.5", "leaves the grid (R, S, 2K)")
+@wrong("03.5", "leaves the grid (R, S, 2K)", says="The numbers are right")
 def leaves_the_grid(row_table, column_table):
     (R, K), (S, _) = row_table.shape, column_table.shape
     rows = np.broadcast_to(np.asarray(row_table)[:, None], (R, S, K))
@@ -791,7 +841,14 @@ def divides_by_rows(row_table, column_table):
     return np.hstack([row_table[n // R % R], column_table[n % R % S]])
 
 
-@wrong("03.5", "interleaves the numbers of the two")
+@wrong("03.5", "divmod by the number of rows", says="You divided the number")
+def divmod_by_rows(row_table, column_table):
+    R, S = len(row_table), len(column_table)
+    row, column = np.divmod(np.arange(R * S), R)
+    return np.concatenate([row_table[row], column_table[column]], axis=1)
+
+
+@wrong("03.5", "interleaves the numbers of the two", says="Your numbers of row")
 def interleaves_numbers(row_table, column_table):
     (R, K), (S, _) = row_table.shape, column_table.shape
     out = np.zeros((R * S, 2 * K))
@@ -801,13 +858,13 @@ def interleaves_numbers(row_table, column_table):
     return out
 
 
-@wrong("03.5", "pairs the n-th row with the n-th column")
+@wrong("03.5", "pairs the n-th row with the n-th column", says="You paired the first")
 def zipped(row_table, column_table):
     pairs = zip(row_table, column_table, strict=False)
     return np.stack([np.concatenate([r, c]) for r, c in pairs])
 
 
-@wrong("03.5", "joins below each other")
+@wrong("03.5", "joins below each other", says="You joined the two")
 def joins_below(row_table, column_table):
     R, S = len(row_table), len(column_table)
     rows = np.repeat(np.asarray(row_table), S, axis=0)
@@ -896,12 +953,31 @@ def _resized(mode="bilinear", align_corners=False):
     return resize_positions
 
 
-wrong("03.6", "align_corners=True", _resized(align_corners=True))
-wrong("03.6", "interpolate's default mode, nearest", _resized("nearest"))
-wrong("03.6", "bicubic, as many checkpoints are resized", _resized("bicubic"))
+wrong(
+    "03.6",
+    "align_corners=True",
+    _resized(align_corners=True),
+    says="With `align_corners=True` the outermost",
+)
+wrong(
+    "03.6",
+    "interpolate's default mode, nearest",
+    _resized("nearest"),
+    says="Your interpolation copies the",
+)
+wrong(
+    "03.6",
+    "bicubic, as many checkpoints are resized",
+    _resized("bicubic"),
+    says="Your interpolation is bicubic",
+)
 
 
-@wrong("03.6", "reshape to (1, D, rows, columns) without moving the axis")
+@wrong(
+    "03.6",
+    "reshape to (1, D, rows, columns) without moving the axis",
+    says="You reshape there and",
+)
 def reshape_without_permute(positions, old, new):
     class_row, grid = positions[:, :1], positions[:, 1:]
     D = positions.shape[-1]
@@ -910,7 +986,7 @@ def reshape_without_permute(positions, old, new):
     return torch.cat([class_row, grid.reshape(1, new * new, D)], dim=1)
 
 
-@wrong("03.6", "moves the axis there, but reshapes back")
+@wrong("03.6", "moves the axis there, but reshapes back", says="Right until after the")
 def reshape_on_the_way_back(positions, old, new):
     class_row, grid = positions[:, :1], positions[:, 1:]
     D = positions.shape[-1]
@@ -919,14 +995,14 @@ def reshape_on_the_way_back(positions, old, new):
     return torch.cat([class_row, grid.reshape(1, new * new, D)], dim=1)
 
 
-@wrong("03.6", "forgets the class token's row")
+@wrong("03.6", "forgets the class token's row", says="The patches are right")
 def class_row_lost(positions, old, new):
     grid = positions[:, 1:].reshape(1, old, old, -1).permute(0, 3, 1, 2)
     grid = F.interpolate(grid, size=(new, new), mode="bilinear", align_corners=False)
     return grid.flatten(2).transpose(1, 2)
 
 
-@wrong("03.6", "puts the class token's row at the end")
+@wrong("03.6", "puts the class token's row at the end", says="The class token's row")
 def class_row_at_the_end(positions, old, new):
     class_row, grid = positions[:, :1], positions[:, 1:]
     grid = grid.reshape(1, old, old, -1).permute(0, 3, 1, 2)
@@ -934,7 +1010,9 @@ def class_row_at_the_end(positions, old, new):
     return torch.cat([grid.flatten(2).transpose(1, 2), class_row], dim=1)
 
 
-@wrong("03.6", "takes the last row for the class token's")
+@wrong(
+    "03.6", "takes the last row for the class token's", says="You kept the last row."
+)
 def class_row_from_the_end(positions, old, new):
     class_row, grid = positions[:, -1:], positions[:, :-1]
     grid = grid.reshape(1, old, old, -1).permute(0, 3, 1, 2)
@@ -942,7 +1020,11 @@ def class_row_from_the_end(positions, old, new):
     return torch.cat([class_row, grid.flatten(2).transpose(1, 2)], dim=1)
 
 
-@wrong("03.6", "interpolates along the sequence, in one dimension")
+@wrong(
+    "03.6",
+    "interpolates along the sequence, in one dimension",
+    says="You stretched the patches",
+)
 def one_dimension(positions, old, new):
     class_row, line = positions[:, :1], positions[:, 1:]
     line = F.interpolate(
@@ -951,7 +1033,7 @@ def one_dimension(positions, old, new):
     return torch.cat([class_row, line.transpose(1, 2)], dim=1)
 
 
-@wrong("03.6", "rows and columns of the grid exchanged")
+@wrong("03.6", "rows and columns of the grid exchanged", says="Your grid is mirrored")
 def grid_transposed(positions, old, new):
     class_row, grid = positions[:, :1], positions[:, 1:]
     grid = grid.reshape(1, old, old, -1).permute(0, 3, 2, 1)
@@ -959,7 +1041,7 @@ def grid_transposed(positions, old, new):
     return torch.cat([class_row, grid.flatten(2).transpose(1, 2)], dim=1)
 
 
-@wrong("03.6", "always twice as large")
+@wrong("03.6", "always twice as large", says="Your grid is always")
 def twice_as_large(positions, old, new):
     class_row, grid = positions[:, :1], positions[:, 1:]
     grid = grid.reshape(1, old, old, -1).permute(0, 3, 1, 2)
@@ -967,7 +1049,7 @@ def twice_as_large(positions, old, new):
     return torch.cat([class_row, grid.flatten(2).transpose(1, 2)], dim=1)
 
 
-@wrong("03.6", "hands the grid over with the dimensions last")
+@wrong("03.6", "hands the grid over with the dimensions last", says="You hand over `(1")
 def dimensions_last(positions, old, new):
     class_row, grid = positions[:, :1], positions[:, 1:]
     grid = grid.reshape(1, old, old, -1)

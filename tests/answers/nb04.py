@@ -120,81 +120,148 @@ def _nothing(**names):
     return 0
 
 
-wrong("04.1", "no class token", _count(class_token=_nothing))
 wrong(
-    "04.1", "a position for each patch only", _count(positions=lambda N, D, **_: N * D)
+    "04.1",
+    "no class token",
+    _count(class_token=_nothing),
+    says="You are `dim` numbers short.",
+)
+wrong(
+    "04.1",
+    "a position for each patch only",
+    _count(positions=lambda N, D, **_: N * D),
+    says="You are `dim` numbers short.",
 )
 wrong(
     "04.1",
     "neither the class token nor its position",
     _count(class_token=_nothing, positions=lambda N, D, **_: N * D),
+    says="You are 2 * `dim` numbers short.",
 )
-wrong("04.1", "no positions", _count(positions=_nothing))
-wrong("04.1", "no last norm", _count(last_norm=_nothing))
-wrong("04.1", "no norms in the blocks", _count(norms=_nothing))
-wrong("04.1", "one norm in a block", _count(norms=lambda D, **_: 2 * D))
+wrong(
+    "04.1", "no positions", _count(positions=_nothing), says="The positions are missing"
+)
+wrong(
+    "04.1",
+    "no last norm",
+    _count(last_norm=_nothing),
+    says="You are 2 * `dim` numbers short.",
+)
+wrong(
+    "04.1",
+    "no norms in the blocks",
+    _count(norms=_nothing),
+    says="You are 4 * `dim` numbers",
+)
+wrong(
+    "04.1",
+    "one norm in a block",
+    _count(norms=lambda D, **_: 2 * D),
+    says="You are 2 * `dim` numbers short in",
+)
 wrong(
     "04.1",
     "norms have a scale only",
     _count(norms=lambda D, **_: 2 * D, last_norm=lambda D, **_: D),
+    says="You are `dim` numbers short for",
 )
-wrong("04.1", "no norms", _count(norms=_nothing, last_norm=_nothing))
+wrong(
+    "04.1",
+    "no norms",
+    _count(norms=_nothing, last_norm=_nothing),
+    says="Layer norms learn too",
+)
 wrong(
     "04.1",
     "no bias of the patch projection",
     _count(patches=lambda C, P, D, **_: C * P * P * D),
+    says="You are `dim` numbers short.",
 )
-wrong("04.1", "no bias of the head", _count(head=lambda D, K, **_: D * K))
-wrong("04.1", "no head", _count(head=_nothing))
-wrong("04.1", "no output projection", _count(attention=lambda D, **_: 3 * (D * D + D)))
+wrong(
+    "04.1",
+    "no bias of the head",
+    _count(head=lambda D, K, **_: D * K),
+    says="You are `num_classes` numbers",
+)
+wrong("04.1", "no head", _count(head=_nothing), says="The head is missing")
+wrong(
+    "04.1",
+    "no output projection",
+    _count(attention=lambda D, **_: 3 * (D * D + D)),
+    says="Attention has a fourth",
+)
 wrong(
     "04.1",
     "no bias of queries, keys and values",
     _count(attention=lambda D, **_: 4 * D * D + D),
+    says="You are 3 * `dim` numbers",
 )
-wrong("04.1", "no bias in attention", _count(attention=lambda D, **_: 4 * D * D))
+wrong(
+    "04.1",
+    "no bias in attention",
+    _count(attention=lambda D, **_: 4 * D * D),
+    says="You are 4 * `dim` numbers",
+)
 wrong(
     "04.1",
     "no bias of the output projection",
     _count(attention=lambda D, **_: 4 * D * D + 3 * D),
+    says="You are `dim` numbers short in",
 )
-wrong("04.1", "no bias in the MLP", _count(mlp=lambda D, M, **_: 2 * D * M))
+wrong(
+    "04.1",
+    "no bias in the MLP",
+    _count(mlp=lambda D, M, **_: 2 * D * M),
+    says="You are `mlp_dim +",
+)
 wrong(
     "04.1",
     "the MLP's first bias forgotten",
     _count(mlp=lambda D, M, **_: 2 * D * M + D),
+    says="You are `mlp_dim` numbers",
 )
 wrong(
     "04.1",
     "the MLP's second bias forgotten",
     _count(mlp=lambda D, M, **_: 2 * D * M + M),
+    says="You are `dim` numbers short in",
 )
-wrong("04.1", "one linear layer in the MLP", _count(mlp=lambda D, M, **_: D * M + M))
+wrong(
+    "04.1",
+    "one linear layer in the MLP",
+    _count(mlp=lambda D, M, **_: D * M + M),
+    says="The MLP has a second",
+)
 wrong(
     "04.1",
     "an MLP of four times the width",
     _count(mlp=lambda D, **_: 8 * D * D + 5 * D),
+    says="Your MLP is four times",
 )
-wrong("04.1", "one block", _count(blocks=lambda **_: 1))
+wrong("04.1", "one block", _count(blocks=lambda **_: 1), says="You counted one block.")
 wrong(
     "04.1",
     "patches of one channel",
     _count(patches=lambda P, D, **_: P * P * D + D),
+    says="A patch has `in_channels`",
 )
 wrong(
     "04.1",
     "the side of a patch not squared",
     _count(patches=lambda C, P, D, **_: C * P * D + D),
+    says="A patch is `patch_size`",
 )
 wrong(
     "04.1",
     "patches counted along one side",
     _count(positions=lambda S, P, D, **_: (S // P + 1) * D),
+    says="You counted the patches",
 )
 wrong(
     "04.1",
     "the head reads all tokens",
     _count(head=lambda N, D, K, **_: (N + 1) * D * K + K),
+    says="The head reads token",
 )
 wrong(
     "04.1",
@@ -205,6 +272,7 @@ wrong(
         mlp=lambda D, M, **_: 2 * D * M,
         head=lambda D, K, **_: D * K,
     ),
+    says="Every linear layer has",
 )
 wrong("04.1", "the ViT-B/16 of the lesson", lambda *sizes, **named: 86_567_656)
 
@@ -294,7 +362,7 @@ class PermuteAtTheEnd(nn.Module):
         return tokens.reshape(images.shape[0], -1, self.dim)
 
 
-@wrong("04.2", "the class with the bug")
+@wrong("04.2", "the class with the bug", says="The layer is still")
 class StillForgetful(nn.Module):
     def __init__(self, patch_size, in_channels, dim):
         super().__init__()
@@ -308,7 +376,11 @@ class StillForgetful(nn.Module):
         return project(images).flatten(2).transpose(1, 2)
 
 
-@wrong("04.2", "keeps the layer in a plain list")
+@wrong(
+    "04.2",
+    "keeps the layer in a plain list",
+    says="The weights exist, but `parameters()`",
+)
 class InAPlainList(nn.Module):
     def __init__(self, patch_size, in_channels, dim):
         super().__init__()
@@ -318,7 +390,7 @@ class InAPlainList(nn.Module):
         return self.layers[0](images).flatten(2).transpose(1, 2)
 
 
-@wrong("04.2", "makes the layer in the first call")
+@wrong("04.2", "makes the layer in the first call", says="The layer is made in")
 class MadeInTheFirstCall(nn.Module):
     def __init__(self, patch_size, in_channels, dim):
         super().__init__()
@@ -331,7 +403,7 @@ class MadeInTheFirstCall(nn.Module):
         return self.project(images).flatten(2).transpose(1, 2)
 
 
-@wrong("04.2", "replaces the layer in every call")
+@wrong("04.2", "replaces the layer in every call", says="There is a layer for")
 class ReplacedInEveryCall(nn.Module):
     def __init__(self, patch_size, in_channels, dim):
         super().__init__()
@@ -343,7 +415,7 @@ class ReplacedInEveryCall(nn.Module):
         return self.project(images).flatten(2).transpose(1, 2)
 
 
-@wrong("04.2", "a fixed seed in forward hides the new layer")
+@wrong("04.2", "a fixed seed in forward hides the new layer", says="A fixed seed gives")
 class SeedInForward(nn.Module):
     def __init__(self, patch_size, in_channels, dim):
         super().__init__()
@@ -354,7 +426,7 @@ class SeedInForward(nn.Module):
         return nn.Conv2d(*self.sizes)(images).flatten(2).transpose(1, 2)
 
 
-@wrong("04.2", "forgets the stride")
+@wrong("04.2", "forgets the stride", says="Without a stride the")
 class NoStride(nn.Module):
     def __init__(self, patch_size, in_channels, dim):
         super().__init__()
@@ -364,7 +436,7 @@ class NoStride(nn.Module):
         return self.project(images).flatten(2).transpose(1, 2)
 
 
-@wrong("04.2", "forgets the transpose")
+@wrong("04.2", "forgets the transpose", says="Tokens should be the")
 class NoTranspose(nn.Module):
     def __init__(self, patch_size, in_channels, dim):
         super().__init__()
@@ -374,7 +446,7 @@ class NoTranspose(nn.Module):
         return self.project(images).flatten(2)
 
 
-@wrong("04.2", "reshapes instead of transposing")
+@wrong("04.2", "reshapes instead of transposing", says="Right shape, mixed contents")
 class ReshapeForTranspose(nn.Module):
     def __init__(self, patch_size, in_channels, dim):
         super().__init__()
@@ -385,7 +457,7 @@ class ReshapeForTranspose(nn.Module):
         return self.project(images).reshape(len(images), -1, self.dim)
 
 
-@wrong("04.2", "no gradient in forward")
+@wrong("04.2", "no gradient in forward", says="The weights exist, but never")
 class NoGradient(nn.Module):
     def __init__(self, patch_size, in_channels, dim):
         super().__init__()
@@ -396,7 +468,7 @@ class NoGradient(nn.Module):
         return self.project(images).flatten(2).transpose(1, 2)
 
 
-@wrong("04.2", "freezes the layer")
+@wrong("04.2", "freezes the layer", says="The weights exist, but never")
 class Frozen(nn.Module):
     def __init__(self, patch_size, in_channels, dim):
         super().__init__()
@@ -407,7 +479,11 @@ class Frozen(nn.Module):
         return self.project(images).flatten(2).transpose(1, 2)
 
 
-@wrong("04.2", "tensors that are no parameters")
+@wrong(
+    "04.2",
+    "tensors that are no parameters",
+    says="The weights exist, but `parameters()`",
+)
 class PlainTensors(nn.Module):
     def __init__(self, patch_size, in_channels, dim):
         super().__init__()
@@ -458,7 +534,9 @@ class NoSuper(nn.Module):
         return self.project(images).flatten(2).transpose(1, 2)
 
 
-@wrong("04.2", "layer in __init__ and another one in forward")
+@wrong(
+    "04.2", "layer in __init__ and another one in forward", says="There is a layer for"
+)
 class OneForShow(nn.Module):
     def __init__(self, patch_size, in_channels, dim):
         super().__init__()
@@ -470,7 +548,7 @@ class OneForShow(nn.Module):
         return project(images).flatten(2).transpose(1, 2)
 
 
-@wrong("04.2", "flattens the batch too")
+@wrong("04.2", "flattens the batch too", says="The tokens of all images")
 class FlattensTheBatch(nn.Module):
     def __init__(self, patch_size, in_channels, dim):
         super().__init__()
@@ -559,7 +637,7 @@ def closure_for_step(model, optimizer, images, labels):
     return optimizer.step(closure).item()
 
 
-@wrong("04.3", "the step with both bugs")
+@wrong("04.3", "the step with both bugs", says="Both bugs are still")
 def both_bugs(model, optimizer, images, labels):
     probabilities = model(images).softmax(dim=1)
     loss = F.cross_entropy(probabilities, labels)
@@ -568,7 +646,7 @@ def both_bugs(model, optimizer, images, labels):
     return loss.item()
 
 
-@wrong("04.3", "still no zero_grad")
+@wrong("04.3", "still no zero_grad", says="The loss is right")
 def no_zero_grad(model, optimizer, images, labels):
     loss = F.cross_entropy(model(images), labels)
     loss.backward()
@@ -576,7 +654,7 @@ def no_zero_grad(model, optimizer, images, labels):
     return loss.item()
 
 
-@wrong("04.3", "still a softmax")
+@wrong("04.3", "still a softmax", says="`cross_entropy` takes logits and")
 def still_a_softmax(model, optimizer, images, labels):
     optimizer.zero_grad()
     loss = F.cross_entropy(model(images).softmax(dim=1), labels)
@@ -585,7 +663,7 @@ def still_a_softmax(model, optimizer, images, labels):
     return loss.item()
 
 
-@wrong("04.3", "clears between backward and step")
+@wrong("04.3", "clears between backward and step", says="The weights do not")
 def clears_before_step(model, optimizer, images, labels):
     loss = F.cross_entropy(model(images), labels)
     loss.backward()
@@ -594,7 +672,7 @@ def clears_before_step(model, optimizer, images, labels):
     return loss.item()
 
 
-@wrong("04.3", "zero_grad without its parentheses")
+@wrong("04.3", "zero_grad without its parentheses", says="The loss is right")
 def zero_grad_not_called(model, optimizer, images, labels):
     optimizer.zero_grad  # noqa: B018
     loss = F.cross_entropy(model(images), labels)
@@ -603,7 +681,7 @@ def zero_grad_not_called(model, optimizer, images, labels):
     return loss.item()
 
 
-@wrong("04.3", "returns the tensor")
+@wrong("04.3", "returns the tensor", says="Return a float")
 def returns_the_tensor(model, optimizer, images, labels):
     optimizer.zero_grad()
     loss = F.cross_entropy(model(images), labels)
@@ -612,7 +690,7 @@ def returns_the_tensor(model, optimizer, images, labels):
     return loss
 
 
-@wrong("04.3", "nll_loss of logits")
+@wrong("04.3", "nll_loss of logits", says="`nll_loss` wants log-probabilities. With")
 def nll_of_logits(model, optimizer, images, labels):
     optimizer.zero_grad()
     loss = F.nll_loss(model(images), labels)
@@ -621,7 +699,7 @@ def nll_of_logits(model, optimizer, images, labels):
     return loss.item()
 
 
-@wrong("04.3", "the sum of the losses")
+@wrong("04.3", "the sum of the losses", says="You sum over the batch")
 def sum_of_losses(model, optimizer, images, labels):
     optimizer.zero_grad()
     loss = F.cross_entropy(model(images), labels, reduction="sum")
@@ -630,7 +708,7 @@ def sum_of_losses(model, optimizer, images, labels):
     return loss.item()
 
 
-@wrong("04.3", "no backward")
+@wrong("04.3", "no backward", says="The weights do not")
 def no_backward(model, optimizer, images, labels):
     optimizer.zero_grad()
     loss = F.cross_entropy(model(images), labels)
@@ -638,7 +716,7 @@ def no_backward(model, optimizer, images, labels):
     return loss.item()
 
 
-@wrong("04.3", "no step")
+@wrong("04.3", "no step", says="The weights do not")
 def no_step(model, optimizer, images, labels):
     optimizer.zero_grad()
     loss = F.cross_entropy(model(images), labels)
@@ -646,7 +724,7 @@ def no_step(model, optimizer, images, labels):
     return loss.item()
 
 
-@wrong("04.3", "label smoothing, as in the lesson's loop")
+@wrong("04.3", "label smoothing, as in the lesson's loop", says="Your loss has label")
 def label_smoothing(model, optimizer, images, labels):
     optimizer.zero_grad()
     loss = F.cross_entropy(model(images), labels, label_smoothing=0.1)
@@ -665,7 +743,7 @@ def own_optimizer(model, optimizer, images, labels):
     return loss.item()
 
 
-@wrong("04.3", "step before backward")
+@wrong("04.3", "step before backward", says="The weights do not")
 def step_before_backward(model, optimizer, images, labels):
     optimizer.zero_grad()
     loss = F.cross_entropy(model(images), labels)
@@ -674,7 +752,7 @@ def step_before_backward(model, optimizer, images, labels):
     return loss.item()
 
 
-@wrong("04.3", "the loss after the step")
+@wrong("04.3", "the loss after the step", says="The weights are right")
 def loss_after_the_step(model, optimizer, images, labels):
     optimizer.zero_grad()
     F.cross_entropy(model(images), labels).backward()
@@ -682,7 +760,7 @@ def loss_after_the_step(model, optimizer, images, labels):
     return F.cross_entropy(model(images), labels).item()
 
 
-@wrong("04.3", "labels and logits exchanged")
+@wrong("04.3", "labels and logits exchanged", says="`cross_entropy` takes the logits")
 def labels_first(model, optimizer, images, labels):
     optimizer.zero_grad()
     loss = F.cross_entropy(labels, model(images))
@@ -691,7 +769,7 @@ def labels_first(model, optimizer, images, labels):
     return loss.item()
 
 
-@wrong("04.3", "argmax of the logits")
+@wrong("04.3", "argmax of the logits", says="`argmax` gives whole numbers")
 def argmax_of_logits(model, optimizer, images, labels):
     optimizer.zero_grad()
     loss = F.cross_entropy(model(images).argmax(dim=1), labels)
@@ -700,7 +778,7 @@ def argmax_of_logits(model, optimizer, images, labels):
     return loss.item()
 
 
-@wrong("04.3", "softmax over the images")
+@wrong("04.3", "softmax over the images", says="Your softmax runs over")
 def softmax_over_images(model, optimizer, images, labels):
     optimizer.zero_grad()
     loss = F.nll_loss(model(images).log_softmax(dim=0), labels)
@@ -709,7 +787,7 @@ def softmax_over_images(model, optimizer, images, labels):
     return loss.item()
 
 
-@wrong("04.3", "switches gradients off")
+@wrong("04.3", "switches gradients off", says="`no_grad` or `detach` cuts")
 def gradients_off(model, optimizer, images, labels):
     optimizer.zero_grad()
     with torch.no_grad():
@@ -780,7 +858,11 @@ def list_of_all_rates(step, total, warmup, peak):
     return rates[step]
 
 
-@wrong("04.4", "step <= warmup: 0/0 without a warm-up")
+@wrong(
+    "04.4",
+    "step <= warmup: 0/0 without a warm-up",
+    says="Right with a warm-up. Without one (`warmup` is 0), step",
+)
 def zero_by_zero(step, total, warmup, peak):
     if step <= warmup:
         return peak * step / warmup
@@ -788,7 +870,7 @@ def zero_by_zero(step, total, warmup, peak):
     return peak * 0.5 * (1 + math.cos(math.pi * done))
 
 
-@wrong("04.4", "(step + 1) / warmup")
+@wrong("04.4", "(step + 1) / warmup", says="Your warm-up is one")
 def one_step_ahead(step, total, warmup, peak):
     if step < warmup:
         return peak * (step + 1) / warmup
@@ -796,14 +878,14 @@ def one_step_ahead(step, total, warmup, peak):
     return peak * 0.5 * (1 + math.cos(math.pi * done))
 
 
-@wrong("04.4", "the cosine starts at step 0")
+@wrong("04.4", "the cosine starts at step 0", says="Your cosine begins at")
 def cosine_from_step_0(step, total, warmup, peak):
     if step < warmup:
         return peak * step / warmup
     return peak * 0.5 * (1 + math.cos(math.pi * step / total))
 
 
-@wrong("04.4", "divides by all steps")
+@wrong("04.4", "divides by all steps", says="Your cosine is stretched")
 def divides_by_total(step, total, warmup, peak):
     if step < warmup:
         return peak * step / warmup
@@ -811,7 +893,9 @@ def divides_by_total(step, total, warmup, peak):
     return peak * 0.5 * (1 + math.cos(math.pi * done))
 
 
-@wrong("04.4", "does not subtract the warm-up from the step")
+@wrong(
+    "04.4", "does not subtract the warm-up from the step", says="Your cosine runs from"
+)
 def step_not_shifted(step, total, warmup, peak):
     if step < warmup:
         return peak * step / warmup
@@ -819,7 +903,7 @@ def step_not_shifted(step, total, warmup, peak):
     return peak * 0.5 * (1 + math.cos(math.pi * done))
 
 
-@wrong("04.4", "a whole cosine")
+@wrong("04.4", "a whole cosine", says="A whole turn brings")
 def whole_cosine(step, total, warmup, peak):
     if step < warmup:
         return peak * step / warmup
@@ -827,7 +911,7 @@ def whole_cosine(step, total, warmup, peak):
     return peak * 0.5 * (1 + math.cos(2 * math.pi * done))
 
 
-@wrong("04.4", "a quarter of a cosine")
+@wrong("04.4", "a quarter of a cosine", says="That is a quarter of")
 def quarter_cosine(step, total, warmup, peak):
     if step < warmup:
         return peak * step / warmup
@@ -835,14 +919,14 @@ def quarter_cosine(step, total, warmup, peak):
     return peak * math.cos(math.pi / 2 * done)
 
 
-@wrong("04.4", "down in a straight line")
+@wrong("04.4", "down in a straight line", says="Your rate falls in")
 def straight_down(step, total, warmup, peak):
     if step < warmup:
         return peak * step / warmup
     return peak * (total - step) / (total - warmup)
 
 
-@wrong("04.4", "forgets the half")
+@wrong("04.4", "forgets the half", says="1 + cos runs from 2")
 def half_forgotten(step, total, warmup, peak):
     if step < warmup:
         return peak * step / warmup
@@ -850,7 +934,7 @@ def half_forgotten(step, total, warmup, peak):
     return peak * (1 + math.cos(math.pi * done))
 
 
-@wrong("04.4", "forgets the 1 + before the cosine")
+@wrong("04.4", "forgets the 1 + before the cosine", says="Half a cosine runs")
 def negative_cosine(step, total, warmup, peak):
     if step < warmup:
         return peak * step / warmup
@@ -858,7 +942,7 @@ def negative_cosine(step, total, warmup, peak):
     return peak * 0.5 * math.cos(math.pi * done)
 
 
-@wrong("04.4", "a share of the peak")
+@wrong("04.4", "a share of the peak", says="The shape is right")
 def share_of_the_peak(step, total, warmup, peak):
     if step < warmup:
         return step / warmup
@@ -866,7 +950,9 @@ def share_of_the_peak(step, total, warmup, peak):
     return 0.5 * (1 + math.cos(math.pi * done))
 
 
-@wrong("04.4", "the lesson's warm-up, a share of the run")
+@wrong(
+    "04.4", "the lesson's warm-up, a share of the run", says="In the lesson, `warmup`"
+)
 def warmup_as_a_share(step, total, warmup, peak):
     if step < warmup * total:
         return peak * step / (warmup * total)
@@ -874,7 +960,7 @@ def warmup_as_a_share(step, total, warmup, peak):
     return peak * 0.5 * (1 + math.cos(math.pi * done))
 
 
-@wrong("04.4", "whole division")
+@wrong("04.4", "whole division", says="Your rate stays at")
 def whole_division(step, total, warmup, peak):
     if step < warmup:
         return peak * (step // warmup)
@@ -882,7 +968,7 @@ def whole_division(step, total, warmup, peak):
     return peak * 0.5 * (1 + math.cos(math.pi * done))
 
 
-@wrong("04.4", "cosine of degrees")
+@wrong("04.4", "cosine of degrees", says="`math.cos` takes radians: half")
 def cosine_of_degrees(step, total, warmup, peak):
     if step < warmup:
         return peak * step / warmup
@@ -890,7 +976,7 @@ def cosine_of_degrees(step, total, warmup, peak):
     return peak * 0.5 * (1 + math.cos(180 * done))
 
 
-@wrong("04.4", "peak already during the warm-up")
+@wrong("04.4", "peak already during the warm-up", says="Your rate is at its")
 def peak_at_once(step, total, warmup, peak):
     if step < warmup:
         return peak
@@ -898,7 +984,9 @@ def peak_at_once(step, total, warmup, peak):
     return peak * 0.5 * (1 + math.cos(math.pi * done))
 
 
-@wrong("04.4", "the peak multiplies the cosine's half only")
+@wrong(
+    "04.4", "the peak multiplies the cosine's half only", says="Your cosine is right"
+)
 def peak_missing_in_warmup(step, total, warmup, peak):
     if step < warmup:
         return step / warmup
@@ -1004,13 +1092,13 @@ def softmax_and_sort(batches):
     return torch.tensor(correct / total)
 
 
-@wrong("04.5", "the mean of the batches' accuracies")
+@wrong("04.5", "the mean of the batches' accuracies", says="You average the accuracies")
 def mean_of_batches(batches):
     shares = [(x.argmax(1) == y).float().mean().item() for x, y in batches]
     return sum(shares) / len(shares)
 
 
-@wrong("04.5", "percent")
+@wrong("04.5", "percent", says="That is in percent.")
 def percent(batches):
     correct, total = 0, 0
     for logits, labels in batches:
@@ -1019,7 +1107,7 @@ def percent(batches):
     return 100 * correct / total
 
 
-@wrong("04.5", "the loop returns after its first batch")
+@wrong("04.5", "the loop returns after its first batch", says="Only the first batch")
 def returns_early(batches):
     correct, total = 0, 0
     for logits, labels in batches:
@@ -1039,7 +1127,7 @@ def argmax_over_images(batches):
     return correct / total
 
 
-@wrong("04.5", "argmax over the images, which stops")
+@wrong("04.5", "argmax over the images, which stops", says="You take the largest")
 def argmax_0_stops(batches):
     correct, total = 0, 0
     for logits, labels in batches:
@@ -1048,7 +1136,7 @@ def argmax_0_stops(batches):
     return correct / total
 
 
-@wrong("04.5", "one argmax for the whole batch")
+@wrong("04.5", "one argmax for the whole batch", says="You look for the largest")
 def argmax_without_dim(batches):
     correct, total = 0, 0
     for logits, labels in batches:
@@ -1057,7 +1145,7 @@ def argmax_without_dim(batches):
     return correct / total
 
 
-@wrong("04.5", "last batch only")
+@wrong("04.5", "last batch only", says="Only the last batch")
 def last_batch_only(batches):
     for logits, labels in batches:
         correct = (logits.argmax(1) == labels).sum().item()
@@ -1065,12 +1153,12 @@ def last_batch_only(batches):
     return correct / total
 
 
-@wrong("04.5", "the number of right answers")
+@wrong("04.5", "the number of right answers", says="That is how many are")
 def number_of_right(batches):
     return sum((x.argmax(1) == y).sum().item() for x, y in batches)
 
 
-@wrong("04.5", "the share of errors")
+@wrong("04.5", "the share of errors", says="That is the share of")
 def share_of_errors(batches):
     errors, total = 0, 0
     for logits, labels in batches:
@@ -1079,7 +1167,7 @@ def share_of_errors(batches):
     return errors / total
 
 
-@wrong("04.5", "the largest logit instead of its place")
+@wrong("04.5", "the largest logit instead of its place", says="You compare the labels")
 def largest_logit(batches):
     correct, total = 0, 0
     for logits, labels in batches:
@@ -1089,19 +1177,25 @@ def largest_logit(batches):
     return correct / total
 
 
-@wrong("04.5", "all batches counted as large as the first")
+@wrong("04.5", "all batches counted as large as the first", says="You divide as if all")
 def size_of_the_first(batches):
     correct = sum((x.argmax(1) == y).sum().item() for x, y in batches)
     return correct / (len(batches) * len(batches[0][1]))
 
 
-@wrong("04.5", "divides by the number of batches")
+@wrong(
+    "04.5",
+    "divides by the number of batches",
+    says="You divide by the number of batches",
+)
 def divided_by_batches(batches):
     correct = sum((x.argmax(1) == y).sum().item() for x, y in batches)
     return correct / len(batches)
 
 
-@wrong("04.5", "divides by the number of logits")
+@wrong(
+    "04.5", "divides by the number of logits", says="You divide by the number of logits"
+)
 def divided_by_logits(batches):
     correct, total = 0, 0
     for logits, labels in batches:
@@ -1110,7 +1204,7 @@ def divided_by_logits(batches):
     return correct / total
 
 
-@wrong("04.5", "whole division")
+@wrong("04.5", "whole division", says="Your share is cut to")
 def divided_to_a_whole(batches):
     correct, total = 0, 0
     for logits, labels in batches:
@@ -1119,7 +1213,7 @@ def divided_to_a_whole(batches):
     return correct // total
 
 
-@wrong("04.5", "drops the smaller last batch")
+@wrong("04.5", "drops the smaller last batch", says="The last batch is missing")
 def drops_the_last(batches):
     correct, total = 0, 0
     for logits, labels in batches[:-1]:
@@ -1128,7 +1222,11 @@ def drops_the_last(batches):
     return correct / total
 
 
-@wrong("04.5", "counters reset in the loop, shares summed")
+@wrong(
+    "04.5",
+    "counters reset in the loop, shares summed",
+    says="You add up the accuracies",
+)
 def sum_of_shares(batches):
     accuracy = 0
     for logits, labels in batches:
@@ -1136,7 +1234,7 @@ def sum_of_shares(batches):
     return accuracy
 
 
-@wrong("04.5", "argmin")
+@wrong("04.5", "argmin", says="Your answers are the")
 def argmin(batches):
     correct, total = 0, 0
     for logits, labels in batches:
@@ -1145,7 +1243,7 @@ def argmin(batches):
     return correct / total
 
 
-@wrong("04.5", "a list of one accuracy for each batch")
+@wrong("04.5", "a list of one accuracy for each batch", says="These are the accuracies")
 def one_for_each_batch(batches):
     return [(x.argmax(1) == y).float().mean().item() for x, y in batches]
 
@@ -1228,31 +1326,35 @@ def sorted_with_key(probabilities, labels, k):
     return sorted(rows, key=lambda i: probabilities[i].max().item(), reverse=True)[:k]
 
 
-@wrong("04.6", "right answers too")
+@wrong("04.6", "right answers too", says="Right answers are among")
 def right_answers_too(probabilities, labels, k):
     return probabilities.max(1).values.argsort(descending=True)[:k]
 
 
-@wrong("04.6", "least sure first")
+@wrong("04.6", "least sure first", says="You give the *least*")
 def least_sure_first(probabilities, labels, k):
     confidence, answers = probabilities.max(1)
     rows = torch.where(answers != labels)[0]
     return rows[confidence[rows].argsort()][:k]
 
 
-@wrong("04.6", "places among the mistakes, not row numbers")
+@wrong(
+    "04.6",
+    "places among the mistakes, not row numbers",
+    says="Your numbers count within",
+)
 def places_among_mistakes(probabilities, labels, k):
     confidence, answers = probabilities.max(1)
     mistakes = confidence[answers != labels]
     return mistakes.argsort(descending=True)[:k]
 
 
-@wrong("04.6", "in the order of the rows")
+@wrong("04.6", "in the order of the rows", says="These are the first")
 def order_of_the_rows(probabilities, labels, k):
     return torch.where(probabilities.argmax(1) != labels)[0][:k]
 
 
-@wrong("04.6", "topk, then sorted by row")
+@wrong("04.6", "topk, then sorted by row", says="The rows are the right")
 def topk_sorted_by_row(probabilities, labels, k):
     confidence, answers = probabilities.max(1)
     rows = torch.where(answers != labels)[0]
@@ -1260,14 +1362,18 @@ def topk_sorted_by_row(probabilities, labels, k):
     return rows[best].sort().values
 
 
-@wrong("04.6", "all mistakes")
+@wrong("04.6", "all mistakes", says="The order is right")
 def all_mistakes(probabilities, labels, k):
     confidence, answers = probabilities.max(1)
     rows = torch.where(answers != labels)[0]
     return rows[confidence[rows].argsort(descending=True)]
 
 
-@wrong("04.6", "the true class had the lowest probability")
+@wrong(
+    "04.6",
+    "the true class had the lowest probability",
+    says="You sort by the probability",
+)
 def lowest_true_probability(probabilities, labels, k):
     answers = probabilities.argmax(1)
     rows = torch.where(answers != labels)[0]
@@ -1275,7 +1381,11 @@ def lowest_true_probability(probabilities, labels, k):
     return rows[true.argsort()][:k]
 
 
-@wrong("04.6", "the true class had the highest probability")
+@wrong(
+    "04.6",
+    "the true class had the highest probability",
+    says="You sort by the probability",
+)
 def highest_true_probability(probabilities, labels, k):
     answers = probabilities.argmax(1)
     rows = torch.where(answers != labels)[0]
@@ -1283,41 +1393,51 @@ def highest_true_probability(probabilities, labels, k):
     return rows[true.argsort(descending=True)][:k]
 
 
-@wrong("04.6", "fills up with right answers, as in the lesson")
+@wrong(
+    "04.6",
+    "fills up with right answers, as in the lesson",
+    says="With fewer mistakes than",
+)
 def fills_up(probabilities, labels, k):
     confidence, answers = probabilities.max(1)
     order = torch.where(answers != labels, 1 + confidence, 1 - confidence)
     return order.argsort(descending=True)[:k]
 
 
-@wrong("04.6", "probabilities instead of row numbers")
+@wrong(
+    "04.6", "probabilities instead of row numbers", says="These are the probabilities."
+)
 def returns_probabilities(probabilities, labels, k):
     confidence, answers = probabilities.max(1)
     return confidence[answers != labels].sort(descending=True).values[:k]
 
 
-@wrong("04.6", "the wrong classes instead of row numbers")
+@wrong("04.6", "the wrong classes instead of row numbers", says="These are the classes")
 def returns_classes(probabilities, labels, k):
     confidence, answers = probabilities.max(1)
     rows = torch.where(answers != labels)[0]
     return answers[rows[confidence[rows].argsort(descending=True)]][:k]
 
 
-@wrong("04.6", "topk of more than there are")
+@wrong("04.6", "topk of more than there are", says="`topk` stops with an")
 def topk_of_too_many(probabilities, labels, k):
     confidence, answers = probabilities.max(1)
     rows = torch.where(answers != labels)[0]
     return rows[confidence[rows].topk(k).indices]
 
 
-@wrong("04.6", "takes k of the surest, then keeps the mistakes")
+@wrong(
+    "04.6", "takes k of the surest, then keeps the mistakes", says="You keep `k` of all"
+)
 def cuts_before_it_filters(probabilities, labels, k):
     confidence, answers = probabilities.max(1)
     rows = confidence.argsort(descending=True)[:k]
     return rows[answers[rows] != labels[rows]]
 
 
-@wrong("04.6", "clears right rows in the caller's tensor")
+@wrong(
+    "04.6", "clears right rows in the caller's tensor", says="changes what it is given"
+)
 def clears_the_callers_rows(probabilities, labels, k):
     wrong_answers = probabilities.argmax(1) != labels
     probabilities[~wrong_answers] = 0
@@ -1325,7 +1445,7 @@ def clears_the_callers_rows(probabilities, labels, k):
     return order[: min(k, int(wrong_answers.sum()))]
 
 
-@wrong("04.6", "eight, as in the lesson")
+@wrong("04.6", "eight, as in the lesson", says="The order is right")
 def always_eight(probabilities, labels, k):
     confidence, answers = probabilities.max(1)
     rows = torch.where(answers != labels)[0]
@@ -1341,14 +1461,14 @@ def argmax_of_columns(probabilities, labels, k):
     return rows[confidence[rows].argsort(descending=True)][:k]
 
 
-@wrong("04.6", "one fewer")
+@wrong("04.6", "one fewer", says="One is missing: keep")
 def one_fewer(probabilities, labels, k):
     confidence, answers = probabilities.max(1)
     rows = torch.where(answers != labels)[0]
     return rows[confidence[rows].argsort(descending=True)][: k - 1]
 
 
-@wrong("04.6", "the surest right answers")
+@wrong("04.6", "the surest right answers", says="These are the surest")
 def surest_right_answers(probabilities, labels, k):
     confidence, answers = probabilities.max(1)
     rows = torch.where(answers == labels)[0]
