@@ -187,7 +187,7 @@ def test_mean_of_no_channels_is_refused(mean, tmp_path):
 def test_unknown_way_of_resizing_is_refused_by_both_twins(tmp_path):
     entry = {"size": 16, "image_mean": 0.5, "image_std": 0.5, "resample": "sinc"}
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(entry))
-    with pytest.raises(ValueError, match="'sinc', which is no way .* nearest, lanczos"):
+    with pytest.raises(ValueError, match="'sinc', which is no way .* nearest, "):
         load_processor(tmp_path)
     pytest.importorskip("torch")
     from course_utils import finetune
@@ -418,7 +418,8 @@ def test_mixed_precision_reaches_the_model(folder, processor, some, policy, name
     model.compile(LayerwiseAdamW(1e-3, 0.5, 2), LOSS, run_eagerly=True)
     before = model.output_dense.kernel.numpy()
     loss = model.train_on_batch(pictures(), np.arange(4) % 3)
-    assert np.isfinite(loss) and (before != model.output_dense.kernel.numpy()).any()
+    assert np.isfinite(loss).all()
+    assert (before != model.output_dense.kernel.numpy()).any()
 
 
 def test_a_model_can_be_float32_under_another_policy(folder, policy):
@@ -692,9 +693,10 @@ def tokens_of_the_checkpoint(known, new):
     """The backbone is the checkpoint's, whatever the head."""
     found = eval(new, known)
     backbone = getattr(found, "backbone", found)
-    whole = convert_keras.to_keras(known["folder"])
-    ours = convert_keras.keras_hub_to_keras(backbone, whole)
-    close(ours(PICTURES), whole(PICTURES))
+    head = load_file(Path(known["folder"]) / "model.safetensors")
+    logits = backbone(PICTURES)[:, 0] @ head["classifier.weight"].T
+    wanted = convert_keras.to_keras(known["folder"])(PICTURES)
+    close(logits + head["classifier.bias"], wanted)
 
 
 def logits_of_the_checkpoint_written(known, new):
