@@ -5,9 +5,11 @@ import sys
 
 import pytest
 import torch
+import transformers
 from torch import nn
 from transformers import ViTConfig, ViTForImageClassification, ViTModel
 
+from course_utils import finetune
 from course_utils.profiles import ROOT
 from course_utils.vit.convert import from_hf, hf_names, to_hf
 from course_utils.vit.torch import ViT
@@ -246,7 +248,10 @@ def test_import_loads_no_tensorflow():
         ({"image_size": (12, 16)}, r"image_size=\(12, 16\), but our ViT takes squares"),
         ({"patch_size": (4, 2)}, r"patch_size=\(4, 2\), but our ViT takes squares"),
         ({"image_size": 14}, "14 is not a multiple of patch size 4; use 12 or 16"),
-        ({"num_labels": 0}, "no classification head .* load it with the id2label"),
+        (
+            {"num_labels": 0},
+            r"no classification head .* load it with course_utils\.finet",
+        ),
     ],
 )
 def test_what_our_vit_is_not_is_refused(change, message):
@@ -273,8 +278,26 @@ def test_squares_given_as_pairs_are_accepted():
     ],
 )
 def test_other_models_are_refused_with_a_way_out(model, kind):
-    with pytest.raises(TypeError, match=f"not {kind}; load the checkpoint with"):
+    way_out = r"load the checkpoint of a ViT with course_utils\.finetune\.pretrained\("
+    with pytest.raises(TypeError, match=f"not {kind}; {way_out}"):
         from_hf(model())
+
+
+@pytest.mark.parametrize("kind", ["ViTModel", "DeiTModel"])
+def test_the_way_out_of_a_refusal_ends_in_no_random_backbone(kind, tmp_path):
+    config = getattr(transformers, kind.replace("Model", "Config"))
+    stored = getattr(transformers, kind)(config(**SMALL))
+    stored.save_pretrained(tmp_path)
+    with pytest.raises(TypeError, match="finetune.pretrained"):
+        from_hf(stored)
+    if kind == "DeiTModel":
+        with pytest.raises(ValueError, match="type 'deit', not 'vit'"):
+            finetune.pretrained(str(tmp_path), ["cat", "dog"])
+        return
+    again = from_hf(finetune.pretrained(str(tmp_path), ["cat", "dog"]))
+    assert torch.equal(again.positions, stored.embeddings.position_embeddings)
+    query = stored.layers[1].attention.q_proj.weight
+    assert torch.equal(again.blocks[1].attention.qkv.weight[: len(query)], query)
 
 
 def test_added_layers_are_refused_instead_of_dropped():

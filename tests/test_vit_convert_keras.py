@@ -14,10 +14,11 @@ import pytest
 import torch
 from hub_stand_in import NOBODY, isolate, serve_impatient
 from safetensors.numpy import load_file, save_file
+from test_finetune import ENCODERS, FAMILIES, store, timm_name, vit, without
 from test_vit_convert import BASE, SMALL, hugging_face_vit
 from transformers import ViTForImageClassification, ViTImageProcessorPil, ViTModel
 
-from course_utils import checkpoints, hub, profiles
+from course_utils import checkpoints, finetune, hub, profiles
 from course_utils.finetune_keras import load_backbone, pretrained
 from course_utils.vit import convert_keras
 from course_utils.vit.convert import keras_to_torch, parity, torch_to_keras
@@ -237,7 +238,6 @@ def test_existing_folder_is_left_alone(ours, tmp_path):
         ({0: "a"}, "keys 0 to 4, one for each logit, but has 0"),
         ({str(i): "x" for i in range(5)}, "but has '0', '1', '2', '3', '4'"),
         (dict(enumerate("abcdef")), "but has 0, 1, 2, 3, 4, ..."),
-        (dict(enumerate("abcda")), "5 logits and 4 different names"),
     ],
 )
 def test_labels_that_do_not_fit_the_head_are_refused(ours, tmp_path, id2label, message):
@@ -279,7 +279,7 @@ def test_head_of_zeros_can_be_written(theirs, tmp_path):
     [
         (
             {"model_type": "bert"},
-            "model of type 'bert', not 'vit'; choose a",
+            "model of type 'bert', not 'vit', and its weights .* choose a",
         ),
         ({"hidden_act": "gelu_new"}, "hidden_act='gelu_new', and our ViT 'gelu'"),
         ({"qkv_bias": False}, "qkv_bias=False, and our ViT True"),
@@ -293,10 +293,13 @@ def test_head_of_zeros_can_be_written(theirs, tmp_path):
         ),
         (
             {"id2label": {"0": "a", "1": "b", "2": "c"}},
-            r"classifier.weight has shape \(5, 24\) .* \(3, 24\) .* are class count",
+            r"classifier.bias has shape \(5,\) .* \(3,\); name 5 classes in config",
         ),
-        ({"image_size": 16}, r"position_embeddings has shape \(1, 10, 24\) .* image"),
-        ({"num_hidden_layers": 1}, "no place for vit.encoder.layer.1.* and 15 more"),
+        ({"image_size": 16}, r"position_embeddings has shape \(1, 10, 24\) .*e\": 12"),
+        (
+            {"num_hidden_layers": 1},
+            "holds vit.encoder.layer.1.* and 15 more, .* has no pl",
+        ),
         ({"num_hidden_layers": 3}, "lacks vit.encoder.layer.2.* and 15 more"),
     ],
 )
@@ -305,6 +308,111 @@ def test_settings_that_do_not_fit_are_refused(copy, values, message):
     with pytest.raises(ValueError, match=message) as caught:
         to_keras(copy)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_name_that_stands_for_two_classes_goes_in_and_out(ours, tmp_path):
+    names = dict(enumerate(["hen", "crane", "goose", "crane", "owl"]))  # as ImageNet
+    write_checkpoint(tmp_path / "vit", ours, names)
+    config = from_disk(tmp_path / "vit").config
+    assert config.id2label == names and config.label2id["crane"] == 3
+    found = convert_keras.read_config(tmp_path / "vit")["id2label"]
+    write_checkpoint(tmp_path / "2", ours, {int(i): name for i, name in found.items()})
+    assert from_disk(tmp_path / "2").config.id2label == names
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"num_labels": 5, "id2label": None, "label2id": None},
+        {"num_labels": 5, "id2label": {"0": "a", "1": "b"}},
+        {"num_labels": None},
+        {"model_type": None},
+        {"image_size": [12, 12], "patch_size": [4, 4]},
+    ],
+    ids=lambda values: "-".join(values),
+)
+def test_settings_that_transformers_takes_are_taken(copy, values):
+    config = json.loads((copy / "config.json").read_text()) | values
+    config = {name: value for name, value in config.items() if value is not None}
+    (copy / "config.json").write_text(json.dumps(config))
+    theirs = from_disk(copy)
+    found = convert_keras.read_config(copy)["id2label"]
+    assert {int(i): name for i, name in found.items()} == theirs.config.id2label
+    assert largest_difference(to_keras(copy), theirs, images()) < 1e-5
+    assert max(parity(copy).values()) <= 1e-4
+
+
+def test_weights_under_the_names_of_the_model_in_memory_are_read(copy, ours):
+    weights = {k: v.numpy() for k, v in from_disk(copy).state_dict().items()}
+    assert "vit.layers.0.attention.q_proj.weight" in weights
+    save_file(weights, copy / "model.safetensors", {"format": "pt"})
+    assert largest_difference(to_keras(copy), ours, images()) == 0.0
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_encoders_trained_without_labels_are_read_whole(name, tmp_path):
+    theirs = ENCODERS[name]()
+    store(theirs, tmp_path)
+    model = pretrained(tmp_path, ["cat", "dog"]).backbone
+    body = finetune.pretrained(str(tmp_path), ["cat", "dog"]).eval()
+    pictures = images(16)
+    with torch.no_grad():
+        pixels = torch.from_numpy(pictures.transpose(0, 3, 1, 2))
+        wanted = body.vit(pixels).last_hidden_state
+    np.testing.assert_allclose(model(pictures), wanted, rtol=0, atol=1e-4)
+
+
+SPOILED = {
+    "_orig_mod.": (lambda name: f"_orig_mod.{name}", {}),
+    "module.": (lambda name: f"module.{name}", {}),
+    "timm": (timm_name, {}),
+    "a block is gone": (without(".layer.1."), {}),
+    "the first block is gone": (without(".layer.0."), {}),
+    "the last norm is gone": (without("vit.layernorm.bias"), {}),
+    "too few blocks": (None, {"num_hidden_layers": 1}),
+    "too many blocks": (None, {"num_hidden_layers": 4}),
+    "larger pictures": (None, {"image_size": 32}),
+    "smaller patches": (None, {"patch_size": 4, "image_size": 8}),
+    "narrower": (None, {"intermediate_size": 12}),
+    "another layer": (lambda name: name.replace("layernorm.", "norm."), {}),
+}
+
+
+@pytest.mark.parametrize("fault", SPOILED)
+@pytest.mark.parametrize("head", [True, False], ids=["with head", "body alone"])
+def test_the_twins_refuse_in_the_same_words(fault, head, tmp_path):
+    rename, settings = SPOILED[fault]
+    if fault == "the last norm is gone" and not head:
+        rename = without("layernorm.bias")
+    model = vit() if head else vit().vit
+    folder = store(model, tmp_path, rename, **settings)
+    said = []
+    for load in (finetune.pretrained, pretrained):
+        with pytest.raises(ValueError) as caught:
+            load(folder, ["cat", "dog"])
+        said.append(str(caught.value))
+    assert said[0] == said[1] and said[0].startswith(folder)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_twins_refuse_other_families_in_the_same_words(family, tmp_path):
+    folder = store(FAMILIES[family](), tmp_path)
+    said = []
+    for load in (finetune.pretrained, pretrained, finetune.scratch, load_backbone):
+        with pytest.raises(ValueError) as caught:
+            load(folder, *[["cat", "dog"]] * (load is not load_backbone))
+        said.append(str(caught.value).partition(", or ask for its own class")[0])
+    assert len(set(said)) == 1 and "not 'vit'" in said[0]
+
+
+@pytest.mark.parametrize("names", [["cat"], ["cat", "dog", "cat"]])
+def test_the_twins_ask_for_names_in_the_same_words(small, names):
+    said = []
+    for load in (finetune.pretrained, pretrained):
+        with pytest.raises(ValueError) as caught:
+            load(str(small), names)
+        said.append(str(caught.value))
+    assert said[0] == said[1]
 
 
 def test_settings_left_out_are_those_of_transformers(tmp_path):

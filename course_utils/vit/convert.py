@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from transformers import ViTConfig, ViTForImageClassification
 
+from course_utils.vit.names import more, on_disk
 from course_utils.vit.torch import ViT
 
 
@@ -92,8 +93,9 @@ def from_hf(hf_model: ViTForImageClassification) -> ViT:
     if not isinstance(hf_model, ViTForImageClassification):
         raise TypeError(
             "from_hf takes a transformers.ViTForImageClassification, not "
-            f"{_kind(hf_model)}; load the checkpoint with "
-            "ViTForImageClassification.from_pretrained(folder)"
+            f"{_kind(hf_model)}; load the checkpoint of a ViT with "
+            "course_utils.finetune.pretrained(folder, names), which gives it a head "
+            "and leaves nothing else random"
         )
     config, state = hf_model.config, hf_model.state_dict()
     _refuse_other_designs(config)
@@ -192,7 +194,7 @@ def torch_to_keras(model: ViT):
     hf_model = to_hf(model)
     config = {**hf_model.config.to_dict(), "num_classes": hf_model.config.num_labels}
     weights = {
-        _on_disk(name): weight.float().cpu().numpy()
+        on_disk(name): weight.float().cpu().numpy()
         for name, weight in hf_model.state_dict().items()
     }
     return convert_keras.build(config, weights)
@@ -224,7 +226,7 @@ def keras_to_torch(model) -> ViT:
     with torch.device("meta"):
         hf_model = ViTForImageClassification(ViTConfig(**config)).eval()
     names = hf_model.state_dict().keys()
-    theirs = {name: torch.from_numpy(weights[_on_disk(name)]) for name in names}
+    theirs = {name: torch.from_numpy(weights[on_disk(name)]) for name in names}
     hf_model.load_state_dict(theirs, assign=True)
     return from_hf(hf_model)
 
@@ -257,7 +259,8 @@ def parity(folder: str | Path) -> dict[tuple[str, str], float]:
 
     theirs = hugging_face(folder)
     config = theirs.config
-    shape = (2, config.image_size, config.image_size, config.num_channels)
+    side = _side(config, "image_size")
+    shape = (2, side, side, config.num_channels)
     images = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
 
     def logits(model):
@@ -272,7 +275,7 @@ def parity(folder: str | Path) -> dict[tuple[str, str], float]:
         hf: theirs,
         ours: from_hf(theirs),
         keras: to_keras(folder),
-        hub: to_keras_hub(folder),
+        hub: to_keras_hub(folder, dtype="float32"),
     }
     twin = torch_to_keras(models[ours])
     conversions = {
@@ -281,10 +284,10 @@ def parity(folder: str | Path) -> dict[tuple[str, str], float]:
         (hf, hub): lambda _: models[hub],
         (ours, hf): to_hf,
         (ours, keras): lambda _: twin,
-        (ours, hub): lambda _: to_keras_hub(twin),
+        (ours, hub): lambda _: to_keras_hub(twin, dtype="float32"),
         (keras, hf): written,
         (keras, ours): keras_to_torch,
-        (keras, hub): to_keras_hub,
+        (keras, hub): lambda model: to_keras_hub(model, dtype="float32"),
         (hub, hf): written,
         (hub, ours): keras_to_torch,
         (hub, keras): to_keras,
@@ -296,21 +299,6 @@ def parity(folder: str | Path) -> dict[tuple[str, str], float]:
         )
         for (source, target), convert in conversions.items()
     }
-
-
-def _on_disk(name):
-    """Return the older name under which transformers stores a weight in a file."""
-    for new, old in {
-        "vit.layers.": "vit.encoder.layer.",
-        "attention.q_proj": "attention.attention.query",
-        "attention.k_proj": "attention.attention.key",
-        "attention.v_proj": "attention.attention.value",
-        "attention.o_proj": "attention.output.dense",
-        "mlp.fc1": "intermediate.dense",
-        "mlp.fc2": "output.dense",
-    }.items():
-        name = name.replace(new, old)
-    return name
 
 
 def _labels(id2label, classes):
@@ -344,7 +332,7 @@ def _refuse_other_designs(config):
     if config.num_labels == 0:
         raise ValueError(
             "the model has no classification head (num_labels=0), and ours needs one; "
-            "load it with the id2label of your classes"
+            "load it with course_utils.finetune.pretrained(folder, names)"
         )
 
 
@@ -352,8 +340,7 @@ def _refuse_other_weights(state, known):
     if strange := sorted(state.keys() - known):
         raise ValueError(
             f"the model has weights that our ViT has no place for: {strange[0]}"
-            + (f" and {len(strange) - 1} more" if len(strange) > 1 else "")
-            + "; convert it before you add layers"
+            f"{more(strange)}; convert it before you add layers"
         )
     if missing := sorted(known - state.keys()):
         raise ValueError(

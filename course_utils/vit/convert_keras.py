@@ -19,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from course_utils.vit.keras import ViT
+from course_utils.vit.names import BESIDE, more, on_disk, refuse_family, refuse_unfit
 
 # --- A checkpoint on disk ---------------------------------------------------------
 
@@ -57,7 +58,8 @@ def read_checkpoint(folder: str | Path) -> tuple[dict, dict[str, np.ndarray]]:
         As ``read_config`` returns it.
     weights : dict of str to array, float32
         Under the names of ``ViTForImageClassification``: a backbone saved alone
-        (``ViTModel``) gets the prefix ``vit.``, and its pooler is left out.
+        (``ViTModel``) gets the prefix ``vit.``. A pooler, and what MAE or SimMIM have
+        beside the encoder, is left out.
 
     Raises
     ------
@@ -74,14 +76,18 @@ def read_checkpoint(folder: str | Path) -> tuple[dict, dict[str, np.ndarray]]:
             f"{path} cannot be read ({_brief(error)}); load the model with transformers"
             " and save it in one file: save_pretrained(folder, max_shard_size='50GB')"
         ) from None
-    if not any(name.startswith("vit.") for name in weights):
-        weights = {f"vit.{name}": weight for name, weight in weights.items()}
-    weights = {
-        name: weight.astype(np.float32, copy=False)
+    return config, {
+        _full_name(name): weight.astype(np.float32, copy=False)
         for name, weight in weights.items()
-        if not name.startswith("vit.pooler.")
+        if name.startswith("classifier.") or not BESIDE.match(name)
     }
-    return config, weights
+
+
+def _full_name(name):
+    """Return the name that a weight has on disk in a model with a head."""
+    if name.startswith("classifier."):
+        return name
+    return on_disk(f"vit.{name.removeprefix('vit.')}")
 
 
 def read_config(folder: str | Path) -> dict:
@@ -106,12 +112,9 @@ def read_config(folder: str | Path) -> dict:
             f"{path} cannot be read ({_brief(error)}); give the folder of a checkpoint "
             "in Hugging Face's format, with config.json and model.safetensors"
         ) from None
-    if kind != "vit":
-        raise ValueError(
-            f"{folder} holds a model of type {kind!r}, not 'vit'; choose a checkpoint "
-            "of a Vision Transformer, such as google/vit-base-patch16-224"
-        )
-    config = {**_DEFAULTS, **config}
+    refuse_family(folder, kind)
+    config = {**_DEFAULTS, "model_type": "vit", **config}
+    config["id2label"] = _class_names(config)
     for key, value in _FIXED.items():
         if config[key] != value:
             raise ValueError(
@@ -130,6 +133,15 @@ def read_config(folder: str | Path) -> dict:
                 f"{config[unit]}; choose another checkpoint"
             )
     return config
+
+
+def _class_names(config):
+    """Return ``id2label``, or numbered names if it has not ``num_labels`` entries."""
+    names = config["id2label"] or _DEFAULTS["id2label"]
+    classes = config.get("num_labels")
+    if classes is None or classes == len(names):
+        return names
+    return {str(i): f"LABEL_{i}" for i in range(classes)}
 
 
 def _side(folder, key, value):
@@ -190,16 +202,11 @@ def write_checkpoint(
             f"has {', '.join(map(repr, list(id2label)[:5]))}"
             + (", ..." if len(id2label) > 5 else "")
         )
-    label2id = {id2label[i]: i for i in range(classes)}
-    if len(label2id) < classes:
-        raise ValueError(
-            f"id2label has {classes} logits and {len(label2id)} different names; give "
-            "each logit its own"
-        )
     config |= {
         "architectures": ["ViTForImageClassification"],
-        "id2label": {str(i): name for name, i in label2id.items()},
-        "label2id": label2id,
+        "id2label": {str(i): id2label[i] for i in range(classes)},
+        # As in transformers, a name of two classes leads to the later one.
+        "label2id": {id2label[i]: i for i in range(classes)},
     }
     files = {"config.json": config}
     if processor is not None:
@@ -232,7 +239,9 @@ def _refuse_other_logits(model, config, weights):
     )
     scale = np.abs(wanted).max() or 1.0  # a head of zeros gives logits of zero
     difference = np.abs(got - wanted).max() / scale
-    half = getattr(model, "backbone", model).compute_dtype != "float32"
+    half = {getattr(net, "backbone", net).compute_dtype for net in (twin, model)} != {
+        "float32"
+    }
     if not difference < (0.1 if half else 1e-3):
         raise ValueError(
             f"the model's logits differ by {difference:.1%} from those of a plain ViT "
@@ -244,7 +253,9 @@ def _refuse_other_logits(model, config, weights):
 # --- Models -----------------------------------------------------------------------
 
 
-def build(config: Mapping, weights: Mapping[str, np.ndarray]) -> ViT:
+def build(
+    config: Mapping, weights: Mapping[str, np.ndarray], source="the checkpoint"
+) -> ViT:
     """Build our Keras ViT from settings with ``num_classes``, and weights."""
     model = ViT(
         config["image_size"],
@@ -258,7 +269,7 @@ def build(config: Mapping, weights: Mapping[str, np.ndarray]) -> ViT:
         dropout=config["hidden_dropout_prob"],
         epsilon=config["layer_norm_eps"],
     )
-    load(model, weights)
+    load(model, weights, source)
     return model
 
 
@@ -281,10 +292,12 @@ def to_keras(source: str | Path | keras_hub.models.ViTImageClassifier) -> ViT:
     TypeError
         If the source is neither a folder nor a ViT in Keras.
     """
-    return build(*_described(source))
+    return build(*_described(source), source)
 
 
-def to_keras_hub(source: str | Path | ViT) -> keras_hub.models.ViTImageClassifier:
+def to_keras_hub(
+    source: str | Path | ViT, dtype: str | None = None
+) -> keras_hub.models.ViTImageClassifier:
     """Build KerasHub's ViT with the weights of another one.
 
     KerasHub's own ``from_preset`` leaves the epsilon of the layer norms at 1e-6,
@@ -293,11 +306,13 @@ def to_keras_hub(source: str | Path | ViT) -> keras_hub.models.ViTImageClassifie
     Parameters
     ----------
     source : folder of a checkpoint with a head, or our ViT in Keras
+    dtype : str, optional
+        In what the model computes; without it Keras's policy decides.
 
     Returns
     -------
     keras_hub.models.ViTImageClassifier
-        In float32, without a preprocessor. Largest difference of logits: 1e-4.
+        Without a preprocessor. Largest difference of logits in float32: 1e-4.
 
     Raises
     ------
@@ -307,14 +322,16 @@ def to_keras_hub(source: str | Path | ViT) -> keras_hub.models.ViTImageClassifie
         If the source is neither a folder nor a ViT in Keras.
     """
     config, weights = _described(source)
-    backbone = keras_hub_backbone(config)
+    backbone = keras_hub_backbone(config, dtype)
     classifier = keras_hub.models.ViTImageClassifier(backbone, config["num_classes"])
-    load(classifier, weights)
+    load(classifier, weights, source)
     return classifier
 
 
-def keras_hub_backbone(config: Mapping) -> keras_hub.models.ViTBackbone:
-    """Build KerasHub's ViT without a head, in float32, with random weights."""
+def keras_hub_backbone(
+    config: Mapping, dtype: str | None = None
+) -> keras_hub.models.ViTBackbone:
+    """Build KerasHub's ViT without a head, with random weights."""
     side = config["image_size"]
     return keras_hub.models.ViTBackbone(
         (side, side, config["num_channels"]),
@@ -325,7 +342,7 @@ def keras_hub_backbone(config: Mapping) -> keras_hub.models.ViTBackbone:
         mlp_dim=config["intermediate_size"],
         dropout_rate=config["hidden_dropout_prob"],
         layer_norm_epsilon=config["layer_norm_eps"],
-        dtype="float32",
+        dtype=dtype,  # None: Keras's policy
     )
 
 
@@ -451,7 +468,7 @@ def weights_of(model: keras.Model) -> dict[str, np.ndarray]:
     if added:
         raise ValueError(
             f"the model has weights that a plain ViT has no place for: {added[0]}"
-            f"{_more(added)}; convert it before you add layers"
+            f"{more(added)}; convert it before you add layers"
         )
     weights = {}
     for names, variable in places:
@@ -461,7 +478,9 @@ def weights_of(model: keras.Model) -> dict[str, np.ndarray]:
     return weights
 
 
-def load(model: keras.Model, weights: Mapping[str, np.ndarray]) -> None:
+def load(
+    model: keras.Model, weights: Mapping[str, np.ndarray], source="the checkpoint"
+) -> None:
     """Put weights, named as in a checkpoint on disk, into a Keras ViT.
 
     Parameters
@@ -469,6 +488,8 @@ def load(model: keras.Model, weights: Mapping[str, np.ndarray]) -> None:
     model : course_utils.vit.keras.ViT or keras_hub.models.ViTImageClassifier
         Or a ``ViTBackbone``, for weights without ``classifier``.
     weights : mapping of str to array
+    source : str or Path
+        What an error message calls them.
 
     Raises
     ------
@@ -476,33 +497,15 @@ def load(model: keras.Model, weights: Mapping[str, np.ndarray]) -> None:
         If a weight is missing, left over, or of another shape; nothing is changed then.
     """
     places = _places(model)
-    known = {name for names, _ in places for name in names}
-    if missing := sorted(known - weights.keys()):
-        raise ValueError(
-            f"the checkpoint lacks {missing[0]}{_more(missing)}; is it a whole ViT, "
-            "with as many blocks as the model?"
-        )
-    if strange := sorted(weights.keys() - known):
-        raise ValueError(
-            f"the model has no place for {strange[0]}{_more(strange)}; was it saved "
-            "with other layers?"
-        )
-    ready = []
+    wanted = {}
+    for names, variable in places:
+        empty = _to_disk(np.empty(variable.shape, np.float32), names[0])
+        part = empty[: len(empty) // len(names)]  # of queries, keys and values
+        wanted |= dict.fromkeys(names, part.shape)
+    refuse_unfit(source, {name: w.shape for name, w in weights.items()}, wanted)
     for names, variable in places:
         value = np.concatenate([weights[name] for name in names])
-        wanted = _to_disk(np.empty(variable.shape, np.float32), names[0]).shape
-        if value.shape != wanted:
-            raise ValueError(
-                f"{names[0]} has shape {value.shape} in the checkpoint and {wanted} in "
-                "the model; are class count, image size and width the same?"
-            )
-        ready.append((variable, _from_disk(value, variable.shape)))
-    for variable, value in ready:
-        variable.assign(value)
-
-
-def _more(names):
-    return f" and {len(names) - 1} more" if len(names) > 1 else ""
+        variable.assign(_from_disk(value, variable.shape))
 
 
 def _to_disk(value, name):
