@@ -187,7 +187,8 @@ def _what_trains(answer, n, frozen_before):
         "frozen in part": {p: frozen[p] for p in frozen if p in trained},
         "trained": ", ".join(part for part in trained if part not in frozen),
     }
-    if any("requires_grad" in vars(module) for module in model.modules()):
+    hung = any("requires_grad" in vars(module) for module in model.modules())
+    if hung and "embeddings" in trained:
         parts["new attribute of a module"] = "requires_grad"
     return {what: found or "nothing" for what, found in parts.items()}
 
@@ -878,8 +879,8 @@ MACRO = Exercise(
         ),
         Mistake(
             lambda confusion: _unguarded_shares(confusion, np.nanmean),
-            "`nanmean` leaves out every class whose F1 is 0 / 0. Here it counts, with "
-            "F1 = 0.",
+            "You leave out every class without a hit, as `nanmean` does. Here each "
+            "class counts, such a one with F1 = 0.",
         ),
         Mistake(
             _of_classes_with(0, 1),

@@ -240,6 +240,13 @@ def by_prefixes_with_a_dot(model, n):
             p.requires_grad = False
 
 
+@right("08.2")
+def also_with_the_old_attribute(model, n):
+    for part in (model.vit.embeddings, *model.vit.layers[:n]):
+        part.requires_grad = False
+        part.requires_grad_(False)
+
+
 def _freezes(start, stop):
     """Freeze the embeddings and the blocks from ``start(n)`` to ``stop(n)``."""
 
@@ -1031,7 +1038,7 @@ def not_a_number(confusion):
 @wrong(
     "08.5",
     "nanmean over the classes",
-    says="`nanmean` leaves out every class whose F1 is 0 / 0",
+    says="You leave out every class without a hit",
 )
 def mean_of_numbers(confusion):
     with np.errstate(all="ignore"):

@@ -301,6 +301,14 @@ def freeze_then_thaw_the_head(model):
     return model
 
 
+@right("10.2")
+def also_with_the_attribute(model):
+    model.vit.requires_grad = False
+    for p in model.vit.parameters():
+        p.requires_grad = False
+    return model
+
+
 @wrong("10.2", "an attribute of the module", says="Nothing is frozen")
 def attribute_of_the_module(model):
     model.vit.requires_grad = False
