@@ -177,7 +177,7 @@ def _check_level(hub, repository):
     for place in (hub, hub / name):
         if any(find(place, repository)[0].values()):
             raise DataError(
-                f"{lacks}, but such files lie in {place}. Move what is in there to "
+                f"{lacks}, but such files lie in {place}. Copy what is in there to "
                 f"{hub / repository.id}, or unset COURSE_HUB to use the Hub."
             )
     for place in (hub, *places):
