@@ -135,7 +135,7 @@ def mixed(tmp_path_factory):
     write_notebook(notebooks, "4_dies", "import os\nos._exit(7)", "1")
     (notebooks / "5_broken.ipynb").write_text("{")
     leaves = "import subprocess, sys, time\nprint(subprocess.Popen([sys.executable, "
-    leaves += "'-c', 'import time; time.sleep(100)']).pid)\ntime.sleep(0.5)"
+    leaves += "'-c', 'import time; time.sleep(100)']).pid)\ntime.sleep(3)"
     write_notebook(notebooks, "6_leaves", leaves)
     foreign = base / "jupyter" / "kernels" / "python3"
     foreign.mkdir(parents=True)
@@ -575,7 +575,7 @@ def test_interrupted_run_leaves_no_process_and_shows_what_was_done(tmp_path, num
         time.sleep(0.05)
     processes = [int(word) for note in notes for word in note.read_text().split()]
     assert len(set(processes)) == 4 and all(map(alive, processes))
-    time.sleep(0.5)  # the runner looks for children a few times a second
+    time.sleep(3)  # the runner looks for children a few times a second
     run.send_signal(number)
     log, _ = run.communicate(timeout=60)
     assert run.returncode == 130

@@ -142,7 +142,13 @@ def test_validation_rows_do_not_change_from_version_to_version():
 
 @pytest.mark.parametrize(
     ("rows", "sizes"),
-    [("100", (100, 50, 50)), ("1", (1, 1, 1)), ("999999", (1295, 143, 359))],
+    [
+        ("100", (100, 50, 50)),
+        ("7", (7, 3, 3)),
+        ("300", (300, 143, 150)),
+        ("1", (1, 1, 1)),
+        ("999999", (1295, 143, 359)),
+    ],
 )
 def test_course_rows_caps_each_split(monkeypatch, rows, sizes):
     monkeypatch.setenv("COURSE_ROWS", rows)
@@ -154,6 +160,22 @@ def test_capped_rows_are_the_same_each_time_and_of_many_classes(monkeypatch):
     first, second = data.load("mnist"), data.load("mnist")
     assert first["train"].to_dict() == second["train"].to_dict()
     assert len(set(first["train"][:]["label"])) == 10
+
+
+def test_course_rows_draws_from_the_whole_of_each_split(monkeypatch):
+    whole = {split: pngs(rows) for split, rows in data.load("mnist").items()}
+    monkeypatch.setenv("COURSE_ROWS", "200")
+    for split, rows in data.load("mnist").items():
+        places = [whole[split].index(png) for png in pngs(rows)]
+        assert places == sorted(set(places))  # in their old order, none twice
+        fifths = np.histogram(places, 5, (0, len(whole[split])))[0]
+        assert fifths.min() >= len(places) / 10, split  # of about a fifth in each
+
+
+def test_course_rows_of_a_sorted_source_are_of_most_classes(monkeypatch, hub_sets):
+    monkeypatch.setenv("COURSE_ROWS", "20")
+    for split, rows in data.load("cifar10").items():  # whose file is sorted here
+        assert len(set(rows[:]["label"])) >= 6, split  # the first 20 are of 3
 
 
 @pytest.mark.parametrize("rows", ["0", "-5", "ten", "1.5"])
@@ -976,12 +998,21 @@ def test_what_course_hub_lacks_comes_from_the_hub(monkeypatch, tmp_path, hub):
     assert hub.requests
 
 
-def test_offline_nothing_is_asked_of_the_hub(monkeypatch, tmp_path, hub):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+@pytest.mark.parametrize("yes", ["1", "true", "True", "TRUE", "yes", "Yes", "on", "ON"])
+def test_offline_nothing_is_asked_of_the_hub(monkeypatch, tmp_path, hub, yes):
+    monkeypatch.setenv("HF_HUB_OFFLINE", yes)
     message = error_of_load()
     assert "HF_HUB_OFFLINE is set" in message and "COURSE_HUB" in message
     assert "Unset HF_HUB_OFFLINE" in message and "later" not in message
     assert not hub.requests
+
+
+@pytest.mark.parametrize("no", ["0", "false", "False", "no", "off", ""])
+def test_online_the_hub_is_asked(monkeypatch, hub, no):
+    monkeypatch.setenv("HF_HUB_OFFLINE", no)
+    mnist = data.DATA_SETS["mnist"].repository
+    assert data.hub.problem(mnist, patience=30) is None
+    assert hub.requests
 
 
 # The Hub

@@ -161,18 +161,23 @@ def test_dropout_acts_in_training_only():
     assert not same_twice(training=True)
 
 
-@pytest.mark.parametrize("part", ["tokens", "attention", "mlp"])
-def test_dropout_acts_on_tokens_and_on_both_parts_of_a_block(part):
-    model, images = small_vit(dropout=0.9, depth=1), pictures(1, 28, 28, 1)
-    block = model.blocks[0]
-    if part != "tokens":
-        model.dropout.rate = 0.0
-    if part == "attention":  # a linear layer of zeros adds nothing that can be dropped
-        block.mlp.shrink.set_weights([np.zeros((40, 24)), np.zeros(24)])
-    if part == "mlp":
-        block.attention.out.set_weights([np.zeros((24, 24)), np.zeros(24)])
-    once, twice = (numpy(model(images, training=True)) for _ in range(2))
-    assert not np.array_equal(once, twice)
+def test_dropout_acts_on_the_tokens_and_on_what_each_part_adds(monkeypatch):
+    """Stretching instead of dropping shows where, how often and how strongly."""
+
+    def stretch(layer, x, training=False):
+        return (1 + layer.rate) * x if training else x
+
+    monkeypatch.setattr(layers.Dropout, "call", stretch)
+    model, images = small_vit(dropout=0.3), pictures(2, 28, 28, 1)
+    found = numpy(model(images, training=True))
+    class_token = ops.repeat(model.class_token, 2, axis=0)
+    tokens = ops.concatenate([class_token, model.embed(images)], axis=1)
+    x = 1.3 * (tokens + model.positions)
+    for block in model.blocks:
+        x = x + 1.3 * block.attention(block.norm_1(x))[0]
+        x = x + 1.3 * block.mlp(block.norm_2(x))
+    wanted = numpy(model.head(model.norm(x)[:, 0]))
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5)
 
 
 def test_every_variable_gets_a_gradient():

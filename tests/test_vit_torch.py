@@ -236,6 +236,26 @@ def test_dropout_acts_in_training_only():
     torch.testing.assert_close(model(images), model(images), rtol=0, atol=0)
 
 
+def test_dropout_acts_on_the_tokens_and_on_what_each_part_adds(monkeypatch):
+    """Stretching instead of dropping shows where, how often and how strongly."""
+
+    def stretch(x, p, training, inplace):
+        return (1 + p) * x if training else x
+
+    monkeypatch.setattr(nn.functional, "dropout", stretch)
+    model, images = small_vit(dropout=0.3), torch.randn(2, 1, 28, 28)
+    found = model.train()(images)
+    model.eval()  # so that nothing is stretched but what is written here
+    class_token = model.class_token.expand(2, -1, -1)
+    tokens = torch.cat([class_token, model.embed(images)], dim=1)
+    x = 1.3 * (tokens + model.positions)
+    for block in model.blocks:
+        x = x + 1.3 * block.attention(block.norm_1(x))[0]
+        x = x + 1.3 * block.mlp(block.norm_2(x))
+    wanted = model.head(model.norm(x)[:, 0])
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-5)
+
+
 def test_every_parameter_gets_a_gradient():
     model = small_vit()
     model(torch.randn(2, 1, 28, 28)).square().sum().backward()
