@@ -96,18 +96,18 @@ def fixed_patchify(images, patch_size):
 
 def _split(images, P):
     B, H, W, C = images.shape
-    return np.reshape(images, (B, H // P, P, W // P, P, C))
+    return images.reshape(B, H // P, P, W // P, P, C)
 
 
 def _merge(grid, axes):
-    grid = np.transpose(grid, axes)
+    grid = np.asarray(grid).transpose(axes)
     return grid.reshape(len(grid), grid.shape[1] * grid.shape[2], -1)
 
 
 def _reshaped_only(images, patch_size):
     B, H, W, C = images.shape
     P = patch_size
-    return np.reshape(images, (B, (H // P) * (W // P), P * P * C))
+    return images.reshape(B, (H // P) * (W // P), P * P * C)
 
 
 def _column_by_column(images, patch_size):
@@ -117,21 +117,21 @@ def _column_by_column(images, patch_size):
 def _patch_axis_first(images, patch_size):
     B, H, W, C = images.shape
     P = patch_size
-    grid = np.reshape(images, (B, P, H // P, P, W // P, C))
-    return np.swapaxes(grid, 2, 3).reshape(B, -1, P * P * C)
+    grid = images.reshape(B, P, H // P, P, W // P, C)
+    return grid.swapaxes(2, 3).reshape(B, -1, P * P * C)
 
 
 def _every_nth_pixel(images, patch_size):
     B, H, W, C = images.shape
     P = patch_size
-    grid = np.reshape(images, (B, P, H // P, P, W // P, C))
+    grid = images.reshape(B, P, H // P, P, W // P, C)
     return _merge(grid, (0, 2, 4, 1, 3, 5))
 
 
 def _sides_exchanged(images, patch_size):
     B, H, W, C = images.shape
     P = patch_size
-    grid = np.reshape(images, (B, W // P, P, H // P, P, C))
+    grid = images.reshape(B, W // P, P, H // P, P, C)
     return _merge(grid, (0, 1, 3, 2, 4, 5))
 
 
@@ -223,20 +223,20 @@ def patchify_channels_first(images, patch_size):
 
 
 def _channels_last(images, patch_size):
-    return fixed_patchify(np.transpose(images, (0, 2, 3, 1)), patch_size)
+    return fixed_patchify(np.asarray(images).transpose(0, 2, 3, 1), patch_size)
 
 
 def _channels_first_reshaped_only(images, patch_size):
     B, C, H, W = images.shape
     P = patch_size
-    return np.reshape(images, (B, (H // P) * (W // P), C * P * P))
+    return images.reshape(B, (H // P) * (W // P), C * P * P)
 
 
 def _channels_as_patches(images, patch_size):
     B, C, H, W = images.shape
     P = patch_size
-    grid = np.reshape(images, (B, C, H // P, P, W // P, P))
-    grid = np.transpose(grid, (0, 1, 2, 4, 3, 5))  # -> (B, C, H/P, W/P, P, P)
+    grid = images.reshape(B, C, H // P, P, W // P, P)
+    grid = np.asarray(grid).transpose(0, 1, 2, 4, 3, 5)  # -> (B, C, H/P, W/P, P, P)
     return grid.reshape(B, -1, C * P * P)
 
 
@@ -275,15 +275,15 @@ def _channels_first_square(images, patch_size):
     B, C, H, W = images.shape
     P = patch_size
     grid = images.reshape(B, C, H // P, P, H // P, P)
-    grid = np.transpose(grid, (0, 2, 4, 1, 3, 5))
+    grid = np.asarray(grid).transpose(0, 2, 4, 1, 3, 5)
     return grid.reshape(B, -1, C * P * P)
 
 
 def _channels_first_columns(images, patch_size):
     B, C, H, W = images.shape
     P = patch_size
-    grid = np.reshape(images, (B, C, H // P, P, W // P, P))
-    grid = np.transpose(grid, (0, 4, 2, 1, 3, 5))  # -> (B, W/P, H/P, C, P, P)
+    grid = images.reshape(B, C, H // P, P, W // P, P)
+    grid = np.asarray(grid).transpose(0, 4, 2, 1, 3, 5)  # -> (B, W/P, H/P, C, P, P)
     return grid.reshape(B, -1, C * P * P)
 
 
