@@ -121,6 +121,13 @@ def test_table_covers_what_old_tutorials_use():
         "TFViT",
         "num_labels",
         "no_cuda",
+        "logging_dir",
+        "save_safetensors",
+        "adamw_hf",
+        "use_auth_token",
+        "attention.attention.query",
+        "processor.size",
+        "LoraConfig",
     ):
         assert word in lines
     assert len(ROWS) >= 12
@@ -191,7 +198,16 @@ def resume_that_leaves_the_encoder(names, older, current):
         assert difference(Trainer) > 0
 
 
+def targets_of_lora(names, older, current):
+    """PEFT, which the course does not need, refuses targets that match no module."""
+    modules = {name.rpartition(".")[2] for name, _ in names["model"].named_modules()}
+    old, new = (set(re.findall('"([a-z_]+)"', line)) for line in (older, current))
+    assert old == {"query", "value"} and not old & modules
+    assert new <= modules
+
+
 OTHERWISE = {
+    'LoraConfig(target_modules=["query", "value"])': targets_of_lora,
     'load_dataset("cifar10.py")': script_of_a_data_set,
     "model(x, output_attentions=True).attentions[0]": attentions,
     "Model.from_pretrained(folder, num_labels=3)": (head_of_another_size),
