@@ -5,6 +5,17 @@ here only if no input that the statement allows can tell it from the solution.
 """
 
 EQUAL: dict[str, dict[str, str]] = {
+    "09.3": {
+        "line 5, column 4: model.compile(keras.optimizers.Adam(rate), model.loss) -> "
+        "model.compile(keras.optimizers.Adam(rate))": (
+            "compile without a loss keeps the one the model has (Keras 3.13 to 3.15)"
+        ),
+    },
+    "09.5": {
+        "line 3, column 34: 1 -> 2": (
+            "NumPy works out the size that is given as any negative number"
+        ),
+    },
     "01.5": {
         "line 3, column 40: queries -> keys": "queries and keys have the same width",
     },

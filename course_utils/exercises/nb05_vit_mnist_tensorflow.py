@@ -56,8 +56,9 @@ def _one_hot(labels, classes):
     return np.eye(classes)[labels]
 
 
-def _log_softmax(logits):
-    return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+def _log_softmax(logits, axis=1):
+    logits = logits - logits.max(axis=axis, keepdims=True)
+    return logits - np.log(np.exp(logits).sum(axis=axis, keepdims=True))
 
 
 def _softmax(logits):
@@ -68,19 +69,61 @@ def _from_one(labels, classes):
     return np.eye(classes + 1)[labels][:, 1:]
 
 
-def _by_probability(logits, labels):
+def _without_from_logits(logits, labels):
     import keras
 
-    probabilities = keras.ops.softmax(logits, axis=-1)
-    losses = keras.losses.sparse_categorical_crossentropy(labels, probabilities)
-    return float(keras.ops.mean(losses))
+    return keras.losses.SparseCategoricalCrossentropy()(labels, logits)
+
+
+def _rows_without_from_logits(logits, labels):
+    import keras
+
+    rows = keras.ops.one_hot(labels, logits.shape[1])
+    return keras.losses.CategoricalCrossentropy()(rows, logits)
+
+
+def _by_tf_nn(logits, labels):
+    import tensorflow as tf
+
+    return tf.reduce_mean(
+        tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    )
+
+
+def _ten_classes(logits, labels):
+    import tensorflow as tf
+
+    rows = tf.one_hot(labels, 10)
+    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(rows, logits))
+
+
+def _by_parts(probabilities, least=0.0):
+    """Make a loss of a softmax and, apart from it, a logarithm."""
+
+    def loss(logits, labels):
+        import tensorflow as tf
+
+        picked = tf.gather(probabilities(logits), labels, axis=1, batch_dims=1)
+        return -tf.reduce_mean(tf.math.log(tf.maximum(picked, least)))
+
+    return loss
+
+
+def _exp_by_exp(logits):
+    import tensorflow as tf
+
+    exp = tf.exp(logits)
+    return exp / tf.reduce_sum(exp, axis=1, keepdims=True)
+
+
+def _safe_softmax(logits):
+    import tensorflow as tf
+
+    return tf.nn.softmax(logits)
 
 
 def _probe_loss(answer, logits, labels):
-    """Hand tensors to an answer, as in a training step."""
-    import tensorflow as tf
-
-    return _array(answer(tf.constant(logits), tf.constant(labels)))
+    return _array(answer(logits, labels))
 
 
 INTEGERS = Exercise(
@@ -88,7 +131,7 @@ INTEGERS = Exercise(
     solution=mean_loss,
     probe=_probe_loss,
     cases=(
-        (np.array([[2.0, 0.0, 1.0], [0.0, 3.0, 0.0]], "float32"), np.array([2, 1])),
+        (np.array([[2.0, 0.5, 1.0], [-1.0, 3.0, 0.0]], "float32"), np.array([2, 1])),
         (
             np.array([[0.0, 1.0], [1.0, 1.0], [2.0, 0.0]], "float32"),
             np.array([0, 1, 1]),
@@ -96,6 +139,12 @@ INTEGERS = Exercise(
         (
             np.linspace(-2, 2, 40, dtype="float32").reshape(4, 10) ** 2,
             np.array([0, 9, 4, 4]),
+        ),
+        (np.array([[100.0, 0.0, 98.0], [0.0, -1.0, 1.0]], "float32"), np.array([2, 1])),
+        (np.array([[100.0, 0.0, 50.0], [0.0, -1.0, 1.0]], "float32"), np.array([2, 1])),
+        (
+            np.array([[300.0, 0.0, 150.0], [0.0, -1.0, 1.0]], "float32"),
+            np.array([1, 1]),
         ),
     ),
     mistakes=(
@@ -111,21 +160,70 @@ INTEGERS = Exercise(
         ),
         Mistake(
             _loss(log_softmax=lambda logits: _log_softmax(_softmax(logits))),
-            "There is a softmax too many: the loss must know that it gets logits "
-            "(`from_logits=True`), or get probabilities.",
+            "There is a softmax too many: a loss that takes logits does one by itself, "
+            "so give it the logits as they are.",
         ),
         Mistake(
-            _loss(log_softmax=lambda logits: np.log(np.clip(logits, 1e-7, 1 - 1e-7))),
-            "You take the logits for probabilities. Say `from_logits=True`, or do a "
-            "softmax first.",
+            _without_from_logits,
+            "You take the logits for probabilities. Say `from_logits=True`.",
+        ),
+        Mistake(
+            _rows_without_from_logits,
+            "The rows are right, but you take the logits for probabilities. Say "
+            "`from_logits=True`.",
+        ),
+        Mistake(
+            _by_parts(_exp_by_exp),
+            "A logit of 100 is too much for `exp` in float32: it gives infinity, and "
+            "infinity divided by infinity is `nan`. Leave softmax and logarithm to one "
+            "function, which takes logits.",
+        ),
+        Mistake(
+            _by_parts(_safe_softmax),
+            "Softmax rounds a very small probability to 0, and the logarithm of 0 is "
+            "minus infinity. Leave both to one function, which takes logits.",
+        ),
+        Mistake(
+            _by_parts(_safe_softmax, least=1e-7),
+            "Your loss never gets larger than 16: probabilities below 0.0000001 count "
+            "as that. Leave softmax and logarithm to one function, which takes logits.",
+        ),
+        Mistake(
+            _ten_classes,
+            "Ten classes are MNIST's. How many there are here, the logits say: "
+            "`logits.shape[-1]`.",
+        ),
+        Mistake(
+            _loss(log_softmax=lambda logits: _log_softmax(logits, axis=0)),
+            "Your softmax runs over the pictures of the batch. Each picture's own "
+            "classes share its probability of 1.",
+        ),
+        Mistake(
+            lambda logits, labels: _loss()(logits, labels) / logits.shape[1],
+            "You average over all B times K numbers, but in each row only one of K "
+            "counts. Sum over the classes first, then take the mean over the batch.",
+        ),
+        Mistake(
+            lambda logits, labels: -_loss()(logits, labels),
+            "The minus is missing: a logarithm of a probability is never above 0, and "
+            "a loss never below.",
         ),
         Mistake(
             _loss(reduce=np.sum),
             "That is the sum over the batch; asked is the mean.",
         ),
         Mistake(
+            _loss(reduce=lambda losses: losses[0]),
+            "That is the loss of the first picture alone; asked is the mean of all.",
+        ),
+        Mistake(
             _loss(one_hot=_from_one),
             "Your rows are shifted: label 0 means the first column.",
+        ),
+        Mistake(
+            _loss(log_softmax=lambda logits: logits),
+            "You take the logit of the right class alone. Without the softmax, nobody "
+            "asks how it compares with the others.",
         ),
         Mistake(
             _loss(reduce=lambda losses: losses),
@@ -142,7 +240,8 @@ INTEGERS = Exercise(
     because="A whole number is a name, not an amount: it has to *choose* one column of "
     "the log-probabilities. Keras 3's own `CategoricalCrossentropy` refuses whole "
     "numbers; `tf.nn` and losses written by hand do not.",
-    alternatives=(_loss(), _by_probability),
+    alternatives=(_loss(), _by_tf_nn),
+    kinds=("tensorflow",),
     tolerance=1e-4,
     seconds=SECONDS,
 )
@@ -161,13 +260,16 @@ def training_step(model, optimizer, loss_function, images, labels):
     return float(loss)
 
 
-def _step(training=True, last_only=False, apply=True, inside=True, give=float, up=1):
+def _step(
+    training=True, choose=None, apply=True, inside=True, give=float, up=1, swap=False
+):
     def step(model, optimizer, loss_function, images, labels):
         import tensorflow as tf
 
-        variables = model.trainable_variables
-        if last_only:
-            variables = model.layers[-1].trainable_variables
+        if swap:
+            loss = loss_function
+            loss_function = lambda labels, outputs: loss(outputs, labels)  # noqa: E731
+        variables = model.trainable_variables if choose is None else choose(model)
         with tf.GradientTape() as tape:
             outputs = model(images, **({"training": True} if training else {}))
             if inside:
@@ -180,6 +282,18 @@ def _step(training=True, last_only=False, apply=True, inside=True, give=float, u
         return give(loss)
 
     return step
+
+
+def _of_last_layer(model):
+    return model.layers[-1].trainable_variables
+
+
+def _of_all_but_the_last(model):
+    return [v for part in model.layers[:-1] for v in part.trainable_variables]
+
+
+def _even_frozen(model):
+    return model.weights
 
 
 def _second_call(model, optimizer, loss_function, images, labels):
@@ -195,15 +309,17 @@ def _probe_step(answer, images, labels):
         [
             keras.Input((images.shape[1],)),
             keras.layers.Dense(4, activation="tanh"),
+            keras.layers.Dense(5, activation="tanh"),
             keras.layers.Dropout(0.5, seed=0),
             keras.layers.Dense(3),
         ]
     )
-    for weight in model.trainable_variables:
+    for weight in model.weights:
         size = int(np.prod(weight.shape))
         weight.assign(np.cos(np.arange(size)).reshape(weight.shape))
-    start = [weight.numpy() for weight in model.trainable_variables]
-    optimizer = keras.optimizers.SGD(0.5)
+    model.layers[1].trainable = False
+    start = [weight.numpy() for weight in model.weights]
+    optimizer = keras.optimizers.SGD(0.5, momentum=0.8)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     losses = [answer(model, optimizer, loss, images, labels) for _ in range(2)]
     if any(value is ... for value in losses):
@@ -216,13 +332,28 @@ def _probe_step(answer, images, labels):
         raise NotAnAnswer("Return a float, `float(loss)`, not a tensor.")
     moved = [
         np.abs(weight.numpy() - old).max() > 0
-        for weight, old in zip(model.trainable_variables, start, strict=True)
+        for weight, old in zip(model.weights, start, strict=True)
     ]
+    _look_at_optimizer(int(optimizer.iterations), any(moved))
     return {
         "losses of two steps": np.array(losses),
         "tensors that moved": float(sum(moved)),
         "last kernel": model.layers[-1].kernel.numpy(),
     }
+
+
+def _look_at_optimizer(steps, moved):
+    """Refuse an answer that leaves the optimizer out, or uses it twice in a step."""
+    if moved and not steps:
+        raise NotAnAnswer(
+            "The weights move, but not by the optimizer that your function is given: "
+            "it has not taken a step. Use it, and make none of your own."
+        )
+    if steps > 2:
+        raise NotAnAnswer(
+            f"Two calls of your function made {steps} steps of the optimizer. One call "
+            "is one step: apply the gradients once."
+        )
 
 
 _POINTS = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]], dtype="float32")
@@ -237,7 +368,7 @@ STEP = Exercise(
     ),
     mistakes=(
         Mistake(
-            _step(training=False, last_only=True),
+            _step(training=False, choose=_of_last_layer),
             "Both bugs are still there: one in the call of the model, one in the list "
             "of variables.",
         ),
@@ -247,9 +378,24 @@ STEP = Exercise(
             "that this is training, unless you do, in the call.",
         ),
         Mistake(
-            _step(last_only=True),
+            _step(choose=_of_last_layer),
             "Only the last layer learns. `model.trainable_variables` has the "
             "variables of all.",
+        ),
+        Mistake(
+            _step(choose=_of_all_but_the_last),
+            "All layers learn but the last. `model.trainable_variables` has the "
+            "variables of all.",
+        ),
+        Mistake(
+            _step(choose=_even_frozen),
+            "A layer that was frozen moves too. `model.trainable_variables` leaves it "
+            "out, as long as nobody thaws it first.",
+        ),
+        Mistake(
+            _step(swap=True),
+            "`loss_function` gets its arguments the wrong way round: the labels come "
+            "first, then the outputs.",
         ),
         Mistake(
             _step(apply=False),
@@ -281,6 +427,7 @@ STEP = Exercise(
         _step(),
         _step(give=lambda loss: float(loss.numpy())),
     ),
+    kinds=("tensorflow",),
     tolerance=1e-4,
     seconds=SECONDS,
 )
@@ -307,37 +454,71 @@ def _pair(activation=None, from_logits=True, kind="SparseCategoricalCrossentropy
     return pair
 
 
-def _pair_of_tf(activation=None, mean=True):
+def _pair_of_tf(activation=None, reduce="reduce_mean"):
     def pair(classes):
         import keras
         import tensorflow as tf
 
         def loss(labels, logits):
             each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-            return tf.reduce_mean(each) if mean else tf.reduce_sum(each)
+            return getattr(tf, reduce)(each)
 
         return keras.layers.Dense(classes, activation=activation), loss
 
     return pair
 
 
-def _probe_pair(answer, features, labels):
+def _outputs_first(classes):
+    head, loss = _pair_of_tf()(classes)
+    return head, lambda outputs, labels: loss(labels, outputs)
+
+
+def _over_the_batch(classes):
+    head, _ = head_and_loss(classes)
+    loss = _loss(log_softmax=lambda logits: _log_softmax(logits, axis=0))
+    return head, lambda labels, outputs: loss(outputs, labels)
+
+
+def _smoothed(classes):
+    import keras
+
+    head, _ = head_and_loss(classes)
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)
+    return head, lambda labels, logits: loss(keras.ops.one_hot(labels, classes), logits)
+
+
+def _probe_pair(answer, logits, labels):
     """Loss of a head with known weights; its output comes without its history."""
+    import keras
     import tensorflow as tf
 
-    pair = answer(features.shape[1])
+    classes = logits.shape[1]
+    pair = answer(classes)
     if pair is ... or pair is None:
         return pair
-    if not (isinstance(pair, tuple | list) and len(pair) == 2 and callable(pair[1])):
+    if not (isinstance(pair, tuple | list) and len(pair) == 2):
         raise NotAnAnswer("Return two things: the layer, then the loss.")
     head, loss = pair
-    if not hasattr(head, "build"):
-        raise NotAnAnswer("The first of the two must be a Keras layer.")
-    head.build((None, features.shape[1]))
-    head.set_weights([np.eye(features.shape[1]), np.zeros(features.shape[1])])
+    if not isinstance(head, keras.layers.Dense):
+        raise NotAnAnswer("The first of the two must be a `layers.Dense`.")
+    if not callable(loss):
+        raise NotAnAnswer(
+            "The second of the two must be the loss itself, which can be called: "
+            "`loss(labels, outputs)`."
+        )
+    if head.units != classes:
+        raise NotAnAnswer(
+            f"Your layer gives {head.units} numbers, but the check asked for {classes} "
+            "classes. Use the argument `classes`."
+        )
+    head.build((None, classes))
+    head.set_weights([np.eye(classes), np.zeros(classes)][: 1 + head.use_bias])
     # As an array, so that Keras cannot look back at the softmax and correct it.
-    outputs = tf.constant(np.asarray(head(features)))
-    return float(loss(tf.constant(labels), outputs))
+    outputs = tf.constant(np.asarray(head(logits)))
+    try:
+        return _array(loss(labels, outputs))
+    except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
+        return f"The loss stops with {type(error).__name__}: {error}"
 
 
 TWICE = Exercise(
@@ -345,15 +526,15 @@ TWICE = Exercise(
     solution=head_and_loss,
     probe=_probe_pair,
     cases=(
-        (50 * np.eye(3, dtype="float32"), np.array([0, 1, 2])),
-        (np.array([[2, 0, 1], [0, 1, 0], [1, 0, 3]], "float32"), np.array([2, 1, 0])),
-        (np.linspace(-1, 2, 100, dtype="float32").reshape(10, 10), np.arange(10)),
+        (np.array([[2.0, 0.5, 1.0], [-1.0, 3.0, 0.0]], "float32"), np.array([2, 1])),
+        (50 * np.eye(5, 4, dtype="float32")[:4], np.array([0, 1, 2, 3])),
+        (np.linspace(-1, 2, 70, dtype="float32").reshape(7, 10), np.arange(7)),
     ),
     mistakes=(
         Mistake(
             _pair_of_tf("softmax"),
-            "The softmax is still done twice: once in the layer, once in the loss, "
-            "which expects logits.",
+            "There are still two softmaxes: a loss that takes logits does one by "
+            "itself, and another stands before it.",
         ),
         Mistake(
             _pair(from_logits=False),
@@ -366,12 +547,36 @@ TWICE = Exercise(
             "wants rows of zeros and a one.",
         ),
         Mistake(
+            _pair_of_tf("relu"),
+            "A `relu` makes every negative logit 0, so the model cannot say no to a "
+            "class. Logits take no activation.",
+        ),
+        Mistake(
+            _smoothed,
+            "Your loss smooths the labels, so even a perfect answer costs something. "
+            "Nobody asked for that here.",
+        ),
+        Mistake(
+            _over_the_batch,
+            "Your softmax runs over the pictures of the batch. Each picture's own "
+            "classes share its probability of 1.",
+        ),
+        Mistake(
+            _outputs_first,
+            "Your loss takes the outputs first. The check calls "
+            "`loss(labels, outputs)`, as Keras does.",
+        ),
+        Mistake(
+            _pair_of_tf(reduce="identity"),
+            "Your loss gives one number for each picture; asked is their mean.",
+        ),
+        Mistake(
             _pair("sigmoid", from_logits=False),
             "A sigmoid looks at each class alone, so the ten numbers do not sum to 1. "
             "One class of several takes a softmax.",
         ),
         Mistake(
-            _pair_of_tf(mean=False),
+            _pair_of_tf(reduce="reduce_sum"),
             "That is the sum over the batch; asked is the mean.",
         ),
     ),
@@ -387,6 +592,7 @@ TWICE = Exercise(
         _pair("linear"),
         _pair_of_tf(),
     ),
+    kinds=("tensorflow",),
     tolerance=1e-4,
     seconds=SECONDS,
 )
@@ -410,6 +616,22 @@ def _moved(dense=(1, 0), convolution=(2, 3, 1, 0)):
 
 def _reshaped(weight):
     return np.reshape(weight, to_keras(weight).shape)
+
+
+def _reshaped_dense(weight):
+    return _reshaped(weight) if weight.ndim == 2 else to_keras(weight)
+
+
+def _reshaped_convolution(weight):
+    return to_keras(weight) if weight.ndim == 2 else _reshaped(weight)
+
+
+def _flattened(weight):
+    return np.reshape(weight, (len(weight), -1)).T
+
+
+def _mirrored(weight):
+    return to_keras(weight if weight.ndim == 2 else weight[:, :, ::-1, ::-1])
 
 
 def _by_axes(weight):
@@ -440,6 +662,36 @@ KERNEL = Exercise(
             _reshaped,
             "`reshape` gives the right shape and the wrong places. Axes are exchanged "
             "by `transpose`.",
+        ),
+        Mistake(
+            _reshaped_dense,
+            "`reshape` gives the dense matrix the right shape and puts its numbers in "
+            "the wrong places. Axes are exchanged by `transpose`.",
+        ),
+        Mistake(
+            _reshaped_convolution,
+            "`reshape` gives the convolution the right shape and puts its numbers in "
+            "the wrong places. Axes are exchanged by `transpose`.",
+        ),
+        Mistake(
+            _moved(convolution=(1, 2, 3, 0)),
+            "The outputs are last, as they should be, but the inputs still come before "
+            "height and width: Keras has `(height, width, C, D)`.",
+        ),
+        Mistake(
+            _moved(convolution=(3, 2, 0, 1)),
+            "You read `transpose` the wrong way round. It says, for each *new* axis, "
+            "which old one it is.",
+        ),
+        Mistake(
+            _flattened,
+            "The convolution has become a matrix, which only a layer on flattened "
+            "patches could use. `layers.Conv2D` wants four axes.",
+        ),
+        Mistake(
+            _mirrored,
+            "You mirror every filter. Both libraries lay a filter on the picture in "
+            "the same way, so only the order of the axes differs.",
         ),
         Mistake(
             _moved(convolution=(3, 2, 1, 0)),
@@ -487,7 +739,7 @@ def schedule(total, warmup, peak):
     )
 
 
-def _cosine(start=0.0, length=1, target=1.0, wait=True, end=0.0):
+def _cosine(start=0.0, decay=None, target=1.0, wait=True, end=0.0):
     """Make a schedule; ``start`` and ``target`` are multiples of the peak."""
 
     def schedule(total, warmup, peak):
@@ -495,7 +747,7 @@ def _cosine(start=0.0, length=1, target=1.0, wait=True, end=0.0):
 
         return keras.optimizers.schedules.CosineDecay(
             start * peak,
-            total - length * warmup,
+            decay(total, warmup) if decay else total - warmup,
             alpha=end,
             warmup_target=None if target is None else target * peak,
             warmup_steps=warmup if wait else 0,
@@ -504,22 +756,35 @@ def _cosine(start=0.0, length=1, target=1.0, wait=True, end=0.0):
     return schedule
 
 
-def _by_hand(total, warmup, peak):
-    def rate(step):
-        if step < warmup:
-            return peak * step / warmup
-        return peak * np.cos(np.pi / 2 * (step - warmup) / (total - warmup)) ** 2
+def _exchanged(total, warmup, peak):
+    return schedule(total, total - warmup, peak)
 
-    return rate
+
+def _a_tenth(total, warmup, peak):
+    return schedule(total, total // 10, peak)
+
+
+def _peak_of_the_lesson(total, warmup, peak):
+    return schedule(total, warmup, 3e-3)
 
 
 def _probe_schedule(answer, total, warmup, peak):
     """Rates along the run."""
+    import keras
+
     rates = answer(total, warmup, peak)
     if rates is ... or rates is None:
         return rates
-    if not callable(rates):
-        raise NotAnAnswer("Return the schedule itself, which gives a rate for a step.")
+    if not isinstance(rates, keras.optimizers.schedules.CosineDecay):
+        raise NotAnAnswer(
+            "Return a `keras.optimizers.schedules.CosineDecay`, which gives a rate for "
+            f"each step. Yours is of type `{type(rates).__name__}`."
+        )
+    if isinstance(rates.initial_learning_rate, int):
+        raise NotAnAnswer(
+            "`initial_learning_rate` is a whole number, and Keras gives all rates the "
+            f"type of that one. Write `{rates.initial_learning_rate}.0`."
+        )
     steps = (0, warmup // 2, warmup, (warmup + total) // 2, total - 1, total)
     return {f"step {step}": float(rates(step)) for step in steps}
 
@@ -531,18 +796,18 @@ SCHEDULE = Exercise(
     cases=((100, 20, 0.5), (60, 4, 0.003)),
     mistakes=(
         Mistake(
-            _cosine(length=0),
+            _cosine(decay=lambda total, warmup: total),
             "The rate does not reach 0 at step `total`: `decay_steps` counts from the "
             "end of the warm-up on.",
         ),
         Mistake(
-            _cosine(start=1.0, length=0, target=None, wait=False),
+            _cosine(start=1.0, decay=lambda total, warmup: total, target=None),
             "There is no warm-up: the rate starts at its peak.",
         ),
         Mistake(
             _cosine(start=1.0, target=None),
-            "Without `warmup_target` Keras leaves the warm-up out, and says nothing "
-            "about `warmup_steps`.",
+            "There is no warm-up. Keras wants `warmup_target` *and* `warmup_steps`, "
+            "and says nothing if one of them is missing.",
         ),
         Mistake(
             _cosine(start=1.0),
@@ -553,6 +818,42 @@ SCHEDULE = Exercise(
             _cosine(end=0.1),
             "`alpha` is the share of the peak that is left at the end; it should be 0.",
         ),
+        Mistake(
+            _cosine(end=1.0),
+            "With `alpha=1.0` the rate stays at its peak: `alpha` is the share of the "
+            "peak that is left at the end.",
+        ),
+        Mistake(
+            _cosine(decay=lambda total, warmup: total + warmup),
+            "The rate does not reach 0 at step `total`, but much later: `decay_steps` "
+            "counts the steps of the cosine alone.",
+        ),
+        Mistake(
+            _cosine(decay=lambda total, warmup: total - warmup + 1),
+            "The rate reaches 0 one step too late: count the cosine's steps again.",
+        ),
+        Mistake(
+            _cosine(decay=lambda total, warmup: total - warmup - 1),
+            "The rate reaches 0 one step too soon: count the cosine's steps again.",
+        ),
+        Mistake(
+            _cosine(start=1 / 25),
+            "The first rate is not 0. (A 25th of the peak is PyTorch's `OneCycleLR`.)",
+        ),
+        Mistake(
+            _exchanged,
+            "The two lengths are exchanged: your warm-up takes as long as the cosine "
+            "should, and the cosine as long as the warm-up.",
+        ),
+        Mistake(
+            _a_tenth,
+            "Your warm-up is always a tenth of the run, as in the lesson. Here "
+            "`warmup` says how many steps it has.",
+        ),
+        Mistake(
+            _peak_of_the_lesson,
+            "Your peak is always 0.003, the lesson's. Here `peak` says how high it is.",
+        ),
     ),
     hints=(
         "Which argument is the rate at step 0, and which the rate at the top?",
@@ -561,8 +862,8 @@ SCHEDULE = Exercise(
     ),
     because="It depends on the number of the step alone, so a resumed run needs "
     "nothing else; but `total` is fixed when it is made.",
-    alternatives=(_cosine(), _by_hand),
-    tolerance=1e-4,
+    alternatives=(_cosine(),),
+    tolerance=1e-6,
     seconds=SECONDS,
 )
 

@@ -23,13 +23,20 @@ def _random(*shape, scale=1.0, seed=0):
 
 
 def to_picture(pixels, mean, std):
-    channels_last = np.moveaxis(np.asarray(pixels), 0, -1)  # -> (H, W, C)
-    values = 255 * (channels_last * np.asarray(std) + np.asarray(mean))
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    values = 255 * (pixels.permute(1, 2, 0) * std + mean)  # -> (H, W, C)
+    return values.round().clamp(0, 255).to(torch.uint8)
 
 
 def _picture(
-    pixels, mean, std, *, undo="right", factor=255, whole=np.rint, clip=True, move=True
+    pixels,
+    mean,
+    std,
+    *,
+    undo="right",
+    factor=255,
+    whole=np.rint,
+    clip=(0, 255),
+    move=True,
 ):
     x = np.moveaxis(np.asarray(pixels), 0, -1)
     mean, std = np.asarray(mean), np.asarray(std)
@@ -39,22 +46,25 @@ def _picture(
         "again": (x - mean) / std,
         "swapped": x * mean + std,
         "no shift": x * std,
+        "one mean": x * std.mean() + mean.mean(),
+        "halves": x * 0.5 + 0.5,
+        "clipped first": x.clip(0, 1) * std + mean,
+        "stretched": (y := x * std + mean, (y - y.min()) / np.ptp(y))[1],
         "not at all": x,
     }[undo]
     values = whole(factor * x)
-    values = np.clip(values, 0, 255) if clip else values
+    values = np.clip(values, *clip) if clip else values
     picture = values.astype(np.int64).astype(np.uint8)
     return picture if move else np.moveaxis(picture, -1, 0)
 
 
 def _reshaped_picture(pixels, mean, std):
     C, H, W = pixels.shape
-    x = pixels * np.reshape(std, (C, 1, 1)) + np.reshape(mean, (C, 1, 1))
-    return np.clip(np.rint(255 * x), 0, 255).astype(np.uint8).reshape(H, W, C)
+    return _picture(pixels, mean, std, move=False).reshape(H, W, C)
 
 
 def _axes_reversed(pixels, mean, std):
-    return to_picture(pixels, mean, std).swapaxes(0, 1)
+    return _picture(pixels, mean, std).swapaxes(0, 1)
 
 
 def _picture_in_torch(pixels, mean, std):
@@ -68,7 +78,7 @@ def _picture_in_numpy(pixels, mean, std):
 
 
 def _picture_in_pillow(pixels, mean, std):
-    return Image.fromarray(to_picture(pixels, mean, std))
+    return Image.fromarray(_picture(pixels, mean, std))
 
 
 def _normalized(picture, mean, std):
@@ -90,8 +100,8 @@ def _probe_picture(answer, pixels, mean, std):
     return picture
 
 
-_HALF = np.array([0.5, 0.5, 0.5])
 _IMAGENET = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+_FOUR = np.array([0.4, 0.5, 0.6, 0.3]), np.array([0.2, 0.3, 0.25, 0.35])
 _BYTES = np.random.default_rng(0).integers(0, 256, (2, 4, 3))
 
 PICTURE = Exercise(
@@ -99,14 +109,11 @@ PICTURE = Exercise(
     solution=to_picture,
     probe=_probe_picture,
     cases=(
-        (_normalized([[[0, 100, 255], [7, 8, 9]]], _HALF, _HALF), _HALF, _HALF),
         (_normalized(_BYTES, *_IMAGENET), *_IMAGENET),
-        (_normalized([[[300, 100, -20], [7, 8, 9]]], _HALF, _HALF), _HALF, _HALF),
-        (
-            _normalized([[[99.6, 9.9, 50.7], [7, 8, 9]]], *_IMAGENET),
-            *_IMAGENET,
-        ),
-        (_normalized(_BYTES[:, :3], *_IMAGENET), *_IMAGENET),
+        (_normalized([[[300, 100, 70], [7, 8, 9]]], *_IMAGENET), *_IMAGENET),
+        (_normalized([[[200, 100, -20], [7, 8, 9]]], *_IMAGENET), *_IMAGENET),
+        (_normalized([[[99.6, 9.9, 50.7], [7.2, 8, 9]]], *_IMAGENET), *_IMAGENET),
+        (_normalized(_BYTES.swapaxes(1, 2), *_FOUR), *_FOUR),
     ),
     mistakes=(
         Mistake(
@@ -142,9 +149,41 @@ PICTURE = Exercise(
             "`uint8` cuts the decimals off: 99.6 becomes 99. Round first.",
         ),
         Mistake(
-            partial(_picture, clip=False),
+            partial(_picture, clip=None),
             "Values outside of 0 to 255 wrap around: 300 became 44. Clip them before "
             "you convert.",
+        ),
+        Mistake(
+            partial(_picture, clip=(None, 255)),
+            "Values below 0 wrap around: -20 became 236. Clip them below, too.",
+        ),
+        Mistake(
+            partial(_picture, clip=(0, None)),
+            "Values above 255 wrap around: 300 became 44. Clip them above, too.",
+        ),
+        Mistake(
+            partial(_picture, undo="clipped first"),
+            "You clip before the normalization is undone, where values below 0 are "
+            "quite usual. Clip the bytes, at the end.",
+        ),
+        Mistake(
+            partial(_picture, undo="stretched"),
+            "You stretch the picture so that its darkest number becomes 0 and its "
+            "brightest 255. What the model saw may be darker or paler than that.",
+        ),
+        Mistake(
+            partial(_picture, undo="one mean"),
+            "You use one mean and one spread for all channels. Each channel has its "
+            "own.",
+        ),
+        Mistake(
+            partial(_picture, undo="halves"),
+            "You undo a normalization by 0.5 and 0.5. Here `mean` and `std` say what "
+            "to undo.",
+        ),
+        Mistake(
+            partial(_picture, whole=np.ceil),
+            "You round every number up: 7.2 becomes 8. Take the nearest whole number.",
         ),
         Mistake(
             partial(_picture, move=False),
@@ -172,6 +211,7 @@ PICTURE = Exercise(
     because="Undone backward, with rounding before the conversion, every byte comes "
     "back exactly.",
     alternatives=(_picture_in_torch, _picture_in_numpy, _picture_in_pillow),
+    kinds=("torch", "numpy"),
 )
 
 
@@ -179,8 +219,6 @@ PICTURE = Exercise(
 
 
 def module_name(name):
-    if not name.startswith("vit.encoder.layer."):
-        return name
     renamed = {
         "vit.encoder.layer.": "vit.layers.",
         "attention.attention.query": "attention.q_proj",
@@ -226,7 +264,7 @@ def _by_pattern(name):
     return f"vit.layers.{number}.{part}.{kind}"
 
 
-def _file_names(number):
+def _file_names(number, kind):
     at = f"vit.encoder.layer.{number}"
     parts = (
         *(f"attention.attention.{part}" for part in ("query", "key", "value")),
@@ -236,7 +274,24 @@ def _file_names(number):
         "layernorm_before",
         "layernorm_after",
     )
-    return [f"{at}.{part}.weight" for part in parts]
+    return [f"{at}.{part}.{kind}" for part in parts]
+
+
+def _only_if(condition, otherwise=lambda name: name):
+    """Make an answer that is right for some names only."""
+    return lambda name: module_name(name) if condition(name) else otherwise(name)
+
+
+def _then(*pairs):
+    """Make an answer whose result is right but for some replaced parts."""
+    return lambda name: _renamed(module_name(name), *pairs)
+
+
+def _probe_name(answer, name):
+    new = answer(name)
+    if isinstance(new, list | tuple):
+        raise NotAnAnswer("Return one text, the whole name, not a list of its parts.")
+    return new
 
 
 _OUTSIDE = (
@@ -249,7 +304,16 @@ _OUTSIDE = (
 NAMES = Exercise(
     id="07.2",
     solution=module_name,
-    cases=tuple((n,) for n in (*_file_names(0), *_file_names(11), *_OUTSIDE)),
+    probe=_probe_name,
+    cases=tuple(
+        (name,)
+        for name in (
+            *_file_names(4, "weight"),
+            *_file_names(7, "bias"),
+            *_file_names(11, "weight"),
+            *_OUTSIDE,
+        )
+    ),
     mistakes=(
         Mistake(
             lambda name: _renamed(name, _LAYER, *_QKV, *_MLP, _OUT),
@@ -300,10 +364,60 @@ NAMES = Exercise(
             "no new name yet.",
         ),
         Mistake(
-            lambda name: _renamed(
-                name, ("encoder.layer.0.", "layers.0."), *_QKV, _OUT, *_MLP
-            ),
-            "That works for block 0 only.",
+            _only_if(lambda name: ".11." not in name),
+            "Block 11 is not renamed: the number of a block may have two digits.",
+        ),
+        Mistake(
+            lambda name: re.sub(r"layers\.\d+", "layers.3", module_name(name)),
+            "Every name becomes one of block 3. Keep the number that came in.",
+        ),
+        Mistake(
+            _then(("vit.", "")),
+            "The name in memory begins with `vit.`, too.",
+        ),
+        Mistake(
+            _then(("vit.layers", "vit.encoder.layers")),
+            "In memory the layers are no longer inside an `encoder`.",
+        ),
+        Mistake(
+            _then(("fc1", "fc0"), ("fc2", "fc1"), ("fc0", "fc2")),
+            "`fc1` and `fc2` are exchanged: `intermediate` is the first of the two, "
+            "which widens.",
+        ),
+        Mistake(
+            _then(("mlp.", "")),
+            "`fc1` and `fc2` stand inside of `mlp` in memory.",
+        ),
+        Mistake(
+            _then((_OUT[1], _OUT[0])),
+            "The output projection of the attention has a new name, too: `o_proj`.",
+        ),
+        Mistake(
+            _then(("_before", "_1"), ("_after", "_2")),
+            "The two norms of a block keep their names.",
+        ),
+        Mistake(
+            _then(("layernorm_before", "norm1"), ("layernorm_after", "norm2")),
+            "The two norms inside of a block keep the names that they have in the "
+            "file.",
+        ),
+        Mistake(
+            _then(("q_", "query_"), ("k_", "key_"), ("v_proj", "value_proj")),
+            "Of `query`, `key` and `value` only the first letter is left in memory: "
+            "`q_proj`.",
+        ),
+        Mistake(
+            _then(("k_proj", "q_proj"), ("v_proj", "q_proj")),
+            "Queries, keys and values all get one name, so two of the three are lost.",
+        ),
+        Mistake(
+            _only_if(lambda name: name.endswith(".weight")),
+            "Weights are renamed, biases are not.",
+        ),
+        Mistake(
+            _only_if(lambda name: "encoder" in name, otherwise=lambda name: None),
+            "For a name outside of the blocks your function returns nothing. Such a "
+            "name comes back as it is.",
         ),
     ),
     hints=(
@@ -358,14 +472,40 @@ def _backward(weight, heads):
     return grouped[:, [2, 1, 0]].swapaxes(0, 1).reshape(weight.shape)
 
 
-def _matrix_only(weight, heads):
-    D = weight.shape[1]
-    return weight.reshape(heads, 3, D // heads, D).swapaxes(0, 1).reshape(3 * D, D)
-
-
 def _not_merged(weight, heads):
     d = len(weight) // (3 * heads)
     return weight.reshape(heads, 3, d, *weight.shape[1:]).swapaxes(0, 1)
+
+
+def _heads_backward(weight, heads):
+    grouped = weight.reshape(heads, 3, -1, *weight.shape[1:])
+    return grouped.swapaxes(0, 1)[:, list(range(heads))[::-1]].reshape(weight.shape)
+
+
+def _keys_first(weight, heads):
+    grouped = weight.reshape(heads, 3, -1, *weight.shape[1:])
+    return grouped.swapaxes(0, 1)[[1, 0, 2]].reshape(weight.shape)
+
+
+def _queries_only(weight, heads):
+    return regroup(weight, heads)[: len(weight) // 3]
+
+
+def _probe_regroup(answer, weight, heads):
+    try:
+        rows = answer(weight, heads)
+    except (IndexError, RuntimeError, ValueError) as error:
+        if weight.ndim > 1:
+            raise
+        raise NotAnAnswer(
+            "Right for the matrix. With the bias, which has no second axis, your code "
+            f"stops: {type(error).__name__}: {error}."
+        ) from error
+    if isinstance(rows, list | tuple):
+        raise NotAnAnswer(
+            "Return one tensor: queries, keys and values in one, below each other."
+        )
+    return rows
 
 
 def _by_index(weight, heads):
@@ -382,6 +522,10 @@ def _by_index(weight, heads):
 def _by_chunks(weight, heads):
     parts = [head.chunk(3) for head in weight.chunk(heads)]
     return torch.cat([part[i] for i in range(3) for part in parts])
+
+
+def _by_transpose(weight, heads):
+    return weight.unflatten(0, (heads, 3, -1)).transpose(0, 1).flatten(0, 2)
 
 
 def _rows(heads, d, columns=None):
@@ -401,11 +545,12 @@ def _rows(heads, d, columns=None):
 REGROUP = Exercise(
     id="07.3",
     solution=regroup,
+    probe=_probe_regroup,
     cases=(
-        (_rows(2, 1, 2), 2),
+        (_rows(2, 2, 4), 2),
         (_rows(3, 2, 6), 3),
         (_rows(2, 3, 6), 2),
-        (_rows(2, 2), 2),
+        (_rows(2, 3), 2),
     ),
     mistakes=(
         Mistake(
@@ -429,9 +574,17 @@ REGROUP = Exercise(
         ),
         Mistake(_backward, "Your values come first; ours begins with the queries."),
         Mistake(
-            _matrix_only,
-            "Right for the matrix. The bias has no second axis: take the number of "
-            "rows from `len(weight)`.",
+            _keys_first,
+            "Your keys come before the queries. The order is queries, keys, values.",
+        ),
+        Mistake(
+            _heads_backward,
+            "Queries, keys and values are in order, but the last head comes first in "
+            "each.",
+        ),
+        Mistake(
+            _queries_only,
+            "Those are the queries. Keys and values have to follow.",
         ),
         Mistake(
             _not_merged,
@@ -447,7 +600,8 @@ REGROUP = Exercise(
     ),
     because="Split, swap, merge, as with patches. Both orders exist in published "
     "models, and shapes cannot tell them apart: only numbers can.",
-    alternatives=(_by_index, _by_chunks),
+    alternatives=(_by_index, _by_chunks, _by_transpose),
+    kinds=("torch",),
 )
 
 
@@ -487,6 +641,7 @@ def _block(
     scale="head",
     activation=F.gelu,
     stream="x",
+    axis=-1,
 ):
     def linear(x, name):
         return F.linear(x, w[f"{name}.weight"], w[f"{name}.bias"])
@@ -497,6 +652,7 @@ def _block(
             "root": (variance + eps).sqrt(),
             "sum": variance.sqrt() + eps,
             "fixed": (variance + nn.LayerNorm(1).eps).sqrt(),
+            "nowhere": variance.sqrt(),
         }[eps_in]
         unit = (x - x.mean(-1, keepdim=True)) / spread
         return unit * w[f"{name}.weight"] + w[f"{name}.bias"]
@@ -515,10 +671,11 @@ def _block(
         "none": 1,
     }[scale]
     scores = q @ k.transpose(-2, -1) / divisor
-    context = (scores.softmax(dim=-1) @ v).transpose(1, 2).flatten(2)
+    context = (scores.softmax(dim=axis) @ v).transpose(1, 2).flatten(2)
+    before = norm(x, "layernorm_after")
     x = (n if stream == "normed" else x) + linear(context, "attention.o_proj")
-    hidden = linear(norm(x, "layernorm_after"), "mlp.fc1")
-    hidden = linear(activation(hidden), "mlp.fc2")
+    normed = before if stream == "too early" else norm(x, "layernorm_after")
+    hidden = linear(activation(linear(normed, "mlp.fc1")), "mlp.fc2")
     return hidden if stream == "lost" else x + hidden
 
 
@@ -597,8 +754,9 @@ BLOCK = Exercise(
     solution=right_block,
     probe=_probe_block,
     cases=(
-        (_random(1, 2, 6), 4, 2, 0.01),
-        (_random(2, 5, 12), 16, 3, 0.001),
+        (_random(2, 5, 6), 10, 3, 0.01),
+        (_random(3, 5, 12), 16, 2, 0.001),
+        (_random(2, 5, 12, scale=0.01), 16, 4, 0.0001),
     ),
     mistakes=(
         *_remaining_slips(),
@@ -624,6 +782,21 @@ BLOCK = Exercise(
             "The norm uses PyTorch's own eps, 1e-5. Hand `eps` over to it.",
         ),
         Mistake(
+            partial(_block, eps_in="nowhere"),
+            "`eps` has no effect in your norm. It is added to the variance, before the "
+            "root is taken.",
+        ),
+        Mistake(
+            partial(_block, stream="too early"),
+            "The second norm gets the stream as it was before the attention was added. "
+            "Add first, then norm.",
+        ),
+        Mistake(
+            partial(_block, axis=-2),
+            "The softmax runs over the queries. Each query shares its weight of 1 "
+            "among the keys, the last axis.",
+        ),
+        Mistake(
             partial(_block, activation=F.relu),
             "Between the two layers of the MLP stands a GELU, not a ReLU.",
         ),
@@ -631,6 +804,11 @@ BLOCK = Exercise(
             partial(_block, stream="normed"),
             "You add the attention to the *normed* tokens. The stream itself passes "
             "the norm by.",
+        ),
+        Mistake(
+            lambda x, w, heads, eps: _block(x, w, 4, eps),
+            "Your block always has 4 heads, as the lesson's. Here `heads` says how "
+            "many there are.",
         ),
         Mistake(
             partial(_block, stream="lost"),
@@ -647,6 +825,7 @@ BLOCK = Exercise(
     because="Each slip moves the numbers a little and breaks no shape. Only a "
     "comparison step by step finds them.",
     alternatives=(_block_of_pytorch, _block),
+    kinds=("torch",),
 )
 
 
@@ -678,14 +857,16 @@ def _searched(
     mlp=4,
     blocks=None,
     channels=0,
+    mlp_blocks=None,
     pixels=True,
     beyond=0,
 ):
     def cost(grid):
         T = grid * grid + extra
-        one = linear * T * dim**2 + square * T**2 * dim + mlp * T * dim * mlp_dim
+        attention = linear * T * dim**2 + square * T**2 * dim
         embedding = 2 * grid**2 * channels * patch_size**2 * dim
-        return (blocks or depth) * one + embedding
+        dense = (mlp_blocks or blocks or depth) * mlp * T * dim * mlp_dim
+        return (blocks or depth) * attention + dense + embedding
 
     grid = 0
     while cost(grid + 1) <= budget:
@@ -700,7 +881,48 @@ def _strictly_below(budget, *sizes):
 def _any_side(budget, patch_size, *sizes):
     # the last side before one more patch fits
     side = largest_side(budget, patch_size, *sizes)
-    return side + patch_size - 1
+    return side + patch_size - 1 if side else 0
+
+
+def _one_at_least(budget, patch_size, *sizes):
+    return max(largest_side(budget, patch_size, *sizes), patch_size)
+
+
+def _first_too_dear(budget, patch_size, dim, *sizes):
+    # looks at a grid of 0, too, where there is a class token only
+    grid = 0
+    while _exactly(grid, dim, *sizes) <= budget:
+        grid += 1
+    return grid * patch_size
+
+
+def _wide_mlp(budget, patch_size, dim, depth, mlp_dim):
+    return largest_side(budget, patch_size, dim, depth, 4 * dim)
+
+
+def _rounded_root(budget, patch_size, dim, depth, mlp_dim):
+    b = 2 * dim + mlp_dim
+    tokens = (-b + math.sqrt(b * b + budget / depth / dim)) / 2
+    return round(math.sqrt(max(tokens - 1, 0))) * patch_size
+
+
+def _tokens_as_grid(budget, patch_size, dim, *sizes):
+    depth, mlp_dim = sizes
+    b = 2 * dim + mlp_dim
+    most = (math.isqrt(b * b + 4 * (budget // (4 * dim * depth))) - b) // 2
+    return max(most, 1) * patch_size
+
+
+def _patches_of_16(budget, patch_size, *sizes):
+    return largest_side(budget, patch_size, *sizes) // patch_size * 16
+
+
+def _below(most):
+    def largest(budget, patch_size, *sizes):
+        side = largest_side(budget, patch_size, *sizes)
+        return min(side, (most - 1) // patch_size * patch_size)
+
+    return largest
 
 
 def _number_of_patches(budget, patch_size, *sizes):
@@ -737,13 +959,15 @@ LARGEST = Exercise(
     id="07.5",
     solution=largest_side,
     cases=(
-        (100_000, 8, 4, 2, 8),
-        (_exactly(3, 4, 2, 8), 8, 4, 2, 8),
-        (_exactly(4, 4, 2, 8) - 1, 8, 4, 2, 8),
+        (100_000, 6, 4, 3, 10),
+        (_exactly(3, 4, 2, 8), 7, 4, 2, 8),
+        (_exactly(4, 4, 2, 8) - 1, 7, 4, 2, 8),
         (_exactly(6, 128, 6, 256), 8, 128, 6, 256),
         (_exactly(24, 64, 3, 256), 16, 64, 3, 256),
         (35_000_000_000, 16, 768, 12, 3072),
         (10**12, 2, 16, 2, 100),
+        (_exactly(70, 8, 1, 12), 16, 8, 1, 12),
+        (_exactly(10, 32, 4, 96) * 9 // 10, 14, 32, 4, 96),
         (10**10, 4, 512, 1, 100),
         (10**10, 4, 128, 1, 4096),
         (10, 16, 768, 12, 3072),
@@ -799,6 +1023,43 @@ LARGEST = Exercise(
             "A picture that needs exactly the budget is within it: `<=`, not `<`.",
         ),
         Mistake(
+            _first_too_dear,
+            "Your last step is one too many: the loop ends at the first size that "
+            "costs too much, and you return that one.",
+        ),
+        Mistake(
+            _one_at_least,
+            "You always allow one patch. Where even that costs more than the budget, "
+            "the answer is 0.",
+        ),
+        Mistake(
+            partial(_searched, mlp_blocks=1),
+            "You count the MLP once. There is one in every block.",
+        ),
+        Mistake(
+            _wide_mlp,
+            "You take the MLP to be 4 times as wide as the model. Here `mlp_dim` says "
+            "how wide it is.",
+        ),
+        Mistake(
+            _rounded_root,
+            "You round the root of the number of patches, sometimes up. Only whole "
+            "rows within the budget count, so the decimals are cut off.",
+        ),
+        Mistake(
+            _tokens_as_grid,
+            "You let the number of tokens grow and take it for patches along a side. "
+            "A side of n patches makes n * n + 1 tokens.",
+        ),
+        Mistake(
+            _patches_of_16,
+            "You multiply by 16. Here `patch_size` says how large a patch is.",
+        ),
+        Mistake(
+            _below(1000),
+            "Your search ends below 1,000 pixels, however large the budget is.",
+        ),
+        Mistake(
             _any_side,
             "The side must be a multiple of the patch size.",
         ),
@@ -852,6 +1113,11 @@ def _reports_unexpected(model, weights):
     return sorted(weights.keys() - model.state_dict().keys())
 
 
+def _reports_rest_of_file(model, weights):
+    careful_load(model, weights)
+    return sorted(weights.keys() - _fitting(model, weights).keys())
+
+
 def _reports_both(model, weights):
     left_out = careful_load(model, weights)
     return sorted({*left_out, *(weights.keys() - model.state_dict().keys())})
@@ -892,6 +1158,95 @@ def _loads_nothing(model, weights):
     return sorted(model.state_dict().keys() - _fitting(model, weights).keys())
 
 
+def _each(fit):
+    """Make an answer that loads tensor by tensor; ``fit`` gives a value or None."""
+
+    def load(model, weights):
+        left_out = []
+        for name, tensor in model.state_dict().items():
+            value = fit(name, tensor, weights)
+            if value is None:
+                left_out.append(name)
+            else:
+                tensor.copy_(value)
+        return sorted(left_out)
+
+    return load
+
+
+def _reshaped_to_fit(name, tensor, weights):
+    value = weights.get(name)
+    if value is not None and value.numel() == tensor.numel():
+        return value.reshape(tensor.shape)
+
+
+def _broadcast_to_fit(name, tensor, weights):
+    try:
+        return weights[name].expand_as(tensor)
+    except (KeyError, RuntimeError):
+        return None
+
+
+def _of_equal_shape(name, tensor, weights):
+    return next((v for v in weights.values() if v.shape == tensor.shape), None)
+
+
+def _by_place(model, weights):
+    left_out = []
+    pairs = zip(model.state_dict().items(), weights.values(), strict=False)
+    for (name, tensor), value in pairs:
+        if value.shape == tensor.shape:
+            tensor.copy_(value)
+        else:
+            left_out.append(name)
+    return sorted(left_out)
+
+
+def _parameters_only(model, weights):
+    parameters = dict(model.named_parameters())
+    fitting = {n: t for n, t in _fitting(model, weights).items() if n in parameters}
+    model.load_state_dict(fitting, strict=False)
+    return sorted(parameters.keys() - fitting.keys())
+
+
+def _parameters_loaded_only(model, weights):
+    fitting = _fitting(model, weights)
+    fitting = {n: fitting[n] for n, _ in model.named_parameters() if n in fitting}
+    model.load_state_dict(fitting, strict=False)
+    return sorted(model.state_dict().keys() - fitting.keys())
+
+
+def _never_the_head(model, weights):
+    fitting = _fitting(model, weights)
+    fitting = {n: t for n, t in fitting.items() if not n.startswith("head.")}
+    model.load_state_dict(fitting, strict=False)
+    return sorted(model.state_dict().keys() - fitting.keys())
+
+
+def _other_shapes_only(model, weights):
+    careful_load(model, weights)
+    left_out = weights.keys() - _fitting(model, weights).keys()
+    return sorted(left_out & model.state_dict().keys())
+
+
+def _stops_at_unknown(model, weights):
+    own = model.state_dict()
+    left_out = set(own)
+    for name, value in weights.items():
+        if value.shape == own[name].shape:
+            own[name].copy_(value)
+            left_out.discard(name)
+    return sorted(left_out)
+
+
+def _stops_at_first(model, weights):
+    for name, tensor in model.state_dict().items():
+        if name not in weights or weights[name].shape != tensor.shape:
+            return [name]
+        tensor.copy_(weights[name])
+    return []
+
+
 def _by_the_report(model, weights):
     own = model.state_dict()
     fit = {k: v for k, v in weights.items() if k in own and v.shape == own[k].shape}
@@ -910,12 +1265,16 @@ def _tensor_by_tensor(model, weights):
 
 def _small_model(seed, classes=2):
     torch.manual_seed(seed)
-    return nn.ModuleDict({"backbone": nn.Linear(2, 3), "head": nn.Linear(3, classes)})
+    parts = {"backbone": nn.Linear(2, 3), "norm": nn.BatchNorm1d(3)}
+    return nn.ModuleDict(parts | {"head": nn.Linear(3, classes)})
 
 
 def _probe_load(answer, weights):
     """Let an answer load ``weights`` into a small model; say what happened."""
     model = _small_model(seed=1)
+    before, file = (
+        {n: t.clone() for n, t in d.items()} for d in (model.state_dict(), weights)
+    )
     reported = answer(model, weights)
     if reported is None or reported is ...:
         return reported
@@ -928,13 +1287,25 @@ def _probe_load(answer, weights):
         raise NotAnAnswer("A set has no order. Return a sorted list: `sorted(...)`.")
     if isinstance(reported, str) or not hasattr(reported, "__iter__"):
         raise NotAnAnswer("Return a list of names, empty if every tensor was loaded.")
-    state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    return {"names returned": " ".join(map(str, reported)), **state}
+    found = {"names returned": " ".join(map(str, reported))}
+    for name, tensor in model.state_dict().items():
+        if name in file and torch.equal(tensor, file[name]):
+            found[name] = "loaded"
+        else:
+            same = torch.equal(tensor, before[name])
+            found[name] = "as before" if same else "other numbers"
+    return found
 
 
-def _checkpoint(classes=2, **renamed):
+def _checkpoint(classes=2, change=None, **renamed):
     state = _small_model(seed=2, classes=classes).state_dict()
+    state = {name: tensor + 1 for name, tensor in state.items()}
+    state |= change or {}
     return {renamed.get(name.split(".")[0], "") + name: t for name, t in state.items()}
+
+
+def _from_the_end(weights):
+    return dict(reversed(weights.items()))
 
 
 LOADER = Exercise(
@@ -945,7 +1316,10 @@ LOADER = Exercise(
         (_checkpoint(),),
         (_checkpoint(head="old_"),),
         (_checkpoint(classes=5),),
-        (_checkpoint(classes=5, backbone="vit."),),
+        (_from_the_end(_checkpoint(classes=5, backbone="vit.")),),
+        (_checkpoint(change={"backbone.weight": torch.ones(2, 3)}),),
+        (_checkpoint(change={"head.bias": torch.ones(1)}),),
+        (_checkpoint(change={"norm.running_mean": torch.ones(4)}),),
     ),
     mistakes=(
         Mistake(
@@ -957,6 +1331,58 @@ LOADER = Exercise(
             _reports_both,
             "Your list also has names that only the checkpoint knows. Asked are the "
             "model's.",
+        ),
+        Mistake(
+            _reports_rest_of_file,
+            "You return the names of the checkpoint's tensors that did not fit. Asked "
+            "is which tensors of the *model* were not loaded.",
+        ),
+        Mistake(
+            _each(_reshaped_to_fit),
+            "A tensor of another shape is loaded, bent into shape: its numbers land in "
+            "the wrong places. An equal number of elements is not an equal shape.",
+        ),
+        Mistake(
+            _each(_broadcast_to_fit),
+            "A tensor of another shape is loaded: `copy_` spreads one number over many "
+            "places without a word. Compare the shapes before you load.",
+        ),
+        Mistake(
+            _parameters_only,
+            "Buffers are neither loaded nor reported, such as the running mean of a "
+            "norm. `model.state_dict()` has them, too.",
+        ),
+        Mistake(
+            _parameters_loaded_only,
+            "Buffers are not loaded, such as the running mean of a norm.",
+        ),
+        Mistake(
+            _each(_of_equal_shape),
+            "You take any tensor of the right shape. The name must fit as well.",
+        ),
+        Mistake(
+            _by_place,
+            "You take the tensors in the order of the checkpoint. The name must fit, "
+            "wherever it stands.",
+        ),
+        Mistake(
+            _never_the_head,
+            "You leave out the head even where its name and shape fit.",
+        ),
+        Mistake(
+            _other_shapes_only,
+            "A tensor of the model that the checkpoint does not have at all is missing "
+            "in your list.",
+        ),
+        Mistake(
+            _stops_at_unknown,
+            "The checkpoint may have names that the model does not know. Leave them "
+            "out before you look at shapes.",
+        ),
+        Mistake(
+            _stops_at_first,
+            "You stop at the first tensor that does not fit; those after it are "
+            "neither loaded nor reported.",
         ),
         Mistake(
             _reports_loaded,
@@ -1004,7 +1430,7 @@ LOADER = Exercise(
     because="Partial loading is fine as long as somebody reads what was left out. An "
     "`assert` on that list, with the names you expect, makes it safe.",
     alternatives=(_by_the_report, _tensor_by_tensor),
-    tolerance=1e-7,
+    kinds=("torch",),
 )
 
 EXERCISES = (PICTURE, NAMES, REGROUP, BLOCK, LARGEST, LOADER)

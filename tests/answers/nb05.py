@@ -64,42 +64,46 @@ def by_ops(logits, labels):
     )
 
 
-@wrong("05.1", "from_logits forgotten")
+@wrong("05.1", "from_logits forgotten", says="You take the logits for probabilities")
 def logits_as_probabilities(logits, labels):
     return keras.losses.SparseCategoricalCrossentropy()(labels, logits)
 
 
-@wrong("05.1", "one-hot rows, from_logits forgotten")
+@wrong("05.1", "one-hot rows, from_logits forgotten", says="The rows are right")
 def one_hot_without_from_logits(logits, labels):
     labels = tf.one_hot(labels, logits.shape[-1])
     return keras.losses.CategoricalCrossentropy()(labels, logits)
 
 
-@wrong("05.1", "softmax before a loss that takes logits")
+@wrong(
+    "05.1",
+    "softmax before a loss that takes logits",
+    says="There is a softmax too many",
+)
 def softmax_twice(logits, labels):
     return tf.reduce_mean(
         tf.nn.sparse_softmax_cross_entropy_with_logits(labels, tf.nn.softmax(logits))
     )
 
 
-@wrong("05.1", "no mean over the batch")
+@wrong("05.1", "no mean over the batch", says="You give one loss for each")
 def one_loss_per_image(logits, labels):
     return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
 
 
-@wrong("05.1", "the sum over the batch")
+@wrong("05.1", "the sum over the batch", says="That is the sum over the batch")
 def sum_over_batch(logits, labels):
     return tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
 
 
-@wrong("05.1", "always ten classes")
+@wrong("05.1", "always ten classes", says="Ten classes are MNIST's")
 def ten_classes(logits, labels):
     return tf.reduce_mean(
         tf.nn.softmax_cross_entropy_with_logits(tf.one_hot(labels, 10), logits)
     )
 
 
-@wrong("05.1", "exp overflows at a logit of 100")
+@wrong("05.1", "exp overflows at a logit of 100", says="A logit of 100 is too much")
 def exp_overflows(logits, labels):
     e = tf.exp(logits)
     p = e / tf.reduce_sum(e, axis=1, keepdims=True)
@@ -107,56 +111,64 @@ def exp_overflows(logits, labels):
     return -tf.reduce_mean(tf.math.log(picked))
 
 
-@wrong("05.1", "the log of a probability of zero")
+@wrong("05.1", "the log of a probability of zero", says="Softmax rounds a very small")
 def log_of_softmax(logits, labels):
     p = tf.nn.softmax(logits)
     return -tf.reduce_mean(tf.math.log(tf.gather(p, labels, axis=1, batch_dims=1)))
 
 
-@wrong("05.1", "a small number inside the log caps the loss")
+@wrong(
+    "05.1",
+    "a small number inside the log caps the loss",
+    says="Your loss never gets larger",
+)
 def log_with_small_number(logits, labels):
     p = tf.nn.softmax(logits)
     one = tf.one_hot(labels, logits.shape[-1])
     return -tf.reduce_mean(tf.math.log(tf.reduce_sum(p * one, axis=1) + 1e-7))
 
 
-@wrong("05.1", "the mean over all B times K numbers")
+@wrong(
+    "05.1", "the mean over all B times K numbers", says="You average over all B times"
+)
 def mean_over_classes_too(logits, labels):
     logp = tf.nn.log_softmax(logits)
     return -tf.reduce_mean(tf.one_hot(labels, logits.shape[-1]) * logp)
 
 
-@wrong("05.1", "the minus forgotten")
+@wrong("05.1", "the minus forgotten", says="The minus is missing")
 def without_minus(logits, labels):
     logp = tf.nn.log_softmax(logits)
     return tf.reduce_mean(tf.gather(logp, labels, axis=1, batch_dims=1))
 
 
-@wrong("05.1", "softmax over the batch")
+@wrong("05.1", "softmax over the batch", says="Your softmax runs over the")
 def softmax_over_batch(logits, labels):
     logp = tf.nn.log_softmax(logits, axis=0)
     return -tf.reduce_mean(tf.gather(logp, labels, axis=1, batch_dims=1))
 
 
-@wrong("05.1", "the labels stay one column")
+@wrong("05.1", "the labels stay one column", says="Whole numbers still stand where")
 def labels_still_a_column(logits, labels):
     labels = tf.cast(labels[:, None], logits.dtype)
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
     return loss(tf.tile(labels, [1, logits.shape[1]]), logits)
 
 
-@wrong("05.1", "the colleague's loss unchanged")
+@wrong("05.1", "the colleague's loss unchanged", says="Whole numbers still stand where")
 def as_it_was(logits, labels):
     labels = tf.cast(labels[:, None], logits.dtype)
     return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels, logits))
 
 
-@wrong("05.1", "the right logit alone, no softmax")
+@wrong(
+    "05.1", "the right logit alone, no softmax", says="You take the logit of the right"
+)
 def minus_the_logit(logits, labels):
     return -tf.reduce_mean(tf.gather(logits, labels, axis=1, batch_dims=1))
 
 
-@wrong("05.1", "the first image only")
+@wrong("05.1", "the first image only", says="That is the loss of the first")
 def first_image_only(logits, labels):
     return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)[0]
 
@@ -220,7 +232,7 @@ def step_in_a_graph(model, optimizer, loss_function, images, labels):
     return float(step(images, labels))
 
 
-@wrong("05.2", "training not said")
+@wrong("05.2", "training not said", says="Dropout is still not at work")
 def without_the_flag(model, optimizer, loss_function, images, labels):
     with tf.GradientTape() as tape:
         loss = loss_function(labels, model(images))
@@ -229,7 +241,7 @@ def without_the_flag(model, optimizer, loss_function, images, labels):
     return float(loss)
 
 
-@wrong("05.2", "the last layer only")
+@wrong("05.2", "the last layer only", says="Only the last layer learns")
 def last_layer_only(model, optimizer, loss_function, images, labels):
     with tf.GradientTape() as tape:
         loss = loss_function(labels, model(images, training=True))
@@ -238,7 +250,7 @@ def last_layer_only(model, optimizer, loss_function, images, labels):
     return float(loss)
 
 
-@wrong("05.2", "the colleague's step unchanged")
+@wrong("05.2", "the colleague's step unchanged", says="Both bugs are still there")
 def unchanged_step(model, optimizer, loss_function, images, labels):
     with tf.GradientTape() as tape:
         loss = loss_function(labels, model(images))
@@ -247,7 +259,7 @@ def unchanged_step(model, optimizer, loss_function, images, labels):
     return float(loss)
 
 
-@wrong("05.2", "the loss comes back as a tensor")
+@wrong("05.2", "the loss comes back as a tensor", says="Return a float, `float(loss)`")
 def loss_as_tensor(model, optimizer, loss_function, images, labels):
     with tf.GradientTape() as tape:
         loss = loss_function(labels, model(images, training=True))
@@ -256,7 +268,9 @@ def loss_as_tensor(model, optimizer, loss_function, images, labels):
     return loss
 
 
-@wrong("05.2", "outputs and labels exchanged")
+@wrong(
+    "05.2", "outputs and labels exchanged", says="`loss_function` gets its arguments"
+)
 def arguments_exchanged(model, optimizer, loss_function, images, labels):
     with tf.GradientTape() as tape:
         loss = loss_function(model(images, training=True), labels)
@@ -265,7 +279,7 @@ def arguments_exchanged(model, optimizer, loss_function, images, labels):
     return float(loss)
 
 
-@wrong("05.2", "the model is called before the tape")
+@wrong("05.2", "the model is called before the tape", says="The loss is computed after")
 def model_outside_tape(model, optimizer, loss_function, images, labels):
     outputs = model(images, training=True)
     with tf.GradientTape() as tape:
@@ -275,7 +289,11 @@ def model_outside_tape(model, optimizer, loss_function, images, labels):
     return float(loss)
 
 
-@wrong("05.2", "all variables, not only the trainable ones")
+@wrong(
+    "05.2",
+    "all variables, not only the trainable ones",
+    says="A layer that was frozen moves",
+)
 def all_variables(model, optimizer, loss_function, images, labels):
     with tf.GradientTape() as tape:
         loss = loss_function(labels, model(images, training=True))
@@ -284,7 +302,7 @@ def all_variables(model, optimizer, loss_function, images, labels):
     return float(loss)
 
 
-@wrong("05.2", "never applied")
+@wrong("05.2", "never applied", says="The weights do not move")
 def never_applied(model, optimizer, loss_function, images, labels):
     with tf.GradientTape() as tape:
         loss = loss_function(labels, model(images, training=True))
@@ -292,7 +310,7 @@ def never_applied(model, optimizer, loss_function, images, labels):
     return float(loss)
 
 
-@wrong("05.2", "applied twice")
+@wrong("05.2", "applied twice", says="Two calls of your function")
 def applied_twice(model, optimizer, loss_function, images, labels):
     with tf.GradientTape() as tape:
         loss = loss_function(labels, model(images, training=True))
@@ -303,7 +321,7 @@ def applied_twice(model, optimizer, loss_function, images, labels):
     return float(loss)
 
 
-@wrong("05.2", "the loss after the step")
+@wrong("05.2", "the loss after the step", says="The weights are right")
 def loss_after_the_step(model, optimizer, loss_function, images, labels):
     with tf.GradientTape() as tape:
         loss = loss_function(labels, model(images, training=True))
@@ -312,7 +330,7 @@ def loss_after_the_step(model, optimizer, loss_function, images, labels):
     return float(loss_function(labels, model(images, training=False)))
 
 
-@wrong("05.2", "an optimizer of one's own")
+@wrong("05.2", "an optimizer of one's own", says="The weights move")
 def optimizer_of_its_own(model, optimizer, loss_function, images, labels):
     optimizer = keras.optimizers.Adam(1e-3)
     with tf.GradientTape() as tape:
@@ -322,7 +340,9 @@ def optimizer_of_its_own(model, optimizer, loss_function, images, labels):
     return float(loss)
 
 
-@wrong("05.2", "plain gradient descent in place of the optimizer")
+@wrong(
+    "05.2", "plain gradient descent in place of the optimizer", says="The weights move"
+)
 def by_assign_sub(model, optimizer, loss_function, images, labels):
     with tf.GradientTape() as tape:
         loss = loss_function(labels, model(images, training=True))
@@ -334,7 +354,11 @@ def by_assign_sub(model, optimizer, loss_function, images, labels):
     return float(loss)
 
 
-@wrong("05.2", "gradients added instead of subtracted")
+@wrong(
+    "05.2",
+    "gradients added instead of subtracted",
+    says="You walk uphill: the optimizer",
+)
 def uphill(model, optimizer, loss_function, images, labels):
     with tf.GradientTape() as tape:
         loss = -loss_function(labels, model(images, training=True))
@@ -343,7 +367,7 @@ def uphill(model, optimizer, loss_function, images, labels):
     return float(-loss)
 
 
-@wrong("05.2", "dropout switched off")
+@wrong("05.2", "dropout switched off", says="Dropout is still not at work")
 def flag_is_false(model, optimizer, loss_function, images, labels):
     with tf.GradientTape() as tape:
         loss = loss_function(labels, model(images, training=False))
@@ -352,7 +376,7 @@ def flag_is_false(model, optimizer, loss_function, images, labels):
     return float(loss)
 
 
-@wrong("05.2", "all layers but the last")
+@wrong("05.2", "all layers but the last", says="All layers learn but the last")
 def all_but_the_last(model, optimizer, loss_function, images, labels):
     with tf.GradientTape() as tape:
         loss = loss_function(labels, model(images, training=True))
@@ -361,7 +385,7 @@ def all_but_the_last(model, optimizer, loss_function, images, labels):
     return float(loss)
 
 
-@wrong("05.2", "everything thawed first")
+@wrong("05.2", "everything thawed first", says="A layer that was frozen moves")
 def thawed_first(model, optimizer, loss_function, images, labels):
     model.trainable = True
     for layer in model.layers:
@@ -439,7 +463,7 @@ def list_instead_of_tuple(classes):
     return [layers.Dense(classes, activation=None), loss]
 
 
-@wrong("05.3", "softmax stays, the loss too")
+@wrong("05.3", "softmax stays, the loss too", says="There are still two softmaxes")
 def still_mismatched(classes):
     def loss(labels, outputs):
         each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, outputs)
@@ -448,12 +472,14 @@ def still_mismatched(classes):
     return layers.Dense(classes, activation="softmax"), loss
 
 
-@wrong("05.3", "softmax gone, from_logits forgotten")
+@wrong("05.3", "softmax gone, from_logits forgotten", says="Now there is no softmax at")
 def logits_without_from_logits(classes):
     return layers.Dense(classes), keras.losses.SparseCategoricalCrossentropy()
 
 
-@wrong("05.3", "a softmax layer moved into the loss")
+@wrong(
+    "05.3", "a softmax layer moved into the loss", says="There are still two softmaxes"
+)
 def softmax_moved_into_loss(classes):
     def loss(labels, outputs):
         outputs = tf.nn.softmax(outputs)
@@ -464,7 +490,7 @@ def softmax_moved_into_loss(classes):
     return layers.Dense(classes), loss
 
 
-@wrong("05.3", "no mean over the batch")
+@wrong("05.3", "no mean over the batch", says="Your loss gives one number")
 def loss_per_image(classes):
     def loss(labels, outputs):
         return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, outputs)
@@ -472,13 +498,15 @@ def loss_per_image(classes):
     return layers.Dense(classes), loss
 
 
-@wrong("05.3", "the sum over the batch")
+@wrong("05.3", "the sum over the batch", says="That is the sum over the batch")
 def loss_summed(classes):
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
     return layers.Dense(classes), loss
 
 
-@wrong("05.3", "the categorical loss for whole numbers")
+@wrong(
+    "05.3", "the categorical loss for whole numbers", says="The pair fits, but not the"
+)
 def categorical_loss(classes):
     return (
         layers.Dense(classes),
@@ -486,20 +514,20 @@ def categorical_loss(classes):
     )
 
 
-@wrong("05.3", "always ten classes")
+@wrong("05.3", "always ten classes", says="Your layer gives 10 numbers")
 def ten_units(classes):
     return layers.Dense(10), keras.losses.SparseCategoricalCrossentropy(
         from_logits=True
     )
 
 
-@wrong("05.3", "loss and layer in the other order")
+@wrong("05.3", "loss and layer in the other order", says="The first of the two must be")
 def pair_turned_round(classes):
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     return loss, layers.Dense(classes)
 
 
-@wrong("05.3", "the loss takes the outputs first")
+@wrong("05.3", "the loss takes the outputs first", says="Your loss takes the outputs")
 def loss_takes_outputs_first(classes):
     def loss(outputs, labels):
         return tf.reduce_mean(
@@ -509,12 +537,12 @@ def loss_takes_outputs_first(classes):
     return layers.Dense(classes), loss
 
 
-@wrong("05.3", "the layer alone")
+@wrong("05.3", "the layer alone", says="Return two things")
 def head_alone(classes):
     return layers.Dense(classes)
 
 
-@wrong("05.3", "relu on the logits")
+@wrong("05.3", "relu on the logits", says="A `relu` makes every negative")
 def relu_head(classes):
     return (
         layers.Dense(classes, activation="relu"),
@@ -531,7 +559,7 @@ def sigmoid_head(classes):
     return layers.Dense(classes, activation="sigmoid"), loss
 
 
-@wrong("05.3", "smoothed labels")
+@wrong("05.3", "smoothed labels", says="Your loss smooths the labels")
 def smoothed(classes):
     def loss(labels, outputs):
         return keras.losses.CategoricalCrossentropy(
@@ -541,7 +569,7 @@ def smoothed(classes):
     return layers.Dense(classes), loss
 
 
-@wrong("05.3", "softmax over the batch in the loss")
+@wrong("05.3", "softmax over the batch in the loss", says="Your softmax runs over the")
 def loss_over_batch_axis(classes):
     def loss(labels, outputs):
         logp = tf.nn.log_softmax(outputs, axis=0)
@@ -550,14 +578,16 @@ def loss_over_batch_axis(classes):
     return layers.Dense(classes), loss
 
 
-@wrong("05.3", "the name of a loss instead of a loss")
+@wrong(
+    "05.3", "the name of a loss instead of a loss", says="The second of the two must"
+)
 def loss_by_name(classes):
     return layers.Dense(
         classes, activation="softmax"
     ), "sparse_categorical_crossentropy"
 
 
-@wrong("05.3", "two layers with a softmax behind")
+@wrong("05.3", "two layers with a softmax behind", says="The first of the two must be")
 def softmax_layer_behind(classes):
     head = keras.Sequential([layers.Dense(classes), layers.Softmax()])
     return head, keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -617,26 +647,26 @@ def by_roll(weight):
     return np.moveaxis(np.moveaxis(weight, 1, -1), 0, -1)
 
 
-@wrong("05.4", "all axes turned round")
+@wrong("05.4", "all axes turned round", says="`.T` turns *all* axes around")
 def all_axes_reversed(weight):
     return weight.T
 
 
-@wrong("05.4", "height and width exchanged")
+@wrong("05.4", "height and width exchanged", says="`.T` turns *all* axes around")
 def height_and_width_exchanged(weight):
     if weight.ndim == 2:
         return weight.T
     return weight.transpose(3, 2, 1, 0)
 
 
-@wrong("05.4", "channels and outputs exchanged")
+@wrong("05.4", "channels and outputs exchanged", says="Height and width come first")
 def channels_last_of_all(weight):
     if weight.ndim == 2:
         return weight.T
     return weight.transpose(2, 3, 0, 1)
 
 
-@wrong("05.4", "reshape in place of transpose")
+@wrong("05.4", "reshape in place of transpose", says="`reshape` gives the right shape")
 def reshaped(weight):
     if weight.ndim == 2:
         outputs, inputs = weight.shape
@@ -645,14 +675,18 @@ def reshaped(weight):
     return weight.reshape(height, width, C, D)
 
 
-@wrong("05.4", "reshape of the dense matrix only")
+@wrong(
+    "05.4", "reshape of the dense matrix only", says="`reshape` gives the dense matrix"
+)
 def dense_reshaped(weight):
     if weight.ndim == 2:
         return weight.reshape(weight.shape[::-1])
     return weight.transpose(2, 3, 1, 0)
 
 
-@wrong("05.4", "reshape of the convolution only")
+@wrong(
+    "05.4", "reshape of the convolution only", says="`reshape` gives the convolution"
+)
 def convolution_reshaped(weight):
     if weight.ndim == 2:
         return weight.T
@@ -660,35 +694,41 @@ def convolution_reshaped(weight):
     return weight.reshape(height, width, C, D)
 
 
-@wrong("05.4", "the dense matrix as it was")
+@wrong("05.4", "the dense matrix as it was", says="The matrix of a dense layer")
 def dense_as_it_was(weight):
     if weight.ndim == 4:
         return weight.transpose(2, 3, 1, 0)
     return weight
 
 
-@wrong("05.4", "the convolution as it was")
+@wrong("05.4", "the convolution as it was", says="The kernel of the convolution")
 def convolution_as_it_was(weight):
     if weight.ndim == 2:
         return weight.T
     return weight
 
 
-@wrong("05.4", "as pictures move, channels to the end")
+@wrong(
+    "05.4",
+    "as pictures move, channels to the end",
+    says="That is the order for *images*",
+)
 def as_pictures_move(weight):
     if weight.ndim == 2:
         return weight.T
     return weight.transpose(0, 2, 3, 1)
 
 
-@wrong("05.4", "the outputs to the front of the channels")
+@wrong("05.4", "the outputs to the front of the channels", says="The outputs are last")
 def channels_before_height(weight):
     if weight.ndim == 2:
         return weight.T
     return np.moveaxis(weight, 0, -1)
 
 
-@wrong("05.4", "the axes read the wrong way round")
+@wrong(
+    "05.4", "the axes read the wrong way round", says="You read `transpose` the wrong"
+)
 def axes_of_the_other_way(weight):
     if weight.ndim == 2:
         return weight.T
@@ -702,14 +742,16 @@ def tells_by_size(weight):
     return weight.T
 
 
-@wrong("05.4", "the kernel is flipped")
+@wrong("05.4", "the kernel is flipped", says="You mirror every filter")
 def kernel_flipped(weight):
     if weight.ndim == 2:
         return weight.T
     return weight[:, :, ::-1, ::-1].transpose(2, 3, 1, 0)
 
 
-@wrong("05.4", "flattened to a matrix for the tokens")
+@wrong(
+    "05.4", "flattened to a matrix for the tokens", says="The convolution has become"
+)
 def flattened_for_tokens(weight):
     if weight.ndim == 2:
         return weight.T
@@ -760,56 +802,62 @@ def whole_numbers_for_steps(total, warmup, peak):
     return _CosineDecay(float(0), int(total) - int(warmup), **options)
 
 
-@wrong("05.5", "decay_steps counts from step 0")
+@wrong("05.5", "decay_steps counts from step 0", says="The rate does not reach 0 at")
 def decay_from_step_zero(total, warmup, peak):
     return _CosineDecay(0.0, total, warmup_target=peak, warmup_steps=warmup)
 
 
-@wrong("05.5", "starts at the peak")
+@wrong("05.5", "starts at the peak", says="With a warm-up `initial_learning_rate`")
 def starts_at_the_peak(total, warmup, peak):
     return _CosineDecay(peak, total - warmup, warmup_target=peak, warmup_steps=warmup)
 
 
-@wrong("05.5", "a whole 0 for the first rate")
+@wrong("05.5", "a whole 0 for the first rate", says="`initial_learning_rate` is")
 def whole_zero(total, warmup, peak):
     return _CosineDecay(0, total - warmup, warmup_target=peak, warmup_steps=warmup)
 
 
-@wrong("05.5", "warmup_target left out")
+@wrong("05.5", "warmup_target left out", says="There is no warm-up")
 def without_target(total, warmup, peak):
     return _CosineDecay(peak, total - warmup, warmup_steps=warmup)
 
 
-@wrong("05.5", "warmup_steps left out")
+@wrong("05.5", "warmup_steps left out", says="There is no warm-up")
 def without_warmup_steps(total, warmup, peak):
     return _CosineDecay(0.0, total - warmup, warmup_target=peak)
 
 
-@wrong("05.5", "no warm-up at all")
+@wrong("05.5", "no warm-up at all", says="There is no warm-up")
 def no_warmup(total, warmup, peak):
     return _CosineDecay(peak, total)
 
 
-@wrong("05.5", "ends at the peak: alpha is 1")
+@wrong("05.5", "ends at the peak: alpha is 1", says="With `alpha=1.0` the rate stays")
 def alpha_one(total, warmup, peak):
     return _CosineDecay(
         0.0, total - warmup, alpha=1.0, warmup_target=peak, warmup_steps=warmup
     )
 
 
-@wrong("05.5", "a tenth of the peak is left at the end")
+@wrong(
+    "05.5", "a tenth of the peak is left at the end", says="`alpha` is the share of the"
+)
 def alpha_a_tenth(total, warmup, peak):
     return _CosineDecay(
         0.0, total - warmup, alpha=0.1, warmup_target=peak, warmup_steps=warmup
     )
 
 
-@wrong("05.5", "warmup and total exchanged")
+@wrong("05.5", "warmup and total exchanged", says="The two lengths are exchanged")
 def exchanged_steps(total, warmup, peak):
     return _CosineDecay(0.0, warmup, warmup_target=peak, warmup_steps=total - warmup)
 
 
-@wrong("05.5", "a lambda with the right numbers")
+@wrong(
+    "05.5",
+    "a lambda with the right numbers",
+    says="Return a `keras.optimizers.schedules.CosineDecay`",
+)
 def lambda_instead(total, warmup, peak):
     def rate(step):
         step = min(float(step), total)
@@ -821,44 +869,56 @@ def lambda_instead(total, warmup, peak):
     return lambda step: rate(step)
 
 
-@wrong("05.5", "the rate at one step instead of the schedule")
+@wrong(
+    "05.5",
+    "the rate at one step instead of the schedule",
+    says="Return a `keras.optimizers.schedules.CosineDecay`",
+)
 def rate_of_one_step(total, warmup, peak):
     return _CosineDecay(0.0, total - warmup, warmup_target=peak, warmup_steps=warmup)(
         warmup
     )
 
 
-@wrong("05.5", "decay until total plus warmup")
+@wrong("05.5", "decay until total plus warmup", says="The rate does not reach 0 at")
 def added_warmup(total, warmup, peak):
     return _CosineDecay(0.0, total + warmup, warmup_target=peak, warmup_steps=warmup)
 
 
-@wrong("05.5", "always the peak of the lesson")
+@wrong("05.5", "always the peak of the lesson", says="Your peak is always 0.003")
 def lesson_peak(total, warmup, peak):
     return _CosineDecay(0.0, total - warmup, warmup_target=3e-3, warmup_steps=warmup)
 
 
-@wrong("05.5", "one step too long")
+@wrong("05.5", "one step too long", says="The rate reaches 0 one step")
 def one_step_more(total, warmup, peak):
     return _CosineDecay(
         0.0, total - warmup + 1, warmup_target=peak, warmup_steps=warmup
     )
 
 
-@wrong("05.5", "warm-up is always a tenth of the run")
+@wrong(
+    "05.5",
+    "warm-up is always a tenth of the run",
+    says="Your warm-up is always a tenth",
+)
 def warmup_a_tenth(total, warmup, peak):
     steps = total // 10
     return _CosineDecay(0.0, total - steps, warmup_target=peak, warmup_steps=steps)
 
 
-@wrong("05.5", "a small first rate")
+@wrong("05.5", "a small first rate", says="The first rate is not 0")
 def small_first_rate(total, warmup, peak):
     return _CosineDecay(
         peak / 25, total - warmup, warmup_target=peak, warmup_steps=warmup
     )
 
 
-@wrong("05.5", "restarts in place of one cosine")
+@wrong(
+    "05.5",
+    "restarts in place of one cosine",
+    says="Return a `keras.optimizers.schedules.CosineDecay`",
+)
 def with_restarts(total, warmup, peak):
     return keras.optimizers.schedules.CosineDecayRestarts(peak, total - warmup)
 

@@ -53,112 +53,122 @@ def picture_transposed_twice(pixels, mean, std):
     return torch.round(255 * x).clamp_(0, 255).byte()
 
 
-@wrong("07.1", "cut off instead of rounded")
+@wrong("07.1", "cut off instead of rounded", says="`uint8` cuts the decimals off")
 def picture_truncated(pixels, mean, std):
     x = pixels.permute(1, 2, 0) * std + mean
     return (x * 255).clamp(0, 255).to(torch.uint8)
 
 
-@wrong("07.1", "values outside wrap around")
+@wrong("07.1", "values outside wrap around", says="Values outside of 0 to 255")
 def picture_wraps(pixels, mean, std):
     x = pixels.permute(1, 2, 0) * std + mean
     return ((x * 255).round().to(torch.int64) % 256).to(torch.uint8)
 
 
-@wrong("07.1", "mean and std not undone but done again")
+@wrong(
+    "07.1", "mean and std not undone but done again", says="You normalize a second time"
+)
 def picture_normalized_again(pixels, mean, std):
     x = (pixels.permute(1, 2, 0) - mean) / std
     return (x * 255).round().clamp(0, 255).to(torch.uint8)
 
 
-@wrong("07.1", "mean added before std multiplies")
+@wrong(
+    "07.1", "mean added before std multiplies", says="You undo the steps in the wrong"
+)
 def picture_wrong_order(pixels, mean, std):
     x = (pixels.permute(1, 2, 0) + mean) * std
     return (x * 255).round().clamp(0, 255).to(torch.uint8)
 
 
-@wrong("07.1", "the factor 255 forgotten")
+@wrong("07.1", "the factor 255 forgotten", says="Undoing the normalization gives")
 def picture_without_255(pixels, mean, std):
     x = pixels.permute(1, 2, 0) * std + mean
     return x.round().clamp(0, 255).to(torch.uint8)
 
 
-@wrong("07.1", "the factor is 256")
+@wrong("07.1", "the factor is 256", says="Bytes run from 0 to 255")
 def picture_times_256(pixels, mean, std):
     x = pixels.permute(1, 2, 0) * std + mean
     return (x * 256).round().clamp(0, 255).to(torch.uint8)
 
 
-@wrong("07.1", "channels stay in front")
+@wrong("07.1", "channels stay in front", says="The numbers are right")
 def picture_channels_first(pixels, mean, std):
     x = pixels * std[:, None, None] + mean[:, None, None]
     return (x * 255).round().clamp(0, 255).to(torch.uint8)
 
 
-@wrong("07.1", "height and width exchanged")
+@wrong("07.1", "height and width exchanged", says="Rows and columns are exchanged")
 def picture_turned(pixels, mean, std):
     x = pixels.permute(2, 1, 0) * std + mean
     return (x * 255).round().clamp(0, 255).to(torch.uint8)
 
 
-@wrong("07.1", "floats come out")
+@wrong("07.1", "floats come out", says="Your picture holds numbers")
 def picture_of_floats(pixels, mean, std):
     x = pixels.permute(1, 2, 0) * std + mean
     return (x * 255).round().clamp(0, 255)
 
 
-@wrong("07.1", "reshape in place of permute")
+@wrong("07.1", "reshape in place of permute", says="A reshape keeps the reading")
 def picture_reshaped(pixels, mean, std):
     x = pixels * std[:, None, None] + mean[:, None, None]
     x = x.reshape(x.shape[1], x.shape[2], x.shape[0])
     return (x * 255).round().clamp(0, 255).to(torch.uint8)
 
 
-@wrong("07.1", "mean and std of the whole picture")
+@wrong(
+    "07.1", "mean and std of the whole picture", says="You use one mean and one spread"
+)
 def picture_one_mean(pixels, mean, std):
     x = pixels.permute(1, 2, 0) * std.mean() + mean.mean()
     return (x * 255).round().clamp(0, 255).to(torch.uint8)
 
 
-@wrong("07.1", "0.5 in place of mean and std")
+@wrong("07.1", "0.5 in place of mean and std", says="You undo a normalization by")
 def picture_half(pixels, mean, std):
     x = pixels.permute(1, 2, 0) * 0.5 + 0.5
     return (x * 255).round().clamp(0, 255).to(torch.uint8)
 
 
-@wrong("07.1", "stretched to the full range")
+@wrong("07.1", "stretched to the full range", says="You stretch the picture so")
 def picture_stretched(pixels, mean, std):
     x = pixels.permute(1, 2, 0) * std + mean
     x = (x - x.min()) / (x.max() - x.min())
     return (x * 255).round().to(torch.uint8)
 
 
-@wrong("07.1", "the caller's pixels are changed")
+@wrong("07.1", "the caller's pixels are changed", says="Your function changes what")
 def picture_in_place(pixels, mean, std):
     pixels *= std[:, None, None]
     pixels += mean[:, None, None]
     return (pixels * 255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0)
 
 
-@wrong("07.1", "int64 comes out")
+@wrong("07.1", "int64 comes out", says="Your picture holds numbers")
 def picture_of_integers(pixels, mean, std):
     x = pixels.permute(1, 2, 0) * std + mean
     return (x * 255).round().clamp(0, 255).to(torch.int64)
 
 
-@wrong("07.1", "rounded up")
+@wrong("07.1", "rounded up", says="You round every number up")
 def picture_rounded_up(pixels, mean, std):
     x = pixels.permute(1, 2, 0) * std + mean
     return (x * 255).ceil().clamp(0, 255).to(torch.uint8)
 
 
-@wrong("07.1", "clamped above only")
+@wrong("07.1", "clamped above only", says="Values below 0 wrap around")
 def picture_clamped_above(pixels, mean, std):
     x = pixels.permute(1, 2, 0) * std + mean
     return ((x * 255).round().clamp(max=255).to(torch.int64) % 256).to(torch.uint8)
 
 
-@wrong("07.1", "clamped before the mean is added back")
+@wrong(
+    "07.1",
+    "clamped before the mean is added back",
+    says="You clip before the normalization",
+)
 def picture_clamped_early(pixels, mean, std):
     x = pixels.clamp(0, 1).permute(1, 2, 0) * std + mean
     return (x * 255).round().clamp(0, 255).to(torch.uint8)
@@ -253,7 +263,11 @@ def names_by_sub(name):
     return re.sub(r"(\d+)\.output\.dense", r"\1.mlp.fc2", name)
 
 
-@wrong("07.2", "output.dense of the attention becomes fc2")
+@wrong(
+    "07.2",
+    "output.dense of the attention becomes fc2",
+    says="`output.dense` also stands",
+)
 def names_fc2_first(name):
     name = name.replace("vit.encoder.layer.", "vit.layers.")
     name = name.replace("attention.attention.query", "attention.q_proj")
@@ -263,14 +277,16 @@ def names_fc2_first(name):
     return name.replace("intermediate.dense", "mlp.fc1")
 
 
-@wrong("07.2", "layer numbers of one digit only")
+@wrong("07.2", "layer numbers of one digit only", says="Block 11 is not renamed")
 def names_one_digit(name):
     if not re.match(r"vit\.encoder\.layer\.\d\.", name):
         return name
     return _renamed(name)
 
 
-@wrong("07.2", "attention doubled as in the file")
+@wrong(
+    "07.2", "attention doubled as in the file", says="The doubled `attention.attention`"
+)
 def names_attention_twice(name):
     name = name.replace("encoder.layer", "layers")
     for old, new in (("query", "q_proj"), ("key", "k_proj"), ("value", "v_proj")):
@@ -280,33 +296,37 @@ def names_attention_twice(name):
     return name.replace("output.dense", "mlp.fc2")
 
 
-@wrong("07.2", "vit. dropped")
+@wrong("07.2", "vit. dropped", says="The name in memory begins with")
 def names_without_vit(name):
     return _renamed(name).removeprefix("vit.")
 
 
-@wrong("07.2", "encoder stays")
+@wrong("07.2", "encoder stays", says="In memory the layers are no")
 def names_with_encoder(name):
     return _renamed(name).replace("vit.layers.", "vit.encoder.layers.")
 
 
-@wrong("07.2", "layer instead of layers")
+@wrong("07.2", "layer instead of layers", says="You took `encoder` out")
 def names_layer_singular(name):
     return _renamed(name).replace("vit.layers.", "vit.layer.")
 
 
-@wrong("07.2", "fc1 and fc2 exchanged")
+@wrong("07.2", "fc1 and fc2 exchanged", says="`fc1` and `fc2` are exchanged")
 def names_fc_exchanged(name):
     new = _renamed(name)
     return new.replace("fc1", "fc0").replace("fc2", "fc1").replace("fc0", "fc2")
 
 
-@wrong("07.2", "mlp left out")
+@wrong("07.2", "mlp left out", says="`fc1` and `fc2` stand inside")
 def names_without_mlp(name):
     return _renamed(name).replace("mlp.", "")
 
 
-@wrong("07.2", "the output of the attention keeps its name")
+@wrong(
+    "07.2",
+    "the output of the attention keeps its name",
+    says="The output projection of the",
+)
 def names_keep_output(name):
     return _renamed(name).replace("attention.o_proj", "attention.output.dense")
 
@@ -316,25 +336,27 @@ def names_last_norm(name):
     return _renamed(name).replace("vit.layernorm.", "vit.layers.layernorm.")
 
 
-@wrong("07.2", "the norms are renamed as well")
+@wrong("07.2", "the norms are renamed as well", says="The two norms inside of a block")
 def names_norms_too(name):
     new = _renamed(name)
     return new.replace("layernorm_before", "norm1").replace("layernorm_after", "norm2")
 
 
-@wrong("07.2", "always block 3")
+@wrong("07.2", "always block 3", says="Every name becomes one of block")
 def names_always_three(name):
     return re.sub(r"vit\.layers\.\d+", "vit.layers.3", _renamed(name))
 
 
-@wrong("07.2", "q, k, v without _proj")
+@wrong("07.2", "q, k, v without _proj", says="In memory the three are called")
 def names_without_proj(name):
     for c in "qkv":
         name = _renamed(name).replace(f"{c}_proj", c)
     return name
 
 
-@wrong("07.2", "the whole words query, key, value")
+@wrong(
+    "07.2", "the whole words query, key, value", says="Of `query`, `key` and `value`"
+)
 def names_query_proj(name):
     new = _renamed(name)
     for c, word in zip("qkv", ("query", "key", "value"), strict=True):
@@ -342,13 +364,13 @@ def names_query_proj(name):
     return new
 
 
-@wrong("07.2", "None outside of the blocks")
+@wrong("07.2", "None outside of the blocks", says="For a name outside of the blocks")
 def names_none_outside(name):
     if "encoder.layer" in name:
         return _renamed(name)
 
 
-@wrong("07.2", "weights only, biases keep their name")
+@wrong("07.2", "weights only, biases keep their name", says="Weights are renamed")
 def names_weights_only(name):
     return _renamed(name) if name.endswith(".weight") else name
 
@@ -358,7 +380,7 @@ def names_patches_too(name):
     return _renamed(name).replace("projection", "proj")
 
 
-@wrong("07.2", "q_proj for query, key and value")
+@wrong("07.2", "q_proj for query, key and value", says="Queries, keys and values all")
 def names_all_queries(name):
     return re.sub(r"[kv]_proj", "q_proj", _renamed(name))
 
@@ -369,7 +391,7 @@ def names_lost_dot(name):
     return new.replace("_proj.", "_proj") if ".layers." in new else new
 
 
-@wrong("07.2", "a list of parts")
+@wrong("07.2", "a list of parts", says="Return one text, the whole")
 def names_as_list(name):
     return _renamed(name).split(".")
 
@@ -446,12 +468,12 @@ def rows_by_case_of_ndim(weight, heads):
     return torch.cat([x[:, i].reshape(-1, width) for i in range(3)], dim=0)
 
 
-@wrong("07.3", "the other way round")
+@wrong("07.3", "the other way round", says="You split the rows as (3")
 def rows_other_way(weight, heads):
     return weight.unflatten(0, (3, heads, -1)).transpose(0, 1).flatten(0, 2)
 
 
-@wrong("07.3", "works for the weight only")
+@wrong("07.3", "works for the weight only", says="Right for the matrix")
 def rows_weight_only(weight, heads):
     rows, columns = weight.shape
     d = rows // (3 * heads)
@@ -459,23 +481,23 @@ def rows_weight_only(weight, heads):
     return x.transpose(0, 1).reshape(rows, columns)
 
 
-@wrong("07.3", "grouped by row, not by head")
+@wrong("07.3", "grouped by row, not by head", says="You treat the rows as q")
 def rows_by_three(weight, heads):
     d = len(weight) // (3 * heads)
     return weight.unflatten(0, (heads, d, 3)).movedim(2, 0).flatten(0, 2)
 
 
-@wrong("07.3", "only reshaped")
+@wrong("07.3", "only reshaped", says="That is the weight as it came")
 def rows_reshaped(weight, heads):
     return weight.reshape(heads, 3, -1).reshape(weight.shape)
 
 
-@wrong("07.3", "the shape is not put back")
+@wrong("07.3", "the shape is not put back", says="The order is right")
 def rows_left_open(weight, heads):
     return weight.unflatten(0, (heads, 3, -1)).transpose(0, 1)
 
 
-@wrong("07.3", "three tensors")
+@wrong("07.3", "three tensors", says="Return one tensor")
 def rows_three_tensors(weight, heads):
     return weight.unflatten(0, (heads, 3, -1)).transpose(0, 1).flatten(1, 2).unbind()
 
@@ -485,7 +507,7 @@ def rows_last_axis(weight, heads):
     return weight.unflatten(-1, (heads, 3, -1)).transpose(-3, -2).flatten(-3)
 
 
-@wrong("07.3", "head and width exchanged within a kind")
+@wrong("07.3", "head and width exchanged within a kind", says="Queries come first")
 def rows_head_inside(weight, heads):
     return (
         weight.unflatten(0, (heads, 3, -1))
@@ -499,13 +521,13 @@ def rows_four_heads(weight, heads):
     return weight.unflatten(0, (4, 3, -1)).transpose(0, 1).flatten(0, 2)
 
 
-@wrong("07.3", "keys before queries")
+@wrong("07.3", "keys before queries", says="Your keys come before the queries")
 def rows_keys_first(weight, heads):
     q, k, v = weight.unflatten(0, (heads, 3, -1)).unbind(1)
     return torch.cat([k.flatten(0, 1), q.flatten(0, 1), v.flatten(0, 1)])
 
 
-@wrong("07.3", "strided rows, queries every third row")
+@wrong("07.3", "strided rows, queries every third row", says="You treat the rows as q")
 def rows_strided(weight, heads):
     return torch.cat([weight[0::3], weight[1::3], weight[2::3]])
 
@@ -517,23 +539,23 @@ def rows_d_of_three_heads(weight, heads):
     return torch.cat([x[:, : d // 2].flatten(0, 1), x[:, d // 2 :].flatten(0, 1)])
 
 
-@wrong("07.3", "unchanged")
+@wrong("07.3", "unchanged", says="That is the weight as it came")
 def rows_unchanged(weight, heads):
     return weight
 
 
-@wrong("07.3", "the caller's weight is changed")
+@wrong("07.3", "the caller's weight is changed", says="Your function changes what")
 def rows_in_place(weight, heads):
     new = weight.unflatten(0, (heads, 3, -1)).transpose(0, 1).flatten(0, 2)
     return weight.copy_(new)
 
 
-@wrong("07.3", "queries only")
+@wrong("07.3", "queries only", says="Those are the queries")
 def rows_queries_only(weight, heads):
     return weight.unflatten(0, (heads, 3, -1))[:, 0].flatten(0, 1)
 
 
-@wrong("07.3", "heads in reverse")
+@wrong("07.3", "heads in reverse", says="Queries, keys and values are")
 def rows_heads_reversed(weight, heads):
     x = weight.unflatten(0, (heads, 3, -1)).transpose(0, 1)
     return x.flip(1).flatten(0, 2)
@@ -704,43 +726,99 @@ def _all_width(x, heads):
     return x.shape[-1]
 
 
-wrong("07.4", "variance with n - 1", _block(correction=1))
-wrong("07.4", "scores by the root of D", _block(width=_all_width))
-wrong("07.4", "GELU by tanh", _block(gelu="tanh"))
-wrong("07.4", "only the variance mended", _block(width=_all_width, gelu="tanh"))
-wrong("07.4", "only the width mended", _block(correction=1, gelu="tanh"))
-wrong("07.4", "only the GELU mended", _block(correction=1, width=_all_width))
-wrong("07.4", "unchanged", _block(1, _all_width, "tanh"))
-wrong("07.4", "the last residual lost", _block(residual=False))
-wrong("07.4", "the second norm sees x before attention", _block(order="after"))
-wrong("07.4", "epsilon outside of the root", _block(eps_inside=False))
-wrong("07.4", "scores by the number of heads", _block(width=lambda x, heads: heads))
-wrong("07.4", "scores not divided", _block(width=lambda x, heads: 1))
+wrong(
+    "07.4",
+    "variance with n - 1",
+    _block(correction=1),
+    says="One slip is left, in the norm",
+)
+wrong(
+    "07.4",
+    "scores by the root of D",
+    _block(width=_all_width),
+    says="One slip is left, in the attention",
+)
+wrong("07.4", "GELU by tanh", _block(gelu="tanh"), says="One slip is left, in the MLP")
+wrong(
+    "07.4",
+    "only the variance mended",
+    _block(width=_all_width, gelu="tanh"),
+    says="one in the attention, one in the MLP",
+)
+wrong(
+    "07.4",
+    "only the width mended",
+    _block(correction=1, gelu="tanh"),
+    says="one in the norm, one in the MLP",
+)
+wrong(
+    "07.4",
+    "only the GELU mended",
+    _block(correction=1, width=_all_width),
+    says="one in the norm, one in the attention",
+)
+wrong(
+    "07.4",
+    "unchanged",
+    _block(1, _all_width, "tanh"),
+    says="All three slips are still there",
+)
+wrong(
+    "07.4",
+    "the last residual lost",
+    _block(residual=False),
+    says="The sum after the MLP has lost",
+)
+wrong(
+    "07.4",
+    "the second norm sees x before attention",
+    _block(order="after"),
+    says="The second norm gets the stream",
+)
+wrong(
+    "07.4",
+    "epsilon outside of the root",
+    _block(eps_inside=False),
+    says="`eps` is added to the variance",
+)
+wrong(
+    "07.4",
+    "scores by the number of heads",
+    _block(width=lambda x, heads: heads),
+    says="root of the *number* of heads",
+)
+wrong(
+    "07.4",
+    "scores not divided",
+    _block(width=lambda x, heads: 1),
+    says="The scores are not divided",
+)
 wrong(
     "07.4",
     "scores by d without the root",
     _block(width=lambda x, h: (x.size(-1) // h) ** 2),
+    says="it is the *root* of it",
 )
 wrong("07.4", "always 32 numbers in a head", _block(width=lambda x, heads: 32))
 wrong("07.4", "scores by the tokens", _block(width=lambda x, heads: x.shape[1]))
 
 
-@wrong("07.4", "always four heads")
+@wrong("07.4", "always four heads", says="Your block always has 4 heads")
 def block_four_heads(x, w, heads, eps):
     return _block()(x, w, 4, eps)
 
 
-@wrong("07.4", "PyTorch's own epsilon")
+@wrong("07.4", "PyTorch's own epsilon", says="The norm uses PyTorch's own")
 def block_own_epsilon(x, w, heads, eps):
     return _block()(x, w, heads, 1e-5)
 
 
-@wrong("07.4", "epsilon left out")
+@wrong("07.4", "epsilon left out", says="`eps` has no effect in your")
 def block_no_epsilon(x, w, heads, eps):
     return _block()(x, w, heads, 0.0)
 
 
-@wrong("07.4", "ReLU in place of GELU")
+@wrong("07.4", "ReLU in place of GELU", says="Between the two layers of the")
 def block_relu(x, w, heads, eps):
     def linear(x, name):
         return F.linear(x, w[f"{name}.weight"], w[f"{name}.bias"])
@@ -760,13 +838,13 @@ def block_relu(x, w, heads, eps):
     return x + linear(F.relu(linear(norm(x, "layernorm_after"), "mlp.fc1")), "mlp.fc2")
 
 
-@wrong("07.4", "the caller's stream is changed")
+@wrong("07.4", "the caller's stream is changed", says="Your function changes what")
 def block_in_place(x, w, heads, eps):
     out = _block()(x, w, heads, eps)
     return x.copy_(out)
 
 
-@wrong("07.4", "softmax over the queries")
+@wrong("07.4", "softmax over the queries", says="The softmax runs over the queries")
 def block_softmax_axis(x, w, heads, eps):
     def linear(x, name):
         return F.linear(x, w[f"{name}.weight"], w[f"{name}.bias"])
@@ -862,7 +940,7 @@ def side_by_recursion_free_count(budget, patch_size, dim, depth, mlp_dim):
     return best
 
 
-@wrong("07.5", "the class token left out")
+@wrong("07.5", "the class token left out", says="You count patches")
 def side_without_class_token(budget, patch_size, dim, depth, mlp_dim):
     n = 0
     while _cost((n + 1) ** 2, dim, depth, mlp_dim) <= budget:
@@ -870,7 +948,7 @@ def side_without_class_token(budget, patch_size, dim, depth, mlp_dim):
     return n * patch_size
 
 
-@wrong("07.5", "the embeddings counted too")
+@wrong("07.5", "the embeddings counted too", says="You count the patch embedding")
 def side_with_embeddings(budget, patch_size, dim, depth, mlp_dim):
     def total(n):
         embedding = 2 * n * n * 3 * patch_size**2 * dim
@@ -882,7 +960,7 @@ def side_with_embeddings(budget, patch_size, dim, depth, mlp_dim):
     return n * patch_size
 
 
-@wrong("07.5", "less than the budget, not at most")
+@wrong("07.5", "less than the budget, not at most", says="A picture that needs exactly")
 def side_below_budget(budget, patch_size, dim, depth, mlp_dim):
     n = 0
     while _cost((n + 1) ** 2 + 1, dim, depth, mlp_dim) < budget:
@@ -890,7 +968,7 @@ def side_below_budget(budget, patch_size, dim, depth, mlp_dim):
     return n * patch_size
 
 
-@wrong("07.5", "one patch too large")
+@wrong("07.5", "one patch too large", says="Your last step is one too many")
 def side_one_too_large(budget, patch_size, dim, depth, mlp_dim):
     n = 0
     while _cost(n * n + 1, dim, depth, mlp_dim) <= budget:
@@ -898,7 +976,7 @@ def side_one_too_large(budget, patch_size, dim, depth, mlp_dim):
     return n * patch_size
 
 
-@wrong("07.5", "one patch even where none fits")
+@wrong("07.5", "one patch even where none fits", says="You always allow one patch")
 def side_at_least_one(budget, patch_size, dim, depth, mlp_dim):
     n = 1
     while _cost((n + 1) ** 2 + 1, dim, depth, mlp_dim) <= budget:
@@ -906,7 +984,9 @@ def side_at_least_one(budget, patch_size, dim, depth, mlp_dim):
     return n * patch_size
 
 
-@wrong("07.5", "the number of patches, not of pixels")
+@wrong(
+    "07.5", "the number of patches, not of pixels", says="That is the number of patches"
+)
 def side_in_patches(budget, patch_size, dim, depth, mlp_dim):
     n = 0
     while _cost((n + 1) ** 2 + 1, dim, depth, mlp_dim) <= budget:
@@ -914,7 +994,7 @@ def side_in_patches(budget, patch_size, dim, depth, mlp_dim):
     return n
 
 
-@wrong("07.5", "one block only")
+@wrong("07.5", "one block only", says="That is the cost of a single")
 def side_one_block(budget, patch_size, dim, depth, mlp_dim):
     n = 0
     while _cost((n + 1) ** 2 + 1, dim, 1, mlp_dim) <= budget:
@@ -922,7 +1002,7 @@ def side_one_block(budget, patch_size, dim, depth, mlp_dim):
     return n * patch_size
 
 
-@wrong("07.5", "depth counts for attention only")
+@wrong("07.5", "depth counts for attention only", says="You count the MLP once")
 def side_mlp_once(budget, patch_size, dim, depth, mlp_dim):
     def cost(T):
         return depth * (8 * T * dim * dim + 4 * T * T * dim) + 4 * T * dim * mlp_dim
@@ -933,7 +1013,7 @@ def side_mlp_once(budget, patch_size, dim, depth, mlp_dim):
     return n * patch_size
 
 
-@wrong("07.5", "a pair counted as one")
+@wrong("07.5", "a pair counted as one", says="You count multiplications only")
 def side_pairs_as_one(budget, patch_size, dim, depth, mlp_dim):
     n = 0
     while _cost((n + 1) ** 2 + 1, dim, depth, mlp_dim) / 2 <= budget:
@@ -941,7 +1021,7 @@ def side_pairs_as_one(budget, patch_size, dim, depth, mlp_dim):
     return n * patch_size
 
 
-@wrong("07.5", "scores and context left out")
+@wrong("07.5", "scores and context left out", says="The products of queries with")
 def side_without_square(budget, patch_size, dim, depth, mlp_dim):
     n = 0
     while True:
@@ -951,7 +1031,7 @@ def side_without_square(budget, patch_size, dim, depth, mlp_dim):
         n += 1
 
 
-@wrong("07.5", "scores without context")
+@wrong("07.5", "scores without context", says="Only one of the two products")
 def side_scores_once(budget, patch_size, dim, depth, mlp_dim):
     n = 0
     while True:
@@ -962,7 +1042,7 @@ def side_scores_once(budget, patch_size, dim, depth, mlp_dim):
         n += 1
 
 
-@wrong("07.5", "one of the two layers of the MLP")
+@wrong("07.5", "one of the two layers of the MLP", says="The MLP has two layers")
 def side_half_mlp(budget, patch_size, dim, depth, mlp_dim):
     n = 0
     while True:
@@ -973,7 +1053,7 @@ def side_half_mlp(budget, patch_size, dim, depth, mlp_dim):
         n += 1
 
 
-@wrong("07.5", "no output projection")
+@wrong("07.5", "no output projection", says="Attention has four linear layers")
 def side_without_o_proj(budget, patch_size, dim, depth, mlp_dim):
     n = 0
     while True:
@@ -984,7 +1064,9 @@ def side_without_o_proj(budget, patch_size, dim, depth, mlp_dim):
         n += 1
 
 
-@wrong("07.5", "the MLP is always 4 times as wide")
+@wrong(
+    "07.5", "the MLP is always 4 times as wide", says="You take the MLP to be 4 times"
+)
 def side_wide_mlp(budget, patch_size, dim, depth, mlp_dim):
     n = 0
     while _cost((n + 1) ** 2 + 1, dim, depth, 4 * dim) <= budget:
@@ -992,7 +1074,7 @@ def side_wide_mlp(budget, patch_size, dim, depth, mlp_dim):
     return n * patch_size
 
 
-@wrong("07.5", "not a multiple of the patch size")
+@wrong("07.5", "not a multiple of the patch size", says="The side must be a multiple")
 def side_any_pixel(budget, patch_size, dim, depth, mlp_dim):
     side = 0
     while _cost(((side + 1) // patch_size) ** 2 + 1, dim, depth, mlp_dim) <= budget:
@@ -1000,7 +1082,11 @@ def side_any_pixel(budget, patch_size, dim, depth, mlp_dim):
     return side
 
 
-@wrong("07.5", "the number of tokens in place of the side")
+@wrong(
+    "07.5",
+    "the number of tokens in place of the side",
+    says="You let the number of tokens",
+)
 def side_tokens(budget, patch_size, dim, depth, mlp_dim):
     T = 1
     while _cost(T + 1, dim, depth, mlp_dim) <= budget:
@@ -1008,14 +1094,16 @@ def side_tokens(budget, patch_size, dim, depth, mlp_dim):
     return T * patch_size
 
 
-@wrong("07.5", "the root is rounded, not cut off")
+@wrong(
+    "07.5", "the root is rounded, not cut off", says="You round the root of the number"
+)
 def side_rounded_root(budget, patch_size, dim, depth, mlp_dim):
     b = 2 * dim + mlp_dim
     tokens = (-b + math.sqrt(b * b + budget / depth / dim)) / 2
     return round(math.sqrt(max(tokens - 1, 0))) * patch_size
 
 
-@wrong("07.5", "stops at 1000 pixels")
+@wrong("07.5", "stops at 1000 pixels", says="Your search ends below 1,000")
 def side_at_most_1000(budget, patch_size, dim, depth, mlp_dim):
     best = 0
     for side in range(patch_size, 1000, patch_size):
@@ -1024,7 +1112,7 @@ def side_at_most_1000(budget, patch_size, dim, depth, mlp_dim):
     return best
 
 
-@wrong("07.5", "always patches of 16")
+@wrong("07.5", "always patches of 16", says="You multiply by 16")
 def side_patches_of_16(budget, patch_size, dim, depth, mlp_dim):
     n = 0
     while _cost((n + 1) ** 2 + 1, dim, depth, mlp_dim) <= budget:
@@ -1032,7 +1120,7 @@ def side_patches_of_16(budget, patch_size, dim, depth, mlp_dim):
     return n * 16
 
 
-@wrong("07.5", "the class token counted in the square only")
+@wrong("07.5", "the class token counted in the square only", says="You count patches")
 def side_class_token_in_the_square(budget, patch_size, dim, depth, mlp_dim):
     n = 0
     while True:
@@ -1139,7 +1227,7 @@ def load_from_a_copy(model, weights):
     return sorted(missing)
 
 
-@wrong("07.6", "compares the number of elements")
+@wrong("07.6", "compares the number of elements", says="A tensor of another shape is")
 def load_reshaped(model, weights):
     own = model.state_dict()
     fitting = {
@@ -1150,7 +1238,7 @@ def load_reshaped(model, weights):
     return sorted(model.load_state_dict(fitting, strict=False).missing_keys)
 
 
-@wrong("07.6", "view_as of whatever has a name")
+@wrong("07.6", "view_as of whatever has a name", says="A tensor of another shape is")
 def load_view_as(model, weights):
     left = []
     for name, tensor in model.state_dict().items():
@@ -1161,7 +1249,7 @@ def load_view_as(model, weights):
     return sorted(left)
 
 
-@wrong("07.6", "broadcasts a shape that differs")
+@wrong("07.6", "broadcasts a shape that differs", says="A tensor of another shape is")
 def load_broadcast(model, weights):
     left = []
     for name, tensor in model.state_dict().items():
@@ -1172,7 +1260,7 @@ def load_broadcast(model, weights):
     return sorted(left)
 
 
-@wrong("07.6", "buffers ignored")
+@wrong("07.6", "buffers ignored", says="Buffers are neither loaded")
 def load_parameters_only(model, weights):
     left = []
     for name, parameter in model.named_parameters():
@@ -1183,7 +1271,7 @@ def load_parameters_only(model, weights):
     return sorted(left)
 
 
-@wrong("07.6", "deletes from the caller's dict")
+@wrong("07.6", "deletes from the caller's dict", says="Your function changes what")
 def load_pops(model, weights):
     own = model.state_dict()
     for name in list(weights):
@@ -1192,14 +1280,18 @@ def load_pops(model, weights):
     return sorted(model.load_state_dict(weights, strict=False).missing_keys)
 
 
-@wrong("07.6", "the names not sorted")
+@wrong("07.6", "the names not sorted", says="The right names, in the model's")
 def load_not_sorted(model, weights):
     own = model.state_dict()
     fitting = {k: v for k, v in weights.items() if k in own and v.shape == own[k].shape}
     return model.load_state_dict(fitting, strict=False).missing_keys
 
 
-@wrong("07.6", "the checkpoint's names instead of the model's")
+@wrong(
+    "07.6",
+    "the checkpoint's names instead of the model's",
+    says="the checkpoint's tensors that did",
+)
 def load_says_unexpected(model, weights):
     own = model.state_dict()
     fitting = {k: v for k, v in weights.items() if k in own and v.shape == own[k].shape}
@@ -1207,7 +1299,7 @@ def load_says_unexpected(model, weights):
     return sorted(set(weights) - set(fitting))
 
 
-@wrong("07.6", "both lists together")
+@wrong("07.6", "both lists together", says="Your list also has names that")
 def load_says_both(model, weights):
     own = model.state_dict()
     fitting = {k: v for k, v in weights.items() if k in own and v.shape == own[k].shape}
@@ -1215,7 +1307,7 @@ def load_says_both(model, weights):
     return sorted(set(own) ^ set(fitting) | set(weights) - set(fitting))
 
 
-@wrong("07.6", "nothing is loaded")
+@wrong("07.6", "nothing is loaded", says="The list is right")
 def load_nothing(model, weights):
     own = model.state_dict()
     for name in own:
@@ -1224,12 +1316,16 @@ def load_nothing(model, weights):
     return sorted(n for n in own if own[n] is not weights.get(n))
 
 
-@wrong("07.6", "another shape stops it")
+@wrong("07.6", "another shape stops it", says="`strict=False` forgives names")
 def load_strict_about_shapes(model, weights):
     return sorted(model.load_state_dict(weights, strict=False).missing_keys)
 
 
-@wrong("07.6", "names only, another shape is not reported")
+@wrong(
+    "07.6",
+    "names only, another shape is not reported",
+    says="A tensor whose name fits but",
+)
 def load_names_only(model, weights):
     own = model.state_dict()
     fitting = {k: v for k, v in weights.items() if k in own and v.shape == own[k].shape}
@@ -1237,7 +1333,11 @@ def load_names_only(model, weights):
     return sorted(n for n in own if n not in weights)
 
 
-@wrong("07.6", "only the shapes that differ are reported")
+@wrong(
+    "07.6",
+    "only the shapes that differ are reported",
+    says="A tensor of the model that",
+)
 def load_shapes_only(model, weights):
     own = model.state_dict()
     fitting = {k: v for k, v in weights.items() if k in own and v.shape == own[k].shape}
@@ -1245,7 +1345,7 @@ def load_shapes_only(model, weights):
     return sorted(n for n in weights if n in own and n not in fitting)
 
 
-@wrong("07.6", "the names that were loaded")
+@wrong("07.6", "the names that were loaded", says="You return what was loaded")
 def load_says_loaded(model, weights):
     own = model.state_dict()
     fitting = {k: v for k, v in weights.items() if k in own and v.shape == own[k].shape}
@@ -1253,30 +1353,30 @@ def load_says_loaded(model, weights):
     return sorted(fitting)
 
 
-@wrong("07.6", "the count in place of the names")
+@wrong("07.6", "the count in place of the names", says="Return a list of names")
 def load_counts(model, weights):
     own = model.state_dict()
     fitting = {k: v for k, v in weights.items() if k in own and v.shape == own[k].shape}
     return len(model.load_state_dict(fitting, strict=False).missing_keys)
 
 
-@wrong("07.6", "prints instead of returning")
+@wrong("07.6", "prints instead of returning", says="Your function returns nothing")
 def load_prints(model, weights):
     own = model.state_dict()
     fitting = {k: v for k, v in weights.items() if k in own and v.shape == own[k].shape}
     print(sorted(model.load_state_dict(fitting, strict=False).missing_keys))
 
 
-@wrong("07.6", "the head is never loaded")
+@wrong("07.6", "the head is never loaded", says="You leave out the head even")
 def load_but_the_head(model, weights):
     own = model.state_dict()
     names = [n for n in own if n in weights and weights[n].shape == own[n].shape]
-    names = names[:-2]
+    names = [n for n in names if not n.startswith(("head", "classifier", "fc"))]
     model.load_state_dict({n: weights[n] for n in names}, strict=False)
     return sorted(set(own) - set(names))
 
 
-@wrong("07.6", "all or nothing")
+@wrong("07.6", "all or nothing", says="One tensor of another shape")
 def load_all_or_nothing(model, weights):
     try:
         return sorted(model.load_state_dict(weights, strict=False).missing_keys)
@@ -1284,7 +1384,7 @@ def load_all_or_nothing(model, weights):
         return sorted(model.state_dict())
 
 
-@wrong("07.6", "matches by shape, not by name")
+@wrong("07.6", "matches by shape, not by name", says="You take any tensor of the")
 def load_by_shape(model, weights):
     left = []
     for name, tensor in model.state_dict().items():
@@ -1297,7 +1397,7 @@ def load_by_shape(model, weights):
     return sorted(left)
 
 
-@wrong("07.6", "matches by position")
+@wrong("07.6", "matches by position", says="You take the tensors in the")
 def load_by_position(model, weights):
     left = []
     for (name, tensor), value in zip(
@@ -1320,7 +1420,11 @@ def load_keeps_list(model, weights):
     return sorted(_LEFT)
 
 
-@wrong("07.6", "stops at a name that the model does not have")
+@wrong(
+    "07.6",
+    "stops at a name that the model does not have",
+    says="The checkpoint may have names",
+)
 def load_stops_at_unknown(model, weights):
     own = model.state_dict()
     left = set(own)
@@ -1331,7 +1435,11 @@ def load_stops_at_unknown(model, weights):
     return sorted(left)
 
 
-@wrong("07.6", "returns at the first tensor that does not fit")
+@wrong(
+    "07.6",
+    "returns at the first tensor that does not fit",
+    says="You stop at the first tensor",
+)
 def load_returns_early(model, weights):
     left = []
     for name, tensor in model.state_dict().items():
