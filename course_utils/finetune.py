@@ -461,7 +461,7 @@ def metrics(prediction) -> dict[str, float]:
         With ``predictions``, the logits of shape (n, K), and ``label_ids``, (n,).
     """
     logits, truth = prediction.predictions, prediction.label_ids
-    if isinstance(logits, tuple):  # attentions or hidden states come after them
+    if isinstance(logits, tuple):  # attentions come after them
         logits = logits[0]
     answers = logits.argmax(-1)
     return {

@@ -24,6 +24,10 @@ from text_checks import ROOT
 CHECKED = "nbval-check-output"
 MAX_BYTES = 1_000_000
 MAX_WORDS = 4_000
+ARRAY_FORMAT = re.compile(
+    r"(?:with|set)_format\(\s*[\"'](?:numpy|np|torch|pt|tensorflow|tf|jax)\b"
+    r"|\.to_tf_dataset\("
+)
 MAX_WIDTH = 76
 MAX_LINES, MAX_LINES_OF_A_CLASS = 15, 40
 MIN_CHECKED_CELLS = 3
@@ -361,6 +365,24 @@ def plain_python(notebook: Notebook) -> list[str]:
     """Code that any Python reads: no magics but %%parity, no shell lines."""
     return [
         f"{cell.place}: not plain Python" for cell in notebook.code if not cell.tree
+    ]
+
+
+def array_formats(notebook: Notebook) -> list[str]:
+    """No data set is formatted as arrays: with torchvision 0.26, datasets 4.0 fails."""
+    return [
+        f"{cell.place}: formats a data set as arrays; take a column instead"
+        for cell in notebook.code
+        if ARRAY_FORMAT.search(cell.source)
+    ]
+
+
+def reports_on_loading(notebook: Notebook) -> list[str]:
+    """No cell silences transformers for the rest of the lesson."""
+    return [
+        f"{cell.place}: silences reports on loading; use quiet() around one call"
+        for cell in notebook.code
+        if "set_verbosity_error" in cell.source and "parity" not in cell.tags
     ]
 
 
@@ -702,6 +724,8 @@ CHECKS: tuple[Callable[[Notebook], list[str]], ...] = (
     emoji,
     absolute_paths,
     plain_python,
+    array_formats,
+    reports_on_loading,
     code_width,
     code_length,
     comparisons,

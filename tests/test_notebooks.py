@@ -354,6 +354,11 @@ BREAKS = {
         "magic": add(code("%matplotlib inline")),
         "shell": add(code("!wget x")),
     },
+    "array_formats": {
+        "arrays": add(code('rows = split.with_format("numpy")[:4]')),
+        "tf.data": add(code("rows = split.to_tf_dataset(4)")),
+    },
+    "reports_on_loading": {"silenced": add(code("logging.set_verbosity_error()"))},
     "code_width": {"77 characters": add(code("x = '" + "a" * 71 + "'"))},
     "code_length": {
         "16 lines": add(code("x = 1\n" * 16)),

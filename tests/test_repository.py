@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from colab.run import frozen
+from notebook_checks import ARRAY_FORMAT
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -47,6 +48,7 @@ LAYERS = (
     {"exercises", "finetune", "finetune_keras"},
     {"training", "plots"},
     {"data", "checkpoints"},
+    {"pictures"},
     {"hub"},
     {"vit", "profiles", "backend", "lessons"},
 )
@@ -309,3 +311,9 @@ def test_no_path_of_a_machine_in_the_repository():
             found = folder.glob(kind) if folder == ROOT else folder.rglob(kind)
             for path in found:
                 assert not pattern.search(path.read_text(encoding="utf-8")), path
+
+
+@pytest.mark.parametrize("folder", ["course_utils", "benchmarks", "data"])
+def test_no_data_set_is_formatted_as_arrays(folder):
+    for path in (ROOT / folder).rglob("*.py"):
+        assert not ARRAY_FORMAT.search(path.read_text(encoding="utf-8")), path

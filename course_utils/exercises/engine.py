@@ -341,7 +341,9 @@ def _explain(trial: _Trial) -> Result:
             "Your function changes what it is given, and the caller's data with it. "
             "Make something new instead of writing into the argument.",
         )
-    message = None if theirs.in_probe else _named_mistake(trial)
+    # Where the check stumbled over what a function returned, so do many mistakes.
+    stumbled = theirs.in_probe and theirs.returned is not ...
+    message = None if stumbled else _named_mistake(trial)
     if theirs.error is not None and not theirs.in_probe:
         shown = f"Your code stopped with an error:\n\n{_trimmed(theirs.error)}"
         return _wrong(exercise, f"{message}\n\n{shown}" if message else shown)
