@@ -921,6 +921,11 @@ CALIBRATION = Exercise(
         (np.array([1.0, 1.0, 0.7, 0.9]), np.array([0, 0, 1, 1]), 4),
         (np.array([0.0, 0.2, 0.0, 0.6]), np.array([1, 0, 1, 1]), 2),
         (np.array([0.7, 0.8, 0.1]), np.array([1, 0, 0]), 3),
+        (
+            np.array([0.05, 0.1, 0.3, 0.36, 0.45, 0.58, 0.7, 0.82, 0.97]),
+            np.array([1, 0, 0, 1, 1, 0, 1, 0, 1]),
+            8,
+        ),
     ),
     mistakes=(
         Mistake(
@@ -1000,6 +1005,18 @@ CALIBRATION = Exercise(
             _gaps(_bins_upward),
             "Your bins hold their upper edge and not their lower one. It should be "
             "the other way round, except for 1.",
+        ),
+        Mistake(
+            _gaps(
+                lambda confidence, bins: np.maximum(_bins_upward(confidence, bins), 0)
+            ),
+            "With you a confidence on an edge falls into the bin below. It belongs to "
+            "the bin above, whose lower edge it is.",
+        ),
+        Mistake(
+            _gaps(lambda c, bins: np.minimum(np.round(c * bins), bins - 1)),
+            "You round to the nearest edge, so a bin begins half a bin too low. Each "
+            "one is to begin at its lower edge.",
         ),
         Mistake(
             _both_edges,

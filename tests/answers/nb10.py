@@ -1242,6 +1242,20 @@ def upper_edges(confidence, right, bins):
     return error
 
 
+@wrong("10.6", "searchsorted as it is", says="falls into the bin below")
+def searchsorted_as_it_is(confidence, right, bins):
+    which = np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], confidence)
+    gaps, shares = _gaps(confidence, right, bins, which)
+    return (np.abs(gaps) * shares).sum()
+
+
+@wrong("10.6", "rounds to the nearest edge", says="You round to the nearest edge")
+def nearest_edge(confidence, right, bins):
+    which = np.minimum(np.round(confidence * bins), bins - 1)
+    gaps, shares = _gaps(confidence, right, bins, which)
+    return (np.abs(gaps) * shares).sum()
+
+
 @wrong(
     "10.6",
     "both edges belong to the bin",
