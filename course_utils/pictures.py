@@ -195,7 +195,8 @@ def _turned_on_white(image):
         levels = np.array(_gray_levels(values))
         if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == 0:  # a TIFF's white is 0
             levels = 255 - levels
-        levels[values == image.info.get("transparency", -1)] = 255
+        if "transparency" in image.info:
+            levels[values == image.info["transparency"]] = 255
         image = Image.fromarray(levels)
     if image.has_transparency_data:
         image = image.convert("LA") if image.mode == "La" else image

@@ -240,6 +240,12 @@ def clear_color(mode, clear):
     return stored(image, transparency=clear)
 
 
+def half_clear_palette():
+    image = Image.new("PA", (8, 8), (0, 0))  # its first color is black
+    image.paste((0, 255), (0, 0, 4, 8))
+    return image
+
+
 TRANSPARENT = {
     "RGBA": stored(half_clear("RGBA")),
     "LA": stored(half_clear("LA")),
@@ -254,7 +260,7 @@ TRANSPARENT = {
     "palette with alpha": stored(half_clear("RGBA").quantize()),
     "PIL RGBA": half_clear("RGBA"),
     "PIL LA": half_clear("LA"),
-    "PIL PA": half_clear("RGBA").convert("PA"),
+    "PIL PA": half_clear_palette(),
     "PIL RGBa": half_clear("RGBA").convert("RGBa"),
     "PIL La": half_clear("LA").convert("La"),
 }
@@ -284,9 +290,12 @@ def test_color_spaces_become_rgb(mode):
     assert_looks_like(upright(image), wanted)
 
 
-@pytest.mark.parametrize(("kind", "mode"), [("JPEG", "CMYK"), ("TIFF", "YCbCr")])
-def test_files_in_other_color_spaces_become_rgb(kind, mode):
-    content = stored(photo().convert(mode), kind)
+@pytest.mark.parametrize(
+    ("kind", "mode", "settings"),
+    [("JPEG", "CMYK", {}), ("TIFF", "YCbCr", {"compression": "tiff_lzw"})],
+)
+def test_files_in_other_color_spaces_become_rgb(kind, mode, settings):
+    content = stored(photo().convert(mode), kind, **settings)
     for image in both_ways(content):
         assert image.mode == "RGB"
         np.testing.assert_allclose(
