@@ -130,6 +130,14 @@ EQUAL: dict[str, dict[str, str]] = {
     "10.7": {
         "line 4, column 67: -1 -> 1": "the last of two axes is axis 1",
     },
+    "11.2": {
+        "line 2, column 47: labels -> probabilities": "both have B rows",
+    },
+    "11.3": {
+        "line 10, column 11: float(loss) -> loss": (
+            "a tensor that holds one number counts as a number"
+        ),
+    },
     "12.2": {
         "line 3, column 11: row // window * grid + column // window -> "
         "row // window * grid - column // window": (

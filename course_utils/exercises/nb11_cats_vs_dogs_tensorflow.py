@@ -1,30 +1,20 @@
 """Exercises of notebook 11: pipelines, losses, modes, stages, class weights, ROC."""
 
-import functools
+import itertools
 
 import numpy as np
 
 from course_utils.exercises.engine import Exercise, Mistake, NotAnAnswer
+from course_utils.exercises.small_vit import (
+    layers_of_encoder,
+    small_classifier,
+    what_learns,
+)
 
 
 def _numpy(value):
     """Turn what TensorFlow or Keras may return into an array; keep the rest."""
     return value.numpy() if hasattr(value, "numpy") else value
-
-
-def _once(probe):
-    """Run the answers of this file's catalogs only once: TensorFlow is slow to start.
-
-    A learner's answer always runs.
-    """
-    kept = functools.cache(probe)
-
-    @functools.wraps(probe)
-    def run(answer, *case):
-        ours = getattr(answer, "__module__", None) == __name__
-        return (kept if ours else probe)(answer, *case)
-
-    return run
 
 
 # --- 11.1 The same augmentation each epoch ----------------------------------------
@@ -53,6 +43,32 @@ def _batches_shuffled(rows, augment, batch_size):
 
 def _frozen_order(rows, augment, batch_size):
     return rows.shuffle(len(rows)).cache().batch(batch_size).map(augment)
+
+
+def _short_buffer(size=2):
+    def pipeline(rows, augment, batch_size):
+        rows = rows.cache().shuffle(size or batch_size)
+        return rows.batch(batch_size).map(augment)
+
+    return pipeline
+
+
+def _augmented_before_the_batch(rows, augment, batch_size):
+    rows = rows.cache()
+    return rows.shuffle(len(rows)).map(augment).batch(batch_size)
+
+
+def _augmented_once(rows, augment, batch_size):
+    import tensorflow as tf
+
+    pictures = augment(tf.stack(list(rows)))
+    again = tf.data.Dataset.from_tensor_slices(pictures)
+    return again.shuffle(len(pictures)).batch(batch_size)
+
+
+def _endless(rows, augment, batch_size):
+    rows = rows.cache()
+    return rows.shuffle(len(rows)).repeat().batch(batch_size).map(augment)
 
 
 def _no_cache(rows, augment, batch_size):
@@ -93,55 +109,71 @@ def _augmented_one_by_one(rows, augment, batch_size):
     return rows.batch(batch_size)
 
 
-@_once
+_EPOCHS = 20
+_SEEN = {frozenset(): "nothing", frozenset({4}): "batches"}  # by the number of axes
+
+
 def _probe_pipeline(answer, rows, batch_size):
-    """Run two epochs over the numbers 0, 1, 2, …, and describe what came out."""
+    """Run epochs over pictures filled with 0, 1, 2, …, and describe what came out."""
     import tensorflow as tf
 
-    tf.random.set_seed(0)
-    noise, reads = tf.random.Generator.from_seed(0), []
+    noise, reads, ranks = tf.random.Generator.from_seed(0), [], set()
 
     def read(number):
         reads.append(int(number))
-        return np.float32(number)
+        return np.full((2, 2, 1), number, "float32")
 
     def slow(number):
         value = tf.numpy_function(read, [number], tf.float32)
-        return tf.ensure_shape(value, ())
+        return tf.ensure_shape(value, (2, 2, 1))
 
     def augment(batch):
+        ranks.add(len(batch.shape))
         return batch + noise.uniform(tf.shape(batch), 0.01, 0.9)
 
     source = tf.data.Dataset.range(rows).map(slow)
     pipeline = answer(source, augment, batch_size)
-    if pipeline is ... or pipeline is None:
-        return pipeline
+    if pipeline is None:
+        return None
     if not isinstance(pipeline, tf.data.Dataset):
         raise NotAnAnswer("Return a `tf.data.Dataset`, not its batches.")
     epochs = []
-    for _ in range(2):
-        found = [np.atleast_1d(batch.numpy()) for batch in pipeline]
-        epochs.append(found)
-    first, second = (np.concatenate(batches) for batches in epochs)
-    orders = [np.floor(values).astype(int) for values in (first, second)]
-    both = [np.sort(values) for values in (first, second)]
-    neighbors = [set(map(int, batch)) for batch in epochs[0]]
-    in_order = {
-        tuple(range(i, min(i + batch_size, rows))) for i in range(0, rows, batch_size)
-    }
-    fresh = len(first) == len(second) and not np.isin(both[0], both[1]).any()
+    for _ in range(_EPOCHS):
+        batches = [np.array(b) for b in itertools.islice(pipeline, rows + 1)]
+        if len(batches) > rows:
+            return {"an epoch": "has no end"}
+        epochs.append(batches)
+    sizes = [len(batch) for batch in epochs[0]]
+    pixels = [np.concatenate(batches)[:, 0, 0, 0] for batches in epochs]
+    orders = [np.floor(values).astype(int) for values in pixels]
     return {
-        "rows in an epoch": len(first),
-        "sizes of its batches": str([len(batch) for batch in epochs[0]]),
+        "rows in an epoch": len(orders[0]),
+        "sizes of its batches": str(sizes),
         "readings of the source": len(reads),
-        "augmented": str(bool((first % 1 > 0).all())),
-        "augmented anew in epoch 2": str(bool(fresh)),
-        "another order in epoch 2": str(not np.array_equal(*orders)),
-        "rows of a batch were neighbors": str(
-            {tuple(sorted(batch)) for batch in neighbors} == in_order
-        ),
+        "augment gets": _SEEN.get(frozenset(ranks), "single pictures"),
+        "augmented anew in epoch 2": str(not np.isin(pixels[1], pixels[0]).any()),
+        "order": _order(orders, np.cumsum(sizes)[:-1]),
     }
 
+
+def _order(orders, cuts):
+    """Tell in words how the orders of the epochs differ from each other."""
+    if all(np.array_equal(order, orders[0]) for order in orders):
+        in_order = (np.diff(orders[0]) > 0).all()
+        return "that of the source" if in_order else "the same in each epoch"
+    groups = {frozenset(map(frozenset, np.split(order, cuts))) for order in orders}
+    if len(groups) == 1:
+        return "new, but the same rows are together in each batch"
+    # A buffer of b rows brings no row forward by b places; in so many epochs, whole
+    # shuffles bring a row forward by ten of fourteen but for three times in 10^8.
+    forward = max((order - np.arange(len(order))).max() for order in orders)
+    return "new" if forward >= 10 else "new, but late rows always come late"
+
+
+_SHORT = (
+    "The buffer of `shuffle` is too short: it draws only from so many rows at a time, "
+    "so a row from the end never comes early. It needs room for all rows."
+)
 
 PIPELINE = Exercise(
     id="11.1",
@@ -166,7 +198,24 @@ PIPELINE = Exercise(
         ),
         Mistake(
             _frozen_order,
-            "`cache` comes after `shuffle` and keeps the first order for all epochs.",
+            "The order is drawn once and stays for all epochs. A `cache` behind "
+            "`shuffle` does that, and so does `reshuffle_each_iteration=False`.",
+        ),
+        Mistake(_short_buffer(), _SHORT),
+        Mistake(_short_buffer(None), _SHORT),
+        Mistake(
+            _augmented_before_the_batch,
+            "`augment` takes a batch, but gets single pictures: `batch` comes first.",
+        ),
+        Mistake(
+            _augmented_once,
+            "The pictures are augmented once, before the first epoch, and stay so. "
+            "`augment` has to run in each epoch: `map` it over the batches.",
+        ),
+        Mistake(
+            _endless,
+            "`repeat` makes one epoch without an end. `fit` asks for the rows again in "
+            "each epoch by itself.",
         ),
         Mistake(
             _no_cache, "The slow source is read again in each epoch. `cache` it first."
@@ -225,11 +274,21 @@ def _binary(labels, probabilities):
     return -each.sum(axis=1).mean()
 
 
+def _mean_binary(labels, probabilities):
+    return _binary(labels, probabilities) / probabilities.shape[1]
+
+
 def _by_keras(labels, probabilities):
     import keras
 
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=False)
     return loss(labels, probabilities)
+
+
+def _by_keras_for_rows(labels, probabilities):
+    import keras
+
+    return keras.losses.CategoricalCrossentropy()(labels, probabilities)
 
 
 def _by_keras_from_logs(labels, probabilities):
@@ -240,20 +299,27 @@ def _by_keras_from_logs(labels, probabilities):
     return loss(labels, np.log(probabilities))
 
 
-def _probe_loss(answer, labels, probabilities):
-    return _numpy(answer(labels, probabilities))
-
+_ANOTHER_BASE = (
+    "Right up to the base of the logarithm: Keras, like everybody, takes the natural "
+    "one."
+)
+_BINARY = (
+    "You count the wrong classes as well, as for labels that may be true together "
+    "(binary cross-entropy)."
+)
 
 LOSS = Exercise(
     id="11.2",
     solution=mean_loss,
-    probe=_probe_loss,
     cases=(
-        (np.array([0, 1]), np.array([[0.9, 0.1], [0.4, 0.6]])),
-        (np.array([1, 1, 0]), np.array([[0.05, 0.95], [0.5, 0.5], [0.2, 0.8]])),
+        (np.array([2, 0]), np.float32([[0.1, 0.2, 0.7], [0.3, 0.25, 0.45]])),
+        (
+            np.array([1, 1, 0]),
+            np.float32([[0.05, 0.95], [0.35, 0.65], [0.2, 0.8]]),
+        ),
         (
             np.array([2, 0, 1, 2]),
-            np.array(
+            np.float32(
                 [[0.1, 0.2, 0.7], [0.3, 0.3, 0.4], [0.25, 0.5, 0.25], [0.6, 0.2, 0.2]]
             ),
         ),
@@ -272,10 +338,30 @@ LOSS = Exercise(
             _cross_entropy(kind="each"),
             "One loss for each picture: take the mean of them.",
         ),
+        Mistake(_cross_entropy(log=np.log2), _ANOTHER_BASE),
+        Mistake(_cross_entropy(log=np.log10), _ANOTHER_BASE),
         Mistake(
-            _cross_entropy(log=np.log2),
-            "Right up to the base of the logarithm: Keras, like everybody, takes the "
-            "natural one.",
+            lambda y, p: -np.log(p[np.arange(len(y)), y].mean()),
+            "You take the logarithm of the mean. Take the mean of the logarithms.",
+        ),
+        Mistake(
+            lambda y, p: -np.log(p[:, y]).mean(),
+            "`probabilities[:, labels]` is a square: the labels of *all* pictures in "
+            "each row. One number of each row is needed.",
+        ),
+        Mistake(
+            lambda y, p: -np.log(p.max(axis=1)).mean(),
+            "You take the probability of the surest class. The true one counts.",
+        ),
+        Mistake(
+            lambda y, p: -(y * np.log(p[:, 1]) + (1 - y) * np.log(1 - p[:, 1])).mean(),
+            "That is the formula for two classes, by the probability of class 1. There "
+            "may be more classes.",
+        ),
+        Mistake(
+            lambda y, p: -np.log(p[np.arange(len(y)), y] + 0.01).mean(),
+            "Something is added to the probabilities, so the loss is too small. None "
+            "of them is 0, and none needs help.",
         ),
         Mistake(
             _cross_entropy(sign=1.0),
@@ -296,10 +382,12 @@ LOSS = Exercise(
             "logarithm.",
         ),
         Mistake(
-            _binary,
-            "You count the wrong classes as well, as for labels that may be true "
-            "together (binary cross-entropy).",
+            _by_keras_for_rows,
+            "`CategoricalCrossentropy` compares rows with rows. For whole numbers "
+            "there is its sparse sister.",
         ),
+        Mistake(_mean_binary, _BINARY),
+        Mistake(_binary, _BINARY),
     ),
     hints=(
         "What does `from_logits=True` do with its input before anything else?",
@@ -335,45 +423,79 @@ def step(model, optimizer, images, labels):
 
 
 def _step(
-    training=True, all_variables=False, apply=True, logits=True, times=1, total=False
+    training=True,
+    chosen=lambda model: model.trainable_variables,
+    apply=lambda optimizer, slopes, weights: optimizer.apply(slopes, weights),
+    give=lambda loss: loss,
+    times=1,
+    thaw=False,
+    **of_loss,
 ):
+    """A step with one part exchanged."""
+
     def one(model, optimizer, images, labels):
         import keras
         import tensorflow as tf
 
+        for layer in model.layers if thaw else []:
+            layer.trainable = True
         how = {} if training is None else {"training": training}
-        kind = "sum" if total else "sum_over_batch_size"
-        loss_of = keras.losses.SparseCategoricalCrossentropy(logits, reduction=kind)
+        options = {"from_logits": True, **of_loss}
+        loss_of = keras.losses.SparseCategoricalCrossentropy(**options)
         for _ in range(times):
             with tf.GradientTape() as tape:
-                outputs = model(images, **how)
-                if not logits:
-                    outputs = tf.nn.sigmoid(outputs)
-                loss = loss_of(labels, outputs)
-            chosen = model.trainable_variables
-            if all_variables:
-                chosen = [v for v in model.variables if v.dtype == "float32"]
-            if apply:
-                gradients = tape.gradient(loss, [v.value for v in chosen])
-                for gradient, variable in zip(gradients, chosen, strict=True):
-                    variable.assign(variable - optimizer.learning_rate * gradient)
-        return loss
+                loss = loss_of(labels, model(images, **how))
+            weights = chosen(model)
+            apply(optimizer, tape.gradient(loss, weights), weights)
+        return give(loss)
 
     return one
+
+
+def _descend(optimizer, slopes, weights):
+    for weight, slope in zip(weights, slopes, strict=True):
+        weight.assign(weight - 0.01 * slope)
+
+
+def _own_optimizer(optimizer, slopes, weights):
+    import keras
+
+    keras.optimizers.Adam().apply(slopes, weights)
+
+
+def _exchanged(optimizer, slopes, weights):
+    optimizer.apply_gradients(zip(weights, slopes, strict=True))
+
+
+def _uphill(optimizer, slopes, weights):
+    optimizer.apply([-slope for slope in slopes], weights)
+
+
+def _loss_afterwards(model, optimizer, images, labels):
+    import keras
+
+    _step()(model, optimizer, images, labels)
+    loss_of = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return loss_of(labels, model(images, training=True))
+
+
+def _loss_of_each(model, optimizer, images, labels):
+    import keras
+
+    logits = model(images, training=True)
+    _step()(model, optimizer, images, labels)
+    return keras.losses.sparse_categorical_crossentropy(labels, logits, True)
 
 
 def _outside_the_tape(model, optimizer, images, labels):
     import keras
     import tensorflow as tf
 
-    logits = model(images, training=True)
     with tf.GradientTape() as tape:
-        loss = keras.losses.SparseCategoricalCrossentropy(True)(labels, logits)
-    variables = model.trainable_variables
-    gradients = tape.gradient(loss, variables)
-    if all(gradient is None for gradient in gradients):
-        raise ValueError("no gradient for any variable")
-    optimizer.apply(gradients, variables)
+        logits = model(images, training=True)
+    loss = keras.losses.SparseCategoricalCrossentropy(True)(labels, logits)
+    slopes = tape.gradient(loss, model.trainable_variables)
+    optimizer.apply(slopes, model.trainable_variables)
     return loss
 
 
@@ -397,9 +519,8 @@ def _by_compile(model, optimizer, images, labels):
     return model.train_on_batch(images, labels)
 
 
-@_once
-def _probe_step(answer, images, labels):
-    """Take a step with a model whose layer doubles its input while training."""
+def _probe_step(answer, images, labels, optimizer):
+    """Take a step with a model whose first layer doubles its input while training."""
     import keras
 
     class Doubling(keras.layers.Layer):
@@ -408,71 +529,111 @@ def _probe_step(answer, images, labels):
         def call(self, inputs, training=False):
             return 2 * inputs if training else inputs
 
-    images, labels = np.array(images, "float32"), np.array(labels)
-    width = images.shape[1]
-    model = keras.Sequential(
-        [
-            keras.Input((width,)),
-            Doubling(),
-            keras.layers.Dense(3, use_bias=False, trainable=False),
-            keras.layers.Dense(2, use_bias=False),
-        ]
-    )
-    body = np.linspace(-1, 1, 3 * width).reshape(width, 3)
-    head = np.array([[0.5, -0.5], [0.25, 0.5], [-0.5, 0.25]])
-    model.set_weights(
-        [head, body] if model.weights[0].shape == (3, 2) else [body, head]
-    )
-    result = answer(model, keras.optimizers.SGD(0.5), images, labels)
-    if result is ... or result is None:
-        return result
-    dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
-    if not all(np.isfinite(layer.kernel.numpy()).all() for layer in dense):
-        raise NotAnAnswer("After your step the weights are no numbers any more.")
+    keras.utils.set_random_seed(0)
+    dense = [
+        keras.layers.Dense(units, name=name)
+        for name, units in {"frozen": 3, "middle": 4, "head": 2}.items()
+    ]
+    model = keras.Sequential([keras.Input(images.shape[1:]), Doubling(), *dense])
+    dense[0].trainable = False
+    before = model.get_weights()
+    rates = {"SGD": 0.5, "Adam": 0.05}
+    rule = getattr(keras.optimizers, optimizer)(rates[optimizer])
+    result = answer(model, rule, images, labels)
+    if result is None:
+        return None
+    moved = {
+        weight.path: now - then
+        for weight, now, then in zip(
+            model.weights, model.get_weights(), before, strict=True
+        )
+    }
+    names = {"frozen": "frozen weights", "middle": "middle layer", "head": "last layer"}
     return {
-        "loss": np.float32(_numpy(result)),
-        "frozen weights moved by": np.abs(dense[0].kernel.numpy() - body).max(),
-        "the others moved by": (dense[1].kernel.numpy() - head).round(5),
+        "loss": np.asarray(_numpy(result)),
+        **{
+            f"{title} moved by": np.concatenate(
+                [np.ravel(by) for path, by in moved.items() if name in path]
+            )
+            for name, title in names.items()
+        },
     }
 
+
+_IMAGES = np.float32([[1, -1, 0.5, 2], [0.5, 2, -1, 0], [-1, 0, 1, 1]])
+_FROZEN_MOVED = (
+    "Frozen weights have moved. Take `model.trainable_variables`, which obeys "
+    "`trainable`, and leave the flags as they are."
+)
+_RESTS = (
+    "Augmentation and dropout rest in your step, and there is no message. Without "
+    "`training` each layer follows its own default: say `training=True`."
+)
 
 STEP = Exercise(
     id="11.3",
     solution=step,
     probe=_probe_step,
     cases=(
-        (((1.0, 0.5),), (0,)),
-        (((1.0, -1.0), (0.5, 2.0), (-1.0, 0.0)), (0, 1, 1)),
+        (_IMAGES, np.array([0, 1, 1]), "SGD"),
+        (-_IMAGES, np.array([1, 0, 1]), "Adam"),
     ),
     mistakes=(
+        Mistake(_step(training=None), _RESTS),
         Mistake(
-            _step(training=None),
-            "Called without `training`, each layer follows its own default: dropout "
-            "rests, as the layer of the check does, and there is no message.",
+            _step(from_logits=False),
+            "The loss takes the logits for probabilities: say `from_logits=True`. "
+            "Nothing fails without it, and the model learns something else.",
+        ),
+        Mistake(_step(chosen=lambda model: model.variables, thaw=True), _FROZEN_MOVED),
+        Mistake(_step(chosen=lambda model: model.variables), _FROZEN_MOVED),
+        Mistake(
+            _step(chosen=lambda model: model.layers[-1].trainable_variables),
+            "Only the last layer learns. All that is trainable in the model should.",
         ),
         Mistake(
-            _step(all_variables=True),
-            "Frozen weights have moved. Take `model.trainable_variables`, which obeys "
-            "`trainable`.",
-        ),
-        Mistake(
-            _step(apply=False),
+            _step(apply=lambda *arguments: None),
             "The loss is right, but the weights have not moved: apply the gradients.",
         ),
         Mistake(
-            _step(total=True),
+            _step(reduction="sum"),
             "The sum over the pictures, not the mean: steps grow with the batch.",
         ),
         Mistake(_step(times=2), "Those were two steps; asked is one."),
         Mistake(
-            _step(logits=False),
-            "The model gives logits. Say `from_logits=True` to the loss, and put "
-            "nothing between.",
+            _step(apply=_descend),
+            "You move the weights yourself, by plain descent at a rate of 0.01. Let "
+            "`optimizer` do it: it has its own rule and rate.",
+        ),
+        Mistake(
+            _step(apply=_own_optimizer),
+            "You make an optimizer of your own in each step. Use the one that is given "
+            "to you: it keeps its rate and its memory.",
+        ),
+        Mistake(
+            _step(apply=_uphill),
+            "The step goes uphill: an optimizer takes the gradients as they are, and "
+            "moves against them.",
+        ),
+        Mistake(
+            _step(apply=_exchanged),
+            "Gradients and weights have changed places: each pair is (gradient, "
+            "weight).",
+        ),
+        Mistake(
+            _loss_afterwards,
+            "The step is right, but the loss is computed anew after it. Return that of "
+            "the step itself.",
+        ),
+        Mistake(
+            _loss_of_each,
+            "The step is right, but you return a loss for each picture. Return their "
+            "mean.",
         ),
         Mistake(
             _outside_the_tape,
-            "The model is called outside of the tape, which so recorded nothing that "
-            "depends on a weight.",
+            "The loss is computed outside of the tape, which so recorded only a part "
+            "of the way from the weights to it.",
         ),
     ),
     hints=(
@@ -498,30 +659,73 @@ def unfreeze(classifier, n):
     first = len(encoder.encoder_layers) - n
     for i, block in enumerate(encoder.encoder_layers):
         block.trainable = i >= first
+    classifier.output_dense.trainable = True
     return classifier
 
 
 def _blocks(classifier):
-    return classifier.backbone.get_layer("vit_encoder").encoder_layers
+    return layers_of_encoder(classifier).encoder_layers
+
+
+def _unfreezing(first=None, norm=False, head=True, embeddings=False):
+    """Set every part; None leaves it as it was. ``first`` is the first to learn."""
+
+    def unfreeze(classifier, n):
+        blocks = _blocks(classifier)
+        start = first(len(blocks), n) if first else len(blocks) - n
+        parts = {
+            classifier.backbone.layers[1]: embeddings,
+            layers_of_encoder(classifier).layer_norm: norm,
+            classifier.output_dense: head,
+            **{block: i >= start for i, block in enumerate(blocks)},
+        }
+        for part, learns in parts.items():
+            if learns is not None:
+                part.trainable = learns
+        return classifier
+
+    return unfreeze
+
+
+def _after_all_is_frozen(first, last=lambda depth, n: depth):
+    """Freeze every layer of the backbone, then thaw blocks and head."""
+
+    def unfreeze(classifier, n):
+        for layer in classifier.backbone._flatten_layers():
+            layer.trainable = False
+        blocks = _blocks(classifier)
+        for block in blocks[first(n) : last(len(blocks), n)]:
+            block.trainable = True
+        classifier.output_dense.trainable = True
+        return classifier
+
+    return unfreeze
+
+
+def _never_thawed(classifier, n):
+    blocks = _blocks(classifier)
+    for part in (
+        classifier.backbone.layers[1],
+        layers_of_encoder(classifier).layer_norm,
+        *blocks[: len(blocks) - n],
+    ):
+        part.trainable = False
+    classifier.output_dense.trainable = True
+    return classifier
 
 
 def _last_layers_of_the_model(classifier, n):
-    for layer in classifier.layers[: len(classifier.layers) - n]:
+    for layer in classifier.layers[:-n]:
         layer.trainable = False
     return classifier
 
 
-def _minus_zero(classifier, n):
+def _outside_in(classifier, n):
     classifier.backbone.trainable = False
-    for block in _blocks(classifier)[-n:]:
+    blocks = _blocks(classifier)
+    for block in blocks[len(blocks) - n :]:
         block.trainable = True
-    return classifier
-
-
-def _first_blocks(classifier, n):
-    classifier.backbone.trainable = False
-    for block in _blocks(classifier)[:n]:
-        block.trainable = True
+    classifier.output_dense.trainable = True
     return classifier
 
 
@@ -537,26 +741,7 @@ def _norm_and_embeddings_left(classifier, n):
     blocks = _blocks(classifier)
     for i, block in enumerate(blocks):
         block.trainable = i >= len(blocks) - n
-    return classifier
-
-
-def _one_more(classifier, n):
-    classifier.backbone.trainable = False
-    for block in _blocks(classifier)[max(0, len(_blocks(classifier)) - n - 1) :]:
-        block.trainable = True
-    return classifier
-
-
-def _head_frozen_too(classifier, n):
-    classifier.trainable = False
-    for block in _blocks(classifier)[len(_blocks(classifier)) - n :]:
-        block.trainable = True
-    return classifier
-
-
-def _head_frozen(classifier, n):
-    unfreeze(classifier, n)
-    classifier.layers[-1].trainable = False
+    classifier.output_dense.trainable = True
     return classifier
 
 
@@ -565,20 +750,11 @@ def _everything(classifier, n):
     return classifier
 
 
-def _outside_in(classifier, n):
-    classifier.backbone.trainable = False
-    blocks = _blocks(classifier)
-    for block in blocks[len(blocks) - n :]:
-        block.trainable = True
-    return classifier
-
-
 def _with_freeze(classifier, n):
     from course_utils.finetune_keras import freeze
 
     freeze(classifier, len(_blocks(classifier)) - n)
-    encoder = classifier.backbone.get_layer("vit_encoder")
-    encoder.layer_norm.trainable = False
+    layers_of_encoder(classifier).layer_norm.trainable = False
     classifier.backbone.get_layer("vit_patching_and_embedding").trainable = False
     return classifier
 
@@ -586,83 +762,61 @@ def _with_freeze(classifier, n):
 def _by_variables(classifier, n):
     depth = len(_blocks(classifier))
     learning = {f"transformer_block_{i + 1}" for i in range(depth - n, depth)}
-    for variable in classifier.backbone.variables:
-        variable.trainable = bool(learning & set(variable.path.split("/")))
-    return classifier
-
-
-@functools.cache
-def _small_classifier(depth):
-    """Build a classifier with the parts, names and nesting of KerasHub's."""
-    import keras
-
-    class Encoder(keras.layers.Layer):
-        def __init__(self):
-            super().__init__(name="vit_encoder")
-            self.encoder_layers = [
-                keras.layers.Dense(2, name=f"transformer_block_{i + 1}")
-                for i in range(depth)
-            ]
-            self.layer_norm = keras.layers.LayerNormalization(name="ln")
-
-        def build(self, shape):
-            for layer in (*self.encoder_layers, self.layer_norm):
-                layer.build(shape)
-            self.built = True
-
-        def call(self, tokens):
-            for layer in self.encoder_layers:
-                tokens = layer(tokens)
-            return self.layer_norm(tokens)
-
-    pictures = keras.Input((2,))
-    tokens = keras.layers.Dense(2, name="vit_patching_and_embedding")(pictures)
-    backbone = keras.Model(pictures, Encoder()(tokens), name="vit_backbone")
-    head = keras.layers.Dense(2, name="predictions")
-    inputs = keras.Input((2,))
-    classifier = keras.Model(inputs, head(backbone(inputs)))
-    classifier.backbone = backbone
-    classifier.output_dense = head
-    return classifier
-
-
-def _probe_unfreeze(answer, depth, stages):
-    """Names of the parts that learn after each call ``answer(classifier, n)``."""
-    classifier = _small_classifier(depth)
-    encoder = classifier.backbone.get_layer("vit_encoder")
-    parts = [classifier, *classifier.layers, *classifier.backbone.layers]
-    for part in [*parts, *encoder.encoder_layers, encoder.layer_norm]:
-        part.trainable = True
     for variable in classifier.variables:
-        variable.trainable = True
+        parts = set(variable.path.split("/"))
+        variable.trainable = bool((learning | {"predictions"}) & parts)
+    return classifier
+
+
+def _probe_unfreeze(answer, frozen_before, stages):
+    """Tell what learns after each call ``answer(classifier, n)``."""
+    classifier = small_classifier(3, frozen_before)
     found = {}
     for n in stages:
         given = answer(classifier, n)
-        if given is ... or given is None:
-            return given
+        if given is None:
+            return None
         if not hasattr(given, "trainable_variables"):
             raise NotAnAnswer("End with `return classifier`: the check looks at it.")
-        learning = [v.path.split("/")[-2] for v in given.trainable_variables]
-        found[f"after n = {n}"] = ", ".join(dict.fromkeys(learning)) or "none learns"
+        learns = what_learns(given)
+        found |= {f"after n = {n}, {part}": how for part, how in learns.items()}
     return found
 
+
+_NORM = (
+    "The last norm of the backbone still learns: the `layer_norm` of its encoder. It "
+    "belongs to no block, so freeze it by itself."
+)
 
 UNFREEZE = Exercise(
     id="11.4",
     solution=unfreeze,
     probe=_probe_unfreeze,
-    cases=((3, (1,)), (3, (0,)), (4, (3, 1))),
+    cases=(
+        ("", (1,)),
+        ("", (0,)),
+        ("", (3,)),
+        ("", (2, 1)),
+        ("backbone, head", (2,)),
+    ),
     mistakes=(
         Mistake(
             _last_layers_of_the_model,
-            "The layers of the *classifier* are few: input, backbone, head. The blocks "
-            "are inside of the backbone, in its `vit_encoder`.",
+            "The layers of the *classifier* are four: input, backbone, dropout, head. "
+            "The blocks are inside of the backbone, in its `vit_encoder`.",
         ),
         Mistake(
-            _minus_zero,
+            _after_all_is_frozen(lambda n: -n),
             "For `n = 0` your slice `[-0:]` is the whole list, so all blocks learn.",
         ),
-        Mistake(_first_blocks, "Those are the *first* n blocks; asked are the last."),
+        Mistake(
+            _after_all_is_frozen(lambda n: 0, lambda depth, n: n),
+            "Those are the *first* n blocks; asked are the last.",
+        ),
+        Mistake(
+            _unfreezing(lambda depth, n: n),
+            "You freeze n blocks. The last n are to *learn*, the others to be frozen.",
+        ),
         Mistake(
             _frozen_afterwards,
             "Order matters: `backbone.trainable = False` reaches down to every layer "
@@ -673,9 +827,34 @@ UNFREEZE = Exercise(
             "The blocks are right. Embeddings and last norm of the backbone learn too; "
             "they should not.",
         ),
-        Mistake(_one_more, "One block too many learns."),
-        Mistake(_head_frozen_too, "`classifier.trainable = False` froze the head too."),
-        Mistake(_head_frozen, "The head must learn always."),
+        Mistake(_unfreezing(norm=True), _NORM),
+        Mistake(_unfreezing(norm=None), _NORM),
+        Mistake(
+            _unfreezing(embeddings=True),
+            "The embeddings learn. Of the backbone only the last n blocks should.",
+        ),
+        Mistake(
+            _never_thawed,
+            "You freeze, but never thaw: blocks that were frozen before stay so. Give "
+            "each block its flag, True or False.",
+        ),
+        Mistake(
+            _unfreezing(lambda depth, n: depth - n - 1), "One block too many learns."
+        ),
+        Mistake(
+            _unfreezing(lambda depth, n: depth - n + 1), "One block too few learns."
+        ),
+        Mistake(
+            _unfreezing(lambda depth, n: 12 - n),
+            "Your function counts on twelve blocks, as ViT-B has. Ask for the length "
+            "of the list.",
+        ),
+        Mistake(
+            _unfreezing(head=None),
+            "A head that was frozen before stays frozen. It is to learn always, so set "
+            "it.",
+        ),
+        Mistake(_unfreezing(head=False), "The head is frozen. It must learn always."),
         Mistake(_everything, "Everything learns: nothing was frozen."),
         Mistake(
             _outside_in,
@@ -688,7 +867,7 @@ UNFREEZE = Exercise(
     hints=(
         'The blocks: `classifier.backbone.get_layer("vit_encoder").encoder_layers`.',
         "Beside the blocks the backbone has a layer `vit_patching_and_embedding`, and "
-        "the encoder a `layer_norm`.",
+        "the encoder a `layer_norm`. The head is the `output_dense` of the classifier.",
         "Give each block its own `trainable`, true or false; what is `blocks[-n:]` for "
         "`n = 0`?",
     ),
@@ -720,7 +899,11 @@ def _weights(kind):
                 "inverse": 1 / count,
                 "no k": n / count,
                 "largest": max(np.bincount(labels)) / count,
+                "smallest": min(np.bincount(labels)) / count,
                 "others": 1 - count / n,
+                "upside down": k * count / n,
+                "root": (n / (k * count)) ** 0.5,
+                "whole": n // (k * count),
             }[kind]
         return weights
 
@@ -730,6 +913,20 @@ def _weights(kind):
 def _summing_to_one(labels):
     inverse = 1 / np.bincount(labels)
     return dict(enumerate(inverse / inverse.sum()))
+
+
+def _mean_over_classes(labels):
+    inverse = 1 / np.bincount(labels)
+    return dict(enumerate(inverse / inverse.mean()))
+
+
+def _by_frequency(labels):
+    counts = np.sort(np.bincount(labels))[::-1]
+    return dict(enumerate(len(labels) / (len(counts) * counts)))
+
+
+def _as_text(labels):
+    return {str(label): w for label, w in class_weights(labels).items()}
 
 
 def _two_classes(labels):
@@ -754,7 +951,7 @@ def _probe_weights(answer, labels):
             "`class_weight` wants a dict, class number -> weight, but yours is a "
             f"{type(found).__name__}."
         )
-    return {int(label): np.float64(_numpy(found[label])) for label in sorted(found)}
+    return {label: np.float64(_numpy(weight)) for label, weight in found.items()}
 
 
 WEIGHTS = Exercise(
@@ -762,9 +959,9 @@ WEIGHTS = Exercise(
     solution=class_weights,
     probe=_probe_weights,
     cases=(
-        (np.array([0, 0, 0, 1]),),
+        (np.array([0, 1, 1, 2, 2, 2, 2, 1, 0, 2, 2]),),
         (np.repeat([1, 0], [9, 1]),),
-        (np.array([0, 1, 1, 2, 2, 2, 2, 1]),),
+        (np.array([3, 2, 1, 0, 2, 2, 3]),),
     ),
     mistakes=(
         Mistake(
@@ -796,6 +993,36 @@ WEIGHTS = Exercise(
             "Your weights sum to 1 over the *classes*. Asked is a mean of 1 over the "
             "*pictures*.",
         ),
+        Mistake(
+            _weights("smallest"),
+            "The ratio is right and the smallest class gets 1; asked is a *mean* of 1 "
+            "over all pictures.",
+        ),
+        Mistake(
+            _weights("upside down"),
+            "Upside down: this makes the frequent class count even more.",
+        ),
+        Mistake(
+            _weights("root"),
+            "That is the root of the weight: rare classes still count less in total.",
+        ),
+        Mistake(
+            _weights("whole"),
+            "`//` cuts the weights down to whole numbers. Divide by `/`.",
+        ),
+        Mistake(
+            _mean_over_classes,
+            "The mean is 1 over the *classes*. Asked is a mean of 1 over the "
+            "*pictures*, of which a frequent class has many.",
+        ),
+        Mistake(
+            _by_frequency,
+            "The weights stand in the order of frequency, not of the class numbers.",
+        ),
+        Mistake(
+            _as_text,
+            "The keys are text. `fit` looks for whole numbers and would find none.",
+        ),
         Mistake(_two_classes, "Your function divides by 2 whatever the classes are."),
     ),
     hints=(
@@ -819,26 +1046,33 @@ def threshold_for(thresholds, tp, fp, tn, fn, limit):
     return thresholds[rate <= limit].min()
 
 
-def _lowest(rate="fpr", strict=False, highest=False, place=False, give="threshold"):
+def _lowest(rate, allowed=lambda rate, limit: rate <= limit, give=None, shift=0):
+    """The first threshold at which a rate of (tp, fp, tn, fn) is allowed."""
+
     def choose(thresholds, tp, fp, tn, fn, limit):
-        with np.errstate(all="ignore"):
-            value = {
-                "fpr": fp / (fp + tn),
-                "fdr": np.nan_to_num(fp / (fp + tp)),
-                "all": fp / (fp + tn + tp + fn),
-                "fnr": fn / (fn + tp),
-                "tpr": tp / (tp + fn),
-                "count": fp,
-            }[rate]
-        ok = np.flatnonzero(value < limit if strict else value <= limit)
-        if not len(ok):
-            return np.inf
-        chosen = ok[-1 if highest else 0]
-        return (
-            chosen if place else value[chosen] if give == "rate" else thresholds[chosen]
-        )
+        value = rate(tp, fp, tn, fn)
+        first = min(np.argmax(allowed(value, limit)) + shift, len(thresholds) - 1)
+        return give(first, value) if give else thresholds[first]
 
     return choose
+
+
+def _fpr(tp, fp, tn, fn):
+    return fp / (fp + tn)
+
+
+def _highest(thresholds, tp, fp, tn, fn, limit):
+    return thresholds[_fpr(tp, fp, tn, fn) <= limit].max()
+
+
+def _last_above(thresholds, tp, fp, tn, fn, limit):
+    above = thresholds[_fpr(tp, fp, tn, fn) > limit]
+    return above[-1] if len(above) else thresholds[0]
+
+
+def _searched(thresholds, tp, fp, tn, fn, limit):
+    place = np.searchsorted(_fpr(tp, fp, tn, fn), limit)
+    return thresholds[min(place, len(thresholds) - 1)]
 
 
 def _nearest(thresholds, tp, fp, tn, fn, limit):
@@ -878,43 +1112,84 @@ _RARE = (
 )
 
 
-def _probe_threshold(answer, thresholds, tp, fp, tn, fn, limit):
-    return _numpy(answer(thresholds, tp, fp, tn, fn, limit))
-
-
 THRESHOLD = Exercise(
     id="11.6",
     solution=threshold_for,
-    probe=_probe_threshold,
     cases=(
         (_GRID, *_counts(*_FLAP, _GRID), 0.5),
         (_FINE, *_counts(*_FLAP, _FINE), 0.2),
         (_FINE, *_counts(*_RARE, _FINE), 0.25),
-        (_FINE, *_counts(*_RARE, _FINE), 0.0),
+        (_FINE, *_counts(*_FLAP, _FINE), 0.0),
+        (_FINE, *_counts(*_RARE, _FINE), 1.0),
     ),
     mistakes=(
         Mistake(
-            _lowest(highest=True),
+            _highest,
             "That is the *highest* threshold that keeps the limit, and it lets nobody "
             "in at all.",
         ),
         Mistake(
-            _lowest("fdr"),
+            _lowest(lambda tp, fp, tn, fn: fp / (fp + tp)),
             "`fp / (fp + tp)` is a share of those *called* positive. The false "
             "positive rate is a share of all true negatives.",
         ),
-        Mistake(_lowest("all"), "You divide by all pictures; divide by the negatives."),
         Mistake(
-            _lowest("fnr"), "You limit the *misses*. Asked is a limit on false alarms."
+            _lowest(lambda tp, fp, tn, fn: fp / (fp + tp + tn + fn)),
+            "You divide by all pictures; divide by the negatives.",
         ),
-        Mistake(_lowest("tpr"), "You limit the true positive rate, the good one."),
-        Mistake(_lowest("count"), "You compare a *count* with the limit, not a rate."),
         Mistake(
-            _lowest(strict=True),
+            _lowest(lambda tp, fp, tn, fn: fn / (fn + tp)),
+            "You limit the *misses*. Asked is a limit on false alarms.",
+        ),
+        Mistake(
+            _lowest(lambda tp, fp, tn, fn: tp / (tp + fn)),
+            "You limit the true positive rate, the good one.",
+        ),
+        Mistake(
+            _lowest(lambda tp, fp, tn, fn: fp / (fp + fn)),
+            "`fp + fn` are all mistakes. Divide by all negatives.",
+        ),
+        Mistake(
+            _lowest(lambda tp, fp, tn, fn: fp / tn),
+            "`fp / tn` compares the negatives called positive with those that are not. "
+            "A rate divides by all of them.",
+        ),
+        Mistake(
+            _lowest(lambda tp, fp, tn, fn: fn / (tn + fn)),
+            "You divide by those *called* negative. Look at the negatives among the "
+            "true labels.",
+        ),
+        Mistake(
+            _lowest(lambda tp, fp, tn, fn: fp),
+            "You compare a *count* with the limit, not a rate.",
+        ),
+        Mistake(
+            _lowest(lambda tp, fp, tn, fn: 100 * fp / (fp + tn)),
+            "You compare percent with a limit that is a share, from 0 to 1.",
+        ),
+        Mistake(
+            _lowest(_fpr, lambda rate, limit: rate < limit),
             "A rate that *equals* the limit is allowed: at most means `<=`.",
         ),
-        Mistake(_lowest(place=True), "That is its place in the array: look it up."),
-        Mistake(_lowest(give="rate"), "That is the rate there, not the threshold."),
+        Mistake(
+            _lowest(_fpr, give=lambda place, rate: place),
+            "That is its place in the array: look it up.",
+        ),
+        Mistake(
+            _lowest(_fpr, give=lambda place, rate: rate[place]),
+            "That is the rate there, not the threshold.",
+        ),
+        Mistake(
+            _lowest(_fpr, shift=1), "One threshold too far: a lower one does as well."
+        ),
+        Mistake(
+            _last_above,
+            "There the rate is still above the limit. Take the next threshold.",
+        ),
+        Mistake(
+            _searched,
+            "`searchsorted` wants rising numbers, but the rates fall.",
+        ),
         Mistake(
             _nearest,
             "You take the rate *nearest* to the limit, which may lie above it.",
@@ -929,7 +1204,7 @@ THRESHOLD = Exercise(
     because="The rate divides by all negatives, `fp + tn`. The answer is as fine as "
     "the metric's thresholds: 200 unless you ask for more.",
     alternatives=(
-        _lowest(),
+        _lowest(_fpr),
         _with_a_loop,
         lambda t, tp, fp, tn, fn, limit: np.min(t[fp <= limit * (fp + tn)]),
     ),

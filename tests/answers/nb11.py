@@ -66,6 +66,7 @@ wrong(
     lambda rows, augment, batch_size: (
         rows.batch(batch_size).map(augment).cache().shuffle(100)
     ),
+    says="Both bugs",
 )
 wrong(
     "11.1",
@@ -73,6 +74,7 @@ wrong(
     lambda rows, augment, batch_size: (
         rows.shuffle(100).batch(batch_size).map(augment).cache()
     ),
+    says="`cache` stands last",
 )
 wrong(
     "11.1",
@@ -80,6 +82,7 @@ wrong(
     lambda rows, augment, batch_size: (
         rows.shuffle(100).cache().batch(batch_size).map(augment)
     ),
+    says="The order is drawn once",
 )
 wrong(
     "11.1",
@@ -87,16 +90,19 @@ wrong(
     lambda rows, augment, batch_size: (
         rows.cache().batch(batch_size).shuffle(100).map(augment)
     ),
+    says="moves whole batches",
 )
 wrong(
     "11.1",
     "not cached",
     lambda rows, augment, batch_size: rows.shuffle(100).batch(batch_size).map(augment),
+    says="read again in each epoch",
 )
 wrong(
     "11.1",
     "not shuffled",
     lambda rows, augment, batch_size: rows.cache().batch(batch_size).map(augment),
+    says="Nothing is shuffled",
 )
 wrong(
     "11.1",
@@ -104,6 +110,7 @@ wrong(
     lambda rows, augment, batch_size: (
         rows.cache().shuffle(2).batch(batch_size).map(augment)
     ),
+    says="too short",
 )
 wrong(
     "11.1",
@@ -111,6 +118,7 @@ wrong(
     lambda rows, augment, batch_size: (
         rows.cache().shuffle(batch_size).batch(batch_size).map(augment)
     ),
+    says="too short",
 )
 wrong(
     "11.1",
@@ -118,6 +126,7 @@ wrong(
     lambda rows, augment, batch_size: (
         rows.cache().shuffle(100).map(augment).batch(batch_size)
     ),
+    says="gets single pictures",
 )
 wrong(
     "11.1",
@@ -128,6 +137,7 @@ wrong(
         .batch(batch_size)
         .map(augment)
     ),
+    says="The order is drawn once",
 )
 wrong(
     "11.1",
@@ -135,11 +145,13 @@ wrong(
     lambda rows, augment, batch_size: (
         rows.cache().shuffle(100).batch(batch_size, drop_remainder=True).map(augment)
     ),
+    says="Rows are lost",
 )
 wrong(
     "11.1",
     "not augmented",
     lambda rows, augment, batch_size: rows.cache().shuffle(100).batch(batch_size),
+    says="never used",
 )
 wrong(
     "11.1",
@@ -147,10 +159,11 @@ wrong(
     lambda rows, augment, batch_size: (
         rows.cache().shuffle(100).repeat().batch(batch_size).map(augment)
     ),
+    says="without an end",
 )
 
 
-@wrong("11.1", "everything augmented once, before the batches")
+@wrong("11.1", "everything augmented once, before the batches", says="augmented once")
 def augmented_once(rows, augment, batch_size):
     pictures = augment(tf.stack(list(rows)))
     again = tf.data.Dataset.from_tensor_slices(pictures)
@@ -210,48 +223,91 @@ wrong(
     lambda labels, p: keras.losses.SparseCategoricalCrossentropy(from_logits=True)(
         labels, p
     ),
+    says="Softmax twice",
 )
-wrong("11.2", "the sum, not the mean", lambda y, p: -np.sum(np.log(_chosen(y, p))))
-wrong("11.2", "the minus forgotten", lambda y, p: np.mean(np.log(_chosen(y, p))))
-wrong("11.2", "logarithm of base 2", lambda y, p: -np.mean(np.log2(_chosen(y, p))))
-wrong("11.2", "logarithm of base 10", lambda y, p: -np.mean(np.log10(_chosen(y, p))))
-wrong("11.2", "the log of the mean", lambda y, p: -np.log(np.mean(_chosen(y, p))))
-wrong("11.2", "one loss for each picture", lambda y, p: -np.log(_chosen(y, p)))
+wrong(
+    "11.2",
+    "the sum, not the mean",
+    lambda y, p: -np.sum(np.log(_chosen(y, p))),
+    says="sum",
+)
+wrong(
+    "11.2",
+    "the minus forgotten",
+    lambda y, p: np.mean(np.log(_chosen(y, p))),
+    says="The sign",
+)
+wrong(
+    "11.2",
+    "logarithm of base 2",
+    lambda y, p: -np.mean(np.log2(_chosen(y, p))),
+    says="base of the logarithm",
+)
+wrong(
+    "11.2",
+    "logarithm of base 10",
+    lambda y, p: -np.mean(np.log10(_chosen(y, p))),
+    says="base of the logarithm",
+)
+wrong(
+    "11.2",
+    "the log of the mean",
+    lambda y, p: -np.log(np.mean(_chosen(y, p))),
+    says="the logarithm of the mean",
+)
+wrong(
+    "11.2",
+    "one loss for each picture",
+    lambda y, p: -np.log(_chosen(y, p)),
+    says="One loss for each picture",
+)
 wrong(
     "11.2",
     "the mean over classes, too",
     lambda y, p: -np.mean(np.eye(p.shape[1])[y] * np.log(p)),
+    says="average over the classes",
 )
 wrong(
     "11.2",
     "a square of rows and labels",
     lambda y, p: -np.mean(np.log(p[:, y])),
+    says="is a square",
 )
 wrong(
     "11.2",
     "the surest class in place of the true one",
     lambda y, p: -np.mean(np.log(p.max(axis=1))),
+    says="surest class",
 )
-wrong("11.2", "without the logarithm", lambda y, p: np.mean(1 - _chosen(y, p)))
+wrong(
+    "11.2",
+    "without the logarithm",
+    lambda y, p: np.mean(1 - _chosen(y, p)),
+    says="how much probability is missing",
+)
 wrong(
     "11.2",
     "binary cross-entropy of all classes",
     lambda y, p: keras.losses.BinaryCrossentropy()(np.eye(p.shape[1])[y], p),
+    says="binary cross-entropy",
 )
 wrong(
     "11.2",
     "a share of every row by smoothing",
     lambda y, p: -np.mean(np.log(_chosen(y, p) + 0.01)),
+    says="Something is added",
 )
 wrong(
     "11.2",
     "the loss for one-hot labels",
     lambda y, p: keras.losses.CategoricalCrossentropy()(y, p),
+    says="sparse sister",
 )
 wrong(
     "11.2",
     "the probability of class 1",
     lambda y, p: -np.mean(y * np.log(p[:, 1]) + (1 - y) * np.log(1 - p[:, 1])),
+    says="formula for two classes",
 )
 
 # --- 11.3: a step that forgets its mode ---
@@ -346,17 +402,21 @@ def _one_step(
     return step
 
 
-wrong("11.3", "no word on training", _one_step())
-wrong("11.3", "training switched off", _one_step(training=False))
+wrong("11.3", "no word on training", _one_step(), says="rest in your step")
+wrong(
+    "11.3", "training switched off", _one_step(training=False), says="rest in your step"
+)
 wrong(
     "11.3",
     "from_logits forgotten",
     _one_step(loss_of=keras.losses.SparseCategoricalCrossentropy(), training=True),
+    says="takes the logits for probabilities",
 )
 wrong(
     "11.3",
     "frozen weights move, too",
     _one_step(weights=lambda model: model.variables, training=True),
+    says="Frozen weights have moved",
 )
 wrong(
     "11.3",
@@ -364,6 +424,7 @@ wrong(
     _one_step(
         weights=lambda model: model.layers[-1].trainable_variables, training=True
     ),
+    says="Only the last layer learns",
 )
 wrong(
     "11.3",
@@ -374,13 +435,20 @@ wrong(
         ),
         training=True,
     ),
+    says="sum",
 )
 wrong(
     "11.3",
     "gradients computed, but not applied",
     _one_step(apply=lambda optimizer, slopes, weights: None, training=True),
+    says="apply the gradients",
 )
-wrong("11.3", "no loss returned", _one_step(give=lambda loss: None, training=True))
+wrong(
+    "11.3",
+    "no loss returned",
+    _one_step(give=lambda loss: None, training=True),
+    says="returns nothing",
+)
 wrong(
     "11.3",
     "plain descent in place of the optimizer",
@@ -391,6 +459,7 @@ wrong(
         ],
         training=True,
     ),
+    says="plain descent",
 )
 wrong(
     "11.3",
@@ -401,6 +470,7 @@ wrong(
         ),
         training=True,
     ),
+    says="an optimizer of your own",
 )
 wrong(
     "11.3",
@@ -411,6 +481,7 @@ wrong(
         ),
         training=True,
     ),
+    says="have changed places",
 )
 wrong(
     "11.3",
@@ -421,23 +492,24 @@ wrong(
         ),
         training=True,
     ),
+    says="goes uphill",
 )
 
 
-@wrong("11.3", "the loss after the step")
+@wrong("11.3", "the loss after the step", says="computed anew after it")
 def loss_after_the_step(model, optimizer, images, labels):
     _one_step(training=True)(model, optimizer, images, labels)
     return _LOSS(labels, model(images, training=True))
 
 
-@wrong("11.3", "everything thawed first")
+@wrong("11.3", "everything thawed first", says="Frozen weights have moved")
 def thawed_first(model, optimizer, images, labels):
     for layer in model._flatten_layers():
         layer.trainable = True
     return _one_step(training=True)(model, optimizer, images, labels)
 
 
-@wrong("11.3", "the loss outside of the tape")
+@wrong("11.3", "the loss outside of the tape", says="outside of the tape")
 def outside_of_the_tape(model, optimizer, images, labels):
     with tf.GradientTape() as tape:
         logits = model(images, training=True)
@@ -447,7 +519,7 @@ def outside_of_the_tape(model, optimizer, images, labels):
     return loss
 
 
-@wrong("11.3", "a loss for each picture")
+@wrong("11.3", "a loss for each picture", says="a loss for each picture")
 def a_loss_for_each(model, optimizer, images, labels):
     with tf.GradientTape() as tape:
         losses = keras.losses.sparse_categorical_crossentropy(
@@ -547,39 +619,39 @@ def _unfreeze(classifier, n, *, norm=False, head=True, embeddings=False, first=N
     return classifier
 
 
-@wrong("11.4", "the slice of older tutorials")
+@wrong("11.4", "the slice of older tutorials", says="are four")
 def a_slice(classifier, n):
     for layer in classifier.layers[:-n]:
         layer.trainable = False
     return classifier
 
 
-@wrong("11.4", "the last norm thawed with the blocks")
+@wrong("11.4", "the last norm thawed with the blocks", says="The last norm")
 def norm_thawed(classifier, n):
     return _unfreeze(classifier, n, norm=True)
 
 
-@wrong("11.4", "the last norm left as it was")
+@wrong("11.4", "the last norm left as it was", says="The last norm")
 def norm_left(classifier, n):
     return _unfreeze(classifier, n, norm=None)
 
 
-@wrong("11.4", "the head left as it was")
+@wrong("11.4", "the head left as it was", says="A head that was frozen before")
 def head_left(classifier, n):
     return _unfreeze(classifier, n, head=None)
 
 
-@wrong("11.4", "the head frozen with the rest")
+@wrong("11.4", "the head frozen with the rest", says="The head is frozen")
 def head_frozen(classifier, n):
     return _unfreeze(classifier, n, head=False)
 
 
-@wrong("11.4", "the embeddings forgotten")
+@wrong("11.4", "the embeddings forgotten", says="The embeddings learn")
 def embeddings_learn(classifier, n):
     return _unfreeze(classifier, n, embeddings=True)
 
 
-@wrong("11.4", "blocks are frozen, but never thawed")
+@wrong("11.4", "blocks are frozen, but never thawed", says="never thaw")
 def never_thaws(classifier, n):
     blocks = _blocks(classifier)
     classifier.backbone.layers[1].trainable = False
@@ -590,7 +662,7 @@ def never_thaws(classifier, n):
     return classifier
 
 
-@wrong("11.4", "[-n:] takes all blocks when n is 0")
+@wrong("11.4", "[-n:] takes all blocks when n is 0", says="the whole list")
 def minus_zero(classifier, n):
     for layer in classifier.backbone._flatten_layers():
         layer.trainable = False
@@ -600,7 +672,7 @@ def minus_zero(classifier, n):
     return classifier
 
 
-@wrong("11.4", "the first n blocks")
+@wrong("11.4", "the first n blocks", says="the *first* n blocks")
 def first_blocks(classifier, n):
     _unfreeze(classifier, 0)
     for block in _blocks(classifier)[:n]:
@@ -608,12 +680,20 @@ def first_blocks(classifier, n):
     return classifier
 
 
-@wrong("11.4", "the first n blocks frozen, not the last n thawed")
+@wrong(
+    "11.4",
+    "the first n blocks frozen, not the last n thawed",
+    says="You freeze n blocks",
+)
 def frozen_count(classifier, n):
     return _unfreeze(classifier, n, first=n)
 
 
-@wrong("11.4", "the backbone's flag alone, which a second call does not pass down")
+@wrong(
+    "11.4",
+    "the backbone's flag alone, which a second call does not pass down",
+    says="wrong when called again",
+)
 def flag_of_the_backbone(classifier, n):
     blocks = _blocks(classifier)
     classifier.backbone.trainable = False
@@ -623,18 +703,18 @@ def flag_of_the_backbone(classifier, n):
     return classifier
 
 
-@wrong("11.4", "the classifier not returned")
+@wrong("11.4", "the classifier not returned", says="returns nothing")
 def returns_nothing(classifier, n):
     _unfreeze(classifier, n)
 
 
-@wrong("11.4", "one block too few")
+@wrong("11.4", "one block too few", says="One block too few")
 def one_less(classifier, n):
     blocks = _blocks(classifier)
     return _unfreeze(classifier, n, first=len(blocks) - n + 1)
 
 
-@wrong("11.4", "twelve blocks, as in ViT-B")
+@wrong("11.4", "twelve blocks, as in ViT-B", says="twelve blocks")
 def twelve_blocks(classifier, n):
     return _unfreeze(classifier, n, first=12 - n)
 
@@ -692,42 +772,94 @@ def _weights(formula, key=int):
     return class_weights
 
 
-wrong("11.5", "not divided by the number of classes", _weights(lambda n, c, K: n / c))
-wrong("11.5", "one over the count", _weights(lambda n, c, K: 1 / c))
-wrong("11.5", "the share of the class", _weights(lambda n, c, K: c / n))
-wrong("11.5", "upside down", _weights(lambda n, c, K: K * c / n))
-wrong("11.5", "1 for the largest class", _weights(lambda n, c, K: c.max() / c))
-wrong("11.5", "1 for the smallest class", _weights(lambda n, c, K: c.min() / c))
+wrong(
+    "11.5",
+    "not divided by the number of classes",
+    _weights(lambda n, c, K: n / c),
+    says="Off by a factor",
+)
+wrong(
+    "11.5",
+    "one over the count",
+    _weights(lambda n, c, K: 1 / c),
+    says="The ratio is right",
+)
+wrong(
+    "11.5",
+    "the share of the class",
+    _weights(lambda n, c, K: c / n),
+    says="The other way round",
+)
+wrong("11.5", "upside down", _weights(lambda n, c, K: K * c / n), says="Upside down")
+wrong(
+    "11.5",
+    "1 for the largest class",
+    _weights(lambda n, c, K: c.max() / c),
+    says="the largest class gets 1",
+)
+wrong(
+    "11.5",
+    "1 for the smallest class",
+    _weights(lambda n, c, K: c.min() / c),
+    says="the smallest class gets 1",
+)
 wrong(
     "11.5",
     "weights that sum to 1",
     _weights(lambda n, c, K: (1 / c) / (1 / c).sum()),
+    says="sum to 1 over the *classes*",
 )
 wrong(
     "11.5",
     "mean 1 over the classes, not the pictures",
     _weights(lambda n, c, K: (1 / c) / (1 / c).mean()),
+    says="The mean is 1 over the *classes*",
 )
-wrong("11.5", "two classes, always", _weights(lambda n, c, K: n / (2 * c)))
-wrong("11.5", "the root of the weight", _weights(lambda n, c, K: (n / (K * c)) ** 0.5))
-wrong("11.5", "the share of the others", _weights(lambda n, c, K: (n - c) / n))
-wrong("11.5", "whole numbers by //", _weights(lambda n, c, K: n // (K * c)))
-wrong("11.5", "keys as text", _weights(lambda n, c, K: n / (K * c), key=str))
+wrong(
+    "11.5",
+    "two classes, always",
+    _weights(lambda n, c, K: n / (2 * c)),
+    says="divides by 2",
+)
+wrong(
+    "11.5",
+    "the root of the weight",
+    _weights(lambda n, c, K: (n / (K * c)) ** 0.5),
+    says="the root of the weight",
+)
+wrong(
+    "11.5",
+    "the share of the others",
+    _weights(lambda n, c, K: (n - c) / n),
+    says="share of the other pictures",
+)
+wrong(
+    "11.5",
+    "whole numbers by //",
+    _weights(lambda n, c, K: n // (K * c)),
+    says="whole numbers",
+)
+wrong(
+    "11.5",
+    "keys as text",
+    _weights(lambda n, c, K: n / (K * c), key=str),
+    says="The keys are text",
+)
 
 
-@wrong("11.5", "a list, not a dict")
+@wrong("11.5", "a list, not a dict", says="wants a dict")
 def a_list(labels):
     counts = np.bincount(labels)
     return list(len(labels) / (len(counts) * counts))
 
 
-@wrong("11.5", "keys by frequency, not by class")
+@wrong("11.5", "keys by frequency, not by class", says="order of frequency")
 def keys_by_frequency(labels):
     counts = [n for _, n in Counter(labels).most_common()]
     return {i: len(labels) / (len(counts) * n) for i, n in enumerate(counts)}
 
 
-@wrong("11.5", "the caller's labels sorted")
+@wrong("11.5", "the caller's labels sorted", says="changes what it is given")
 def sorts_the_labels(labels):
     labels.sort()
     return by_bincount(labels)
@@ -788,64 +920,105 @@ def _fpr(tp, fp, tn, fn):
     return fp / (fp + tn)
 
 
-wrong("11.6", "below the limit, not at it", _first(_fpr, lambda rate, m: rate < m))
-wrong("11.6", "false among those called", _first(lambda tp, fp, tn, fn: fp / (fp + tp)))
+wrong(
+    "11.6",
+    "below the limit, not at it",
+    _first(_fpr, lambda rate, m: rate < m),
+    says="at most means",
+)
+wrong(
+    "11.6",
+    "false among those called",
+    _first(lambda tp, fp, tn, fn: fp / (fp + tp)),
+    says="those *called* positive",
+)
 wrong(
     "11.6",
     "false of all pictures",
     _first(lambda tp, fp, tn, fn: fp / (tp + fp + tn + fn)),
+    says="You divide by all pictures",
 )
-wrong("11.6", "the true positive rate", _first(lambda tp, fp, tn, fn: tp / (tp + fn)))
-wrong("11.6", "the false negative rate", _first(lambda tp, fp, tn, fn: fn / (tp + fn)))
-wrong("11.6", "fp and fn", _first(lambda tp, fp, tn, fn: fp / (fp + fn)))
-wrong("11.6", "the odds fp / tn", _first(lambda tp, fp, tn, fn: fp / tn))
-wrong("11.6", "the count of fp", _first(lambda tp, fp, tn, fn: fp))
+wrong(
+    "11.6",
+    "the true positive rate",
+    _first(lambda tp, fp, tn, fn: tp / (tp + fn)),
+    says="the good one",
+)
+wrong(
+    "11.6",
+    "the false negative rate",
+    _first(lambda tp, fp, tn, fn: fn / (tp + fn)),
+    says="You limit the *misses*",
+)
+wrong(
+    "11.6",
+    "fp and fn",
+    _first(lambda tp, fp, tn, fn: fp / (fp + fn)),
+    says="all mistakes",
+)
+wrong(
+    "11.6",
+    "the odds fp / tn",
+    _first(lambda tp, fp, tn, fn: fp / tn),
+    says="A rate divides by all of them",
+)
+wrong(
+    "11.6",
+    "the count of fp",
+    _first(lambda tp, fp, tn, fn: fp),
+    says="You compare a *count*",
+)
 wrong(
     "11.6",
     "the limit as percent",
     _first(lambda tp, fp, tn, fn: 100 * fp / (fp + tn)),
+    says="You compare percent",
 )
 
 
-@wrong("11.6", "the highest threshold")
+@wrong("11.6", "the highest threshold", says="the *highest* threshold")
 def highest(thresholds, tp, fp, tn, fn, limit):
     return thresholds[_fpr(tp, fp, tn, fn) <= limit][-1]
 
 
-@wrong("11.6", "the last threshold above the limit")
+@wrong("11.6", "the last threshold above the limit", says="still above the limit")
 def last_above(thresholds, tp, fp, tn, fn, limit):
     above = np.flatnonzero(_fpr(tp, fp, tn, fn) > limit)
     return thresholds[above[-1]] if len(above) else thresholds[0]
 
 
-@wrong("11.6", "the number of the threshold")
+@wrong("11.6", "the number of the threshold", says="its place in the array")
 def its_number(thresholds, tp, fp, tn, fn, limit):
     return np.argmax(_fpr(tp, fp, tn, fn) <= limit)
 
 
-@wrong("11.6", "the rate, not the threshold")
+@wrong("11.6", "the rate, not the threshold", says="the rate there")
 def its_rate(thresholds, tp, fp, tn, fn, limit):
     rate = _fpr(tp, fp, tn, fn)
     return rate[rate <= limit][0]
 
 
-@wrong("11.6", "the nearest rate")
+@wrong("11.6", "the nearest rate", says="*nearest*")
 def nearest(thresholds, tp, fp, tn, fn, limit):
     return thresholds[np.argmin(np.abs(_fpr(tp, fp, tn, fn) - limit))]
 
 
-@wrong("11.6", "searched as if the rates rose")
+@wrong("11.6", "searched as if the rates rose", says="wants rising numbers")
 def searched(thresholds, tp, fp, tn, fn, limit):
     i = np.searchsorted(_fpr(tp, fp, tn, fn), limit)
     return thresholds[min(i, len(thresholds) - 1)]
 
 
-@wrong("11.6", "one threshold too far")
+@wrong("11.6", "one threshold too far", says="One threshold too far")
 def one_too_far(thresholds, tp, fp, tn, fn, limit):
     i = np.argmax(_fpr(tp, fp, tn, fn) <= limit)
     return thresholds[min(i + 1, len(thresholds) - 1)]
 
 
-@wrong("11.6", "the negatives of the last threshold only count as tn")
+@wrong(
+    "11.6",
+    "the negatives of the last threshold only count as tn",
+    says="those *called* negative",
+)
 def by_true_negatives_at_the_end(thresholds, tp, fp, tn, fn, limit):
     return thresholds[np.argmax(1 - tn / (tn + fn) <= limit)]
