@@ -761,7 +761,7 @@ def test_a_column_of_plain_paths_is_told(cats):
         pa.array([b"1234"] * 40, pa.binary(4)),
         pa.array([None] * 40, pa.null()),
         pa.array([{"x": [[1.0]]}] * 40),
-        pa.array([1.5] * 40, pa.float16()),
+        pa.array(np.ones(40, np.float16)),
         pa.array(["a"] * 40).dictionary_encode(),
         pa.array([1] * 40, pa.decimal256(50)),
     ],

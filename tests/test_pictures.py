@@ -169,7 +169,7 @@ def test_sixteen_bits_keep_their_grays(kind):
 
 @pytest.mark.parametrize("mode", ["I;16", "I;16B", "I"])
 def test_whole_numbers_of_a_pillow_image_keep_their_grays(mode):
-    image = Image.fromarray(GRAYS.astype(np.int32) * 257, "I") if mode == "I" else None
+    image = Image.fromarray(GRAYS.astype(np.int32) * 257) if mode == "I" else None
     if image is None:
         values = (GRAYS.astype(np.uint16) * 257).astype(
             "<u2" if mode == "I;16" else ">u2"
