@@ -100,3 +100,34 @@ def test_google_s_old_processor_file_loads_with_the_model_beside_it(course_hub):
     folder = checkpoints.locate("anatomy")
     processor = transformers.ViTImageProcessorPil.from_pretrained(folder)
     assert dict(processor.size) == {"height": 224, "width": 224}
+
+
+def test_names_of_classes_are_texts_in_their_order():
+    assert checkpoints.class_names([7, "cat"]) == ["7", "cat"]
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["cat"], "two or more different class names are needed, not 1; give"),
+        ([*map(str, range(998)), "crane", "crane"], "'crane' is the name of 2 classes"),
+    ],
+    ids=["a single one", "ImageNet's crane"],
+)
+def test_names_that_do_not_tell_classes_apart_are_refused_briefly(names, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        checkpoints.class_names(names)
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(
+    "value", [3, 3.0, "bicubic", "BICUBIC", "PILImageResampling.BICUBIC"]
+)
+def test_ways_of_resizing_are_pillow_s_numbers(value):
+    assert checkpoints.resampling(value) == 3
+
+
+@pytest.mark.parametrize("value", ["sinc", 9, None])
+def test_unknown_ways_of_resizing_are_refused(value):
+    with pytest.raises(ValueError, match="no way of resizing in Pillow; write one of"):
+        checkpoints.resampling(value)

@@ -592,6 +592,16 @@ def test_features_of_other_families_are_what_their_head_reads(
         torch.testing.assert_close(logits, model(images).logits, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["ConvNextImageProcessor", "ConvNextFeatureExtractor"])
+def test_other_families_keep_their_own_processor(kind, tmp_path):
+    settings = {"size": {"shortest_edge": 16}, "crop_pct": 0.5, "resample": "nearest"}
+    path = tmp_path / "preprocessor_config.json"
+    path.write_text(json.dumps(settings | {"image_processor_type": kind}))
+    found = load_processor(str(tmp_path))
+    assert type(found).__name__ == "ConvNextImageProcessorPil"  # it obeys crop_pct
+    assert found.crop_pct == 0.5 and found.resample == 0
+
+
 def test_features_say_when_they_cannot_tell_what_a_head_would_read(processor, some):
     model = FAMILIES["dinov2"]()
     with pytest.raises(ValueError, match="Dinov2Model has no head called classifier"):
