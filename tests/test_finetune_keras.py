@@ -362,7 +362,7 @@ def test_backbone_saved_alone_is_read(folder, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"model_type": "resnet"}, "'resnet', not 'vit'; choose"),
+        ({"model_type": "resnet"}, "'resnet', not 'vit', and its weights .*; choose"),
         ({"image_size": 20}, "image_size 20, no multiple of its patch_size 8"),
     ],
 )
