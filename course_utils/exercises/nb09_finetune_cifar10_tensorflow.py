@@ -454,11 +454,6 @@ def _at_a_fixed_rate(rate):
     return keras.optimizers.Adam(rate)
 
 
-def _flag_of_the_model(model, rate):
-    model.trainable = True
-    model.compile(_at_a_fixed_rate(rate), model.loss)
-
-
 def _in_part(model, rate):
     model.get_layer("backbone").layers[-1].trainable = True
     model.compile(_at_a_fixed_rate(rate), model.loss)
@@ -613,6 +608,7 @@ SLOW = Exercise(
         ([0.5, 0.3, -0.2], 0.02, 0.3),
         ([1.0], 0.2, 0.5),
         ([-2.0, 0.25, 0.25, 1.0], 0.004, 0.75),
+        ([2e-8, -1e-8, 1e-8], 0.5, 0.4),  # as small as the epsilon of Adam
     ),
     probe=_with_adam,
     mistakes=(
@@ -620,8 +616,19 @@ SLOW = Exercise(
             lambda adam, gradients, rate, factor: adam(
                 [factor * g for g in gradients], rate
             ),
-            "The weight moves as far as without the factor. (A factor on the gradients "
-            "cancels, because Adam divides by their size.)",
+            "Adam divides by the size of the gradients, so a factor on them cancels: "
+            "the weight moves as far as before.",
+        ),
+        Mistake(
+            lambda adam, gradients, rate, factor: adam(gradients, rate),
+            "The weight moves as far as before: `factor` plays no part.",
+        ),
+        Mistake(
+            lambda adam, gradients, rate, factor: adam(
+                [factor * g for g in gradients], factor * rate
+            ),
+            "You scale rate *and* gradients. For tiny gradients Adam's epsilon shows "
+            "the difference: leave them as they are.",
         ),
         Mistake(
             lambda adam, gradients, rate, factor: adam(gradients, rate / factor),

@@ -539,6 +539,7 @@ def _probe_step(answer, images, labels, optimizer):
     before = model.get_weights()
     rates = {"SGD": 0.5, "Adam": 0.05}
     rule = getattr(keras.optimizers, optimizer)(rates[optimizer])
+    rule.build(model.weights)  # or no answer could be a `tf.function`
     result = answer(model, rule, images, labels)
     if result is None:
         return None
@@ -783,6 +784,7 @@ def _probe_unfreeze(answer, frozen_before, stages):
     return found
 
 
+_EMBEDDINGS = "The embeddings learn. Of the backbone only the last n blocks should."
 _NORM = (
     "The last norm of the backbone still learns: the `layer_norm` of its encoder. It "
     "belongs to no block, so freeze it by itself."
@@ -829,10 +831,8 @@ UNFREEZE = Exercise(
         ),
         Mistake(_unfreezing(norm=True), _NORM),
         Mistake(_unfreezing(norm=None), _NORM),
-        Mistake(
-            _unfreezing(embeddings=True),
-            "The embeddings learn. Of the backbone only the last n blocks should.",
-        ),
+        Mistake(_unfreezing(embeddings=True), _EMBEDDINGS),
+        Mistake(_unfreezing(embeddings=None), _EMBEDDINGS),
         Mistake(
             _never_thawed,
             "You freeze, but never thaw: blocks that were frozen before stay so. Give "
@@ -1011,6 +1011,11 @@ WEIGHTS = Exercise(
             "`//` cuts the weights down to whole numbers. Divide by `/`.",
         ),
         Mistake(
+            lambda labels: dict(enumerate(np.bincount(labels))),
+            "Those are the counts. A frequent class should count *less* for each "
+            "picture.",
+        ),
+        Mistake(
             _mean_over_classes,
             "The mean is 1 over the *classes*. Asked is a mean of 1 over the "
             "*pictures*, of which a frequent class has many.",
@@ -1139,7 +1144,8 @@ THRESHOLD = Exercise(
         ),
         Mistake(
             _lowest(lambda tp, fp, tn, fn: fn / (fn + tp)),
-            "You limit the *misses*. Asked is a limit on false alarms.",
+            "That is always the lowest threshold of all, where everything is called "
+            "positive. (A limit on the misses, `fn`, leads there: there are none.)",
         ),
         Mistake(
             _lowest(lambda tp, fp, tn, fn: tp / (tp + fn)),

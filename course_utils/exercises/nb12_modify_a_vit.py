@@ -529,6 +529,11 @@ def _misfits_thrice(model, file):
     return {**_misfits_missing(model, file), "other shape": odd}
 
 
+def _missing_of_other_shape(model, file):
+    odd = [name for name in model if file.get(name) != model[name]]
+    return {**loading_report(model, file), "other shape": odd}
+
+
 def _by_place(model, file):
     pairs = list(zip(model, file, strict=False))
     same = [name for name, other in pairs if name == other]
@@ -612,6 +617,11 @@ REPORT = Exercise(
             _misfits_thrice,
             "A weight of another shape stands in three lists. It is neither missing "
             "nor unexpected: both sides know its name.",
+        ),
+        Mistake(
+            _missing_of_other_shape,
+            "'other shape' also names weights that the file lacks. They are missing, "
+            "and each name stands in one list only.",
         ),
         Mistake(
             _by_place,
@@ -712,6 +722,8 @@ def _numbers(*batch, T, S, d, e):
     shapes = (T, d), (S, d), (S, e)
     return tuple(rng.normal(size=(*batch, *shape)) for shape in shapes)
 
+
+_SOFTMAX = "This is softmax attention, with its T x T table."
 
 LINEAR = Exercise(
     id="12.4",
@@ -831,10 +843,8 @@ LINEAR = Exercise(
             "`.T` turns *all* axes round, those of the batch too. Exchange only the "
             "last two: `swapaxes(-1, -2)`.",
         ),
-        Mistake(
-            _softmaxed,
-            "This is softmax attention, with its T x T table.",
-        ),
+        Mistake(_softmaxed, _SOFTMAX),
+        Mistake(lambda q, k, v: _softmax(q @ k.swapaxes(-1, -2)) @ v, _SOFTMAX),
     ),
     hints=(
         "elu(x) + 1 is x + 1 for positive x, and exp(x) else.",

@@ -539,13 +539,21 @@ wrong(
     "09.4",
     "the gradients scaled",
     lambda adam, gradients, rate, factor: adam([factor * g for g in gradients], rate),
-    says="as far as without the factor",
+    says="Adam divides by the size",
+)
+wrong(
+    "09.4",
+    "rate and gradients scaled",
+    lambda adam, gradients, rate, factor: adam(
+        [factor * g for g in gradients], factor * rate
+    ),
+    says="rate *and* gradients",
 )
 wrong(
     "09.4",
     "the factor left out",
     lambda adam, gradients, rate, factor: adam(gradients, rate),
-    says="as far as without the factor",
+    says="plays no part",
 )
 wrong(
     "09.4",

@@ -382,6 +382,18 @@ def one_batch_of_keras(model, optimizer, images, labels):
     return model.train_on_batch(images, labels)
 
 
+@right("11.3")
+@tf.function
+def in_a_graph(model, optimizer, images, labels):
+    weights = model.trainable_variables
+    with tf.GradientTape() as tape:
+        loss = _LOSS(labels, model(images, training=True))
+    optimizer.apply_gradients(
+        list(zip(tape.gradient(loss, weights), weights, strict=True))
+    )
+    return loss
+
+
 def _one_step(
     *,
     loss_of=_LOSS,
@@ -847,6 +859,9 @@ wrong(
 )
 
 
+wrong("11.5", "the counts", _weights(lambda n, c, K: c), says="Those are the counts")
+
+
 @wrong("11.5", "a list, not a dict", says="wants a dict")
 def a_list(labels):
     counts = np.bincount(labels)
@@ -948,7 +963,7 @@ wrong(
     "11.6",
     "the false negative rate",
     _first(lambda tp, fp, tn, fn: fn / (tp + fn)),
-    says="You limit the *misses*",
+    says="the lowest threshold of all",
 )
 wrong(
     "11.6",
@@ -974,6 +989,11 @@ wrong(
     _first(lambda tp, fp, tn, fn: 100 * fp / (fp + tn)),
     says="You compare percent",
 )
+
+
+@wrong("11.6", "the first rate above the limit", says="the lowest threshold of all")
+def first_above(thresholds, tp, fp, tn, fn, limit):
+    return thresholds[np.argmin(_fpr(tp, fp, tn, fn) <= limit)]
 
 
 @wrong("11.6", "the highest threshold", says="the *highest* threshold")

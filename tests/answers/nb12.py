@@ -539,6 +539,13 @@ def missing_by_shape(model, file):
     return _report(model, file, missing=missing)
 
 
+@wrong("12.3", "missing names have another shape, too", says="the file lacks")
+def missing_of_other_shape(model, file):
+    return _report(
+        model, file, **{"other shape": [n for n in model if file.get(n) != model[n]]}
+    )
+
+
 @wrong("12.3", "missing and unexpected exchanged", says="changed places")
 def exchanged(model, file):
     return by_sets(file, model)
@@ -771,6 +778,12 @@ wrong(
     "softmax of the products",
     _attention(divide=lambda w, q, k: _softmax(w)),
     says="A softmax of the products",
+)
+wrong(
+    "12.4",
+    "softmax attention without a scale",
+    _attention(lambda x: x, divide=lambda w, q, k: _softmax(w)),
+    says="This is softmax attention",
 )
 wrong(
     "12.4",
