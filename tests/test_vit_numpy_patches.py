@@ -79,3 +79,16 @@ def test_likeness_of_two_positions_depends_on_their_distance_only():
 def test_width_that_is_no_multiple_of_four_is_refused(dim, better):
     with pytest.raises(ValueError, match=rf"dim {dim} .*use {better}$"):
         sincos_positions(4, 4, dim)
+
+
+def test_waves_of_a_position_are_those_of_vaswani():
+    found = sincos_positions(3, 4, 8)
+    for place in range(12):
+        row, column = divmod(place, 4)
+        wanted = [  # the second wave is 10,000 ** (1 / 2) times as long as the first
+            wave(number * speed)
+            for number in (row, column)
+            for wave in (np.sin, np.cos)
+            for speed in (1, 1 / 100)
+        ]
+        np.testing.assert_allclose(found[place], wanted, rtol=0, atol=1e-12)

@@ -185,6 +185,19 @@ def test_patches_are_linear_projections():
     torch.testing.assert_close(embed(images)[:, 1], wanted, rtol=0, atol=1e-5)
 
 
+def test_weights_start_as_the_keras_twin_starts_them():
+    model = small_vit(dim=240, heads=4, mlp_dim=400)
+    assert model.positions.std().item() == pytest.approx(1, abs=0.1)
+    assert not model.class_token.any()
+    parts = [m for m in model.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
+    assert len(parts) == 3 * 4 + 2
+    for part in parts:
+        limit = part.weight[0].numel() ** -0.5  # uniform on both sides of zero
+        for numbers in (part.weight, part.bias):
+            assert 0 < numbers.abs().max() <= limit
+        assert part.weight.std().item() == pytest.approx(limit / 3**0.5, rel=0.1)
+
+
 # --- Invariances ------------------------------------------------------------------
 
 
