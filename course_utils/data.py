@@ -123,7 +123,7 @@ def load(name: str):
     names = data_set.labels
     if not names:  # the first file's, with which the others are to agree
         with _opened(files["train"][0], remedy) as file:
-            names = tuple(_names_in(file.schema_arrow, columns[1]) or ())
+            names = tuple(dict.fromkeys(_names_in(file.schema_arrow, columns[1]) or ()))
     sources = [
         _Source(data_set, split, tuple(paths), columns, names, remedy)
         for split, paths in files.items()

@@ -72,8 +72,7 @@ def _from_file(text):
     except FileNotFoundError:
         raise ValueError(
             f"there is no file {path.absolute()}; look at the spelling and at the "
-            "folder, since a path that does not begin with / or a drive counts from "
-            f"{Path.cwd()}"
+            f"folder (a relative path counts from {Path.cwd()})"
         ) from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or first_line(error)

@@ -562,11 +562,9 @@ def test_shards_that_name_only_the_classes_they_hold_are_read_by_name(cats):
 
 
 def test_names_of_labels_in_another_width_count_too(cats):
-    table = rows_of([*animals("cat"), *animals("dog")], [1] * 20 + [0] * 20, "xy")
+    table = rows_of([*animals("cat"), *animals("dog")], [1] * 20 + [0] * 20, "ab")
     table = table.set_column(1, "labels", table["labels"].cast(pa.int32()))
-    told = table.schema.metadata[b"huggingface"].replace(b'"x"', b'"dog"')
-    told = told.replace(b'"y"', b'"cat"')
-    cats(table.replace_schema_metadata({b"huggingface": told}))
+    cats(renamed(table, "labels", ["dog", "cat"]))
     assert names_by_color(data.load("cats_vs_dogs")) == RIGHT
 
 
@@ -581,24 +579,53 @@ def test_classes_of_other_names_are_refused(cats, names):
         data.load("cats_vs_dogs")
 
 
-def test_splits_that_list_the_breeds_in_another_order_are_read_by_name(
-    hub_sets, tmp_path
-):
-    (train, test) = (
-        sorted((hub_sets / "timm/oxford-iiit-pet/data").glob(f"{split}-*"))
-        for split in ("train", "test")
-    )
-    for path in test:
-        table = pq.read_table(path)
-        turned = pa.array(36 - table["label"].to_numpy())
-        table = table.set_column(1, table.schema.field("label"), turned)
-        told = json.loads(table.schema.metadata[b"huggingface"])
-        told["info"]["features"]["label"]["names"].reverse()
-        metadata = {b"huggingface": json.dumps(told).encode()}
-        pq.write_table(table.replace_schema_metadata(metadata), path)
+def test_splits_that_list_the_breeds_in_another_order_are_read_by_name(hub_sets):
+    reverse_breeds(hub_sets, "test")
     for part in data.load("pets").values():
         assert part.features["label"].names[3] == "breed 3"
         assert [k for _, k in numbers(part)] == part[:]["label"]
+
+
+def reverse_breeds(folder, split):
+    """List the breeds of a split the other way round, with the same meaning."""
+    for path in (folder / "timm/oxford-iiit-pet/data").glob(f"{split}-*"):
+        table = pq.read_table(path)
+        turned = pa.array(36 - table["label"].to_numpy())
+        table = table.set_column(1, table.schema.field("label"), turned)
+        names = [f"breed {36 - i}" for i in range(37)]
+        pq.write_table(renamed(table, "label", names), path)
+
+
+def renamed(table, column, names):
+    """State other names of the classes in a table's metadata."""
+    told = json.loads(table.schema.metadata[b"huggingface"])
+    told["info"]["features"][column]["names"] = names
+    return table.replace_schema_metadata({b"huggingface": json.dumps(told).encode()})
+
+
+def test_prepared_splits_follow_when_train_lists_the_breeds_anew(hub_sets):
+    data.load("pets")
+    reverse_breeds(hub_sets, "train")
+    for part in data.load("pets").values():
+        names = part.features["label"].names
+        assert names[0] == "breed 36"
+        seen = [f"breed {k}" for _, k in numbers(part)]
+        assert seen == [names[k] for k in part[:]["label"]]
+
+
+def test_a_class_that_is_named_twice_is_refused(cats):
+    table = rows_of(animals("cat"), [0] * 10 + [1] * 10, ANIMALS)
+    cats(renamed(table, "labels", ["cat", "cat"]))
+    with pytest.raises(data.DataError, match="names a class twice, where the"):
+        data.load("cats_vs_dogs")
+
+
+def test_a_breed_that_is_named_twice_is_refused(hub_sets):
+    (path, _) = sorted((hub_sets / "timm/oxford-iiit-pet/data").glob("train-*"))
+    names = [f"breed {min(i, 35)}" for i in range(37)]
+    pq.write_table(renamed(pq.read_table(path), "label", names), path)
+    with pytest.raises(data.DataError, match="names a class twice, where the"):
+        data.load("pets")
 
 
 def test_breeds_without_names_are_refused(hub_sets):
