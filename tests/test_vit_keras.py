@@ -82,6 +82,19 @@ def test_patch_projection_starts_as_in_pytorch():
         assert ours.std() == pytest.approx(wanted.detach().numpy().std(), rel=0.2)
 
 
+def test_every_linear_layer_of_the_model_starts_as_in_pytorch():
+    model = small_vit(dim=240, mlp_dim=400)
+    kinds = layers.Dense | layers.Conv2D
+    parts = [layer for layer in model._flatten_layers() if isinstance(layer, kinds)]
+    assert len(parts) == 2 * 4 + 2
+    for part in parts:
+        limit = np.prod(part.kernel.shape[:-1]) ** -0.5  # uniform around zero
+        for numbers in (numpy(part.kernel), numpy(part.bias)):
+            assert 0 < np.abs(numbers).max() <= limit, part.path
+        spread = numpy(part.kernel).std()
+        assert spread == pytest.approx(limit / 3**0.5, rel=0.1), part.path
+
+
 def test_positions_start_with_spread_one_and_the_class_token_at_zero():
     model = small_vit(dim=240)
     assert numpy(model.positions).std() == pytest.approx(1, abs=0.1)
