@@ -762,10 +762,9 @@ def _with_freeze(classifier, n):
 
 def _by_variables(classifier, n):
     depth = len(_blocks(classifier))
-    learning = {f"transformer_block_{i + 1}" for i in range(depth - n, depth)}
+    learning = [f"_block_{i + 1}/" for i in range(depth - n, depth)] + ["predictions"]
     for variable in classifier.variables:
-        parts = set(variable.path.split("/"))
-        variable.trainable = bool((learning | {"predictions"}) & parts)
+        variable.trainable = any(name in variable.path for name in learning)
     return classifier
 
 

@@ -28,7 +28,7 @@ def small_classifier(depth: int, frozen_before: str):
         _built.cache_clear()
         return small_classifier(depth, frozen_before)
     for layer in layers:
-        layer._trainable = True  # the setter would reach every layer below, too
+        layer.trainable = True
     for weight in classifier.weights:
         weight.trainable = True
     backbone, encoder = classifier.backbone, layers_of_encoder(classifier)
@@ -55,7 +55,8 @@ def what_learns(classifier) -> dict[str, str]:
     learning = {weight.path for weight in classifier.trainable_variables}
     found: dict[str, set] = {}
     for weight in classifier.weights:
-        block = re.search(r"transformer_block_(\d+)", weight.path)
+        # KerasHub 0.26 spells it tranformer_block.
+        block = re.search(r"_block_(\d+)", weight.path)
         part = f"block {block[1]}" if block else weight.path.split("/")[-2]
         part = {"predictions": "head", "ln": "norm"}.get(part, part)
         if "embedding" in weight.path:

@@ -207,7 +207,7 @@ def variable_by_variable(classifier, n):
 @right("09.2")
 def by_path(classifier, n):
     for v in classifier.trainable_variables:
-        block = re.search(r"transformer_block_(\d+)", v.path)
+        block = re.search(r"_block_(\d+)", v.path)
         if "embedding" in v.path or (block and int(block.group(1)) <= n):
             v.trainable = False
 

@@ -610,7 +610,7 @@ def on_and_off_again(classifier, n):
 @right("11.4")
 def by_path(classifier, n):
     depth = len(_blocks(classifier))
-    names = [f"transformer_block_{i + 1}/" for i in range(depth - n, depth)]
+    names = [f"_block_{i + 1}/" for i in range(depth - n, depth)]
     for v in classifier.weights:
         head = v.path.startswith("predictions")
         v.trainable = head or any(name in v.path for name in names)

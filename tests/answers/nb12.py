@@ -48,7 +48,7 @@ def variable_by_variable(classifier, n):
 def by_path(classifier, n):
     classifier.trainable = True
     for v in classifier.weights:
-        number = re.search(r"transformer_block_(\d+)", v.path)
+        number = re.search(r"_block_(\d+)", v.path)
         if number:
             v.trainable = int(number[1]) > n
         elif "vit_patching_and_embedding" in v.path:
