@@ -132,6 +132,38 @@ def test_augmentation_mirrors_half_and_crops_little():
         assert 0.37 <= white <= 0.63  # of 0.5, with 80 % of the side or more
 
 
+@pytest.mark.parametrize(("draw", "factor"), [(0.0, 0.7), (1.0, 1.3), (0.5, 1.0)])
+@pytest.mark.parametrize("kind", ["brightness", "contrast", "saturation"])
+def test_augmentation_tints_by_thirty_percent(monkeypatch, kind, draw, factor):
+    colors = np.random.default_rng(0).integers(60, 190, (8, 8, 3)).astype("uint8")
+    picture = Image.fromarray(colors)
+    gray = np.asarray(picture.convert("L"), dtype=float)
+    middle = {
+        "brightness": 0,
+        "contrast": round(gray.mean()),
+        "saturation": gray[..., None],
+    }[kind]
+    wanted = np.clip(middle + factor * (colors.astype(float) - middle), 0, 255)
+    place = ["brightness", "contrast", "saturation"].index(kind)
+    draws = [1.0, 1.0, 0.0, 0.0, 0.5, 0.5, 0.5]  # not mirrored, not cropped, no tint
+    draws[4 + place] = draw
+    monkeypatch.setattr(torch, "rand", lambda *_: torch.tensor(draws))
+    found = np.asarray(augment(picture), dtype=float)
+    assert np.abs(found - wanted).max() <= 2  # Pillow rounds after each of the three
+
+
+@pytest.mark.parametrize(("left", "top"), [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)])
+def test_augmentation_crops_where_it_was_drawn(monkeypatch, left, top):
+    ramp = np.repeat(np.arange(40, 200, 4, dtype="uint8")[:, None], 40, axis=1)
+    draws = [1.0, 0.0, left, top, 0.5, 0.5, 0.5]  # 80 % of the sides, no tint
+    monkeypatch.setattr(torch, "rand", lambda *_: torch.tensor(draws))
+    for gray, place in ((ramp, top), (ramp.T, left)):
+        picture = Image.fromarray(gray).convert("RGB")
+        found = np.asarray(augment(picture))[18:22, 18:22].mean()
+        middle = 16 + 8 * place  # of the crop, in pixels from the border
+        assert found == pytest.approx(40 + 4 * middle - 2, abs=1)
+
+
 def test_pixels_use_the_augmentation_each_time(processor, some):
     rows = some.with_transform(pixels(processor, augment))
     assert not torch.equal(rows[0]["pixel_values"], rows[0]["pixel_values"])
