@@ -440,6 +440,10 @@ def test_half_precision_is_called_close(kinds):
     # a count that is one off is no matter of rounding
     count = dataclasses.replace(DOUBLE, cases=((np.array([500.0, 200.0]),),))
     assert "too large by 1" in judge(count, lambda x: 2 * x + 1).message
+    # nor is a large difference in one case, however large the numbers of another
+    cases = ((np.array([0.3, 2.2]),), (np.array([3000.1]),))
+    scales = dataclasses.replace(DOUBLE, cases=cases)
+    assert "another order" in judge(scales, lambda x: 2 * x[::-1]).message
 
 
 def test_error_inside_a_probe_is_not_the_learners():

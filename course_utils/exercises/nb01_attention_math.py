@@ -485,6 +485,10 @@ def _length_of_first_item(scores, lengths):
     return padded_weights(scores, np.full_like(lengths, lengths[0]))
 
 
+def _infinity_times_zero(scores, lengths):
+    return softmax(scores + ~_real(scores, lengths) * -np.inf)
+
+
 def _scores_times_infinity(scores, lengths):
     return softmax(scores * np.where(_real(scores, lengths), 1.0, -np.inf))
 
@@ -608,6 +612,11 @@ padded_weights_exercise = Exercise(
             "You use the length of the first item for all of them.",
         ),
         Mistake(
+            _infinity_times_zero,
+            "0 times $-\\infty$ is nan, and so is every weight. *Choose* between score "
+            "and $-\\infty$, as `np.where` does, instead of multiplying.",
+        ),
+        Mistake(
             _scores_times_infinity,
             "Times $-\\infty$ a negative score becomes $+\\infty$, and 0 becomes nan. "
             "*Replace* the score of padding, whatever it was.",
@@ -698,7 +707,7 @@ _COUNT = {1: "One slip is left", 2: "Two slips are left", 3: "All three are left
 
 
 def _slips_left():
-    """One mistake for every set of slips that can be left, two if the axis is wrong.
+    """One mistake for every set of slips that can be left, more if the axis is wrong.
 
     Whoever takes the sum along the wrong axis may take the maximum along it, too.
     """
@@ -708,11 +717,14 @@ def _slips_left():
             named = " ".join(s for s, here in zip(_SLIPS, left, strict=True) if here)
             yield Mistake(answer, f"{_COUNT[sum(left)]}. {named}")
         if left[1:] == (0, 1):
-            over_queries = _with(
-                _DIVIDE[left[0]], lambda s: s - s.max(axis=0, keepdims=True), 0
-            )
             named += " Your maximum runs over the queries as well."
-            yield Mistake(over_queries, f"{_COUNT[sum(left)]}. {named}")
+            for axis in (0, None):
+                over_queries = _with(
+                    _DIVIDE[left[0]],
+                    lambda s, axis=axis: s - s.max(axis=axis, keepdims=True),
+                    0,
+                )
+                yield Mistake(over_queries, f"{_COUNT[sum(left)]}. {named}")
 
 
 fixed_attention_exercise = Exercise(

@@ -164,6 +164,12 @@ PIXEL_NORM = Exercise(
             "The normalizing is right, but `gain` and `bias` are not used.",
         ),
         Mistake(
+            lambda images, gain, bias, eps=1e-5: _scaled(
+                _normed(images, 1, eps), gain, 0 * bias
+            ),
+            "`bias` is not used. It is added at the end, to every pixel.",
+        ),
+        Mistake(
             _gain_along_rows,
             "`gain` of shape (C,) is lined up with the last axis, the rows of pixels. "
             "It runs only if W happens to equal C, and then it is wrong.",
@@ -712,6 +718,13 @@ CROSS_ATTENTION = Exercise(
             "`x` is never used: this is self-attention of the memory.",
         ),
         Mistake(
+            lambda x, memory, wq, wk, wv: (
+                x @ wq + cross_attention(x, memory, wq, wk, wv)
+            ),
+            "You add the queries to what they find. The residual is the block's "
+            "business; here only what attention finds is wanted.",
+        ),
+        Mistake(
             _cross_raw_values,
             "You mix the tokens of the memory as they are. The values are a linear "
             "view of them, as queries and keys are: `wv` is left over.",
@@ -1157,6 +1170,11 @@ TRAINING_PAIRS = Exercise(
             _pairs_without_end,
             "Shifted the right way, but the end mark is never a target, so greedy "
             "decoding would not know when to stop.",
+        ),
+        Mistake(
+            lambda words: (words, training_pairs(words)[1][:, 1:]),
+            "Your inputs have no start mark, so nobody learns to write the first "
+            "letter. With both marks there are L + 1 places.",
         ),
         Mistake(
             _pairs_too_long,

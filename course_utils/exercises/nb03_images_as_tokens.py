@@ -41,6 +41,11 @@ def _class_token_not_in_weights(height, width, patch_size, heads):
     return tokens, heads * (tokens - 1) ** 2
 
 
+def _class_token_asks_only(height, width, patch_size, heads):
+    tokens = _tokens(height, width, patch_size)
+    return tokens, heads * tokens * (tokens - 1)
+
+
 def _class_token_in_weights_only(height, width, patch_size, heads):
     tokens = _tokens(height, width, patch_size)
     return tokens - 1, heads * tokens**2
@@ -147,6 +152,11 @@ def _not_flattened(images, patch_size):
     patches = fixed_patchify(images, patch_size)
     shape = (patch_size, patch_size, images.shape[-1])
     return patches.reshape(*patches.shape[:2], *shape)
+
+
+def _channels_not_flattened(images, patch_size):
+    patches = fixed_patchify(images, patch_size)
+    return patches.reshape(*patches.shape[:2], patch_size**2, images.shape[-1])
 
 
 def _square_grid(images, patch_size):
@@ -519,6 +529,12 @@ def _resize_with_class_token_last(positions, old, new):
     return torch.cat([resized[:, 1:], resized[:, :1]], dim=1)
 
 
+def _resize_all_rows_but_the_last(positions, old, new):
+    positions = positions.roll(1, dims=1)
+    resized = resize_positions(positions, old, new)
+    return torch.cat([resized[:, 1:], resized[:, :1]], dim=1)
+
+
 def _resize_turned(positions, old, new):
     D = positions.shape[-1]
     grid = positions[:, 1:].reshape(1, old, old, D).permute(0, 3, 2, 1)
@@ -569,6 +585,18 @@ EXERCISES = (
                 _class_token_not_in_weights,
                 "The tokens are right. Your weights are those among the patches: the "
                 "class token attends and is attended to as well.",
+            ),
+            Mistake(
+                _class_token_asks_only,
+                "The tokens are right. But your class token is in one side of the "
+                "matrix only: it attends *and* is attended to, so T comes in twice.",
+            ),
+            Mistake(
+                lambda height, width, patch_size, heads: _tokens(
+                    height, width, patch_size
+                ),
+                "That is the first number, and it is right. The weights of one block "
+                "are asked, too.",
             ),
             Mistake(
                 _class_token_in_weights_only,
@@ -717,6 +745,16 @@ EXERCISES = (
                 _images_in_one_row,
                 "The patches of all images are in one long list. Keep the axis of the "
                 "images.",
+            ),
+            Mistake(
+                lambda images, patch_size: fixed_patchify(images, patch_size)[0],
+                "You return the patches of the first image, without the axis of the "
+                "images. B of them come in.",
+            ),
+            Mistake(
+                _channels_not_flattened,
+                "The patches are right, but the channels still have an axis of their "
+                "own. The pixels of a patch and their channels become one axis.",
             ),
         ),
         hints=(
@@ -1076,6 +1114,11 @@ EXERCISES = (
                 partial(_resize_otherwise, mode="bilinear", align_corners=True),
                 "With `align_corners=True` the outermost patches keep their exact "
                 "values. The task asks for `False`, which treats patches as areas.",
+            ),
+            Mistake(
+                _resize_all_rows_but_the_last,
+                "You take the *last* row for the class token's, which is row 0, so "
+                "all patches move by one place.",
             ),
             Mistake(
                 _resize_without_class_token,

@@ -265,6 +265,27 @@ class _Reshaped(FixedPatches):
         return patches.reshape(len(images), -1, patches.shape[1])
 
 
+class _NotFlattened(FixedPatches):
+    def forward(self, images):
+        return self.project(images)
+
+
+class _GridKept(FixedPatches):
+    def forward(self, images):
+        return self.project(images).permute(0, 2, 3, 1)
+
+
+class _WithoutBias(FixedPatches):
+    def __init__(self, patch_size, in_channels, dim):
+        super().__init__(patch_size, in_channels, dim)
+        self.project.register_parameter("bias", None)
+
+
+class _ModuleNotStarted(nn.Module):
+    def __init__(self, patch_size, in_channels, dim):
+        self.project = nn.Conv2d(in_channels, dim, patch_size, patch_size)
+
+
 class _ImagesMerged(FixedPatches):
     def forward(self, images):
         return super().forward(images).flatten(0, 1)
@@ -376,6 +397,23 @@ FORGETFUL = Exercise(
             "The tokens of all images are in one long list. Keep the axis of the "
             "images.",
         ),
+        *(
+            Mistake(
+                answer,
+                "Your patches still stand in a grid. Merge its two sides into one axis "
+                "of tokens, `(B, N, D)`.",
+            )
+            for answer in (_NotFlattened, _GridKept)
+        ),
+        Mistake(
+            _WithoutBias,
+            "The projection has lost its bias, which `nn.Conv2d` has by default.",
+        ),
+        Mistake(
+            _ModuleNotStarted,
+            "`super().__init__()` is missing: it must come first in `__init__`, before "
+            "a layer can be registered.",
+        ),
         Mistake(
             _NoStride,
             "Without a stride the window moves pixel by pixel, and patches overlap.",
@@ -442,6 +480,14 @@ def _log_of_softmax(logits, labels):
 
 def _nll_of_logits(logits, labels):
     return F.nll_loss(logits, labels)
+
+
+def _nll_of_softmax(logits, labels):
+    return F.nll_loss(logits.softmax(dim=1), labels)
+
+
+def _of_sigmoid(logits, labels):
+    return F.cross_entropy(logits.sigmoid(), labels)
 
 
 def _summed(logits, labels):
@@ -527,6 +573,20 @@ STEP = Exercise(
             _step(order="step backward"),
             "The weights do not move: either `step` never runs, or there are no "
             "gradients when it does. Clear the old ones, then `backward`, then `step`.",
+        ),
+        Mistake(
+            _step(_nll_of_softmax),
+            "`nll_loss` wants *logarithms* of probabilities, `log_softmax`. Without "
+            "the logarithm it is no cross-entropy.",
+        ),
+        Mistake(
+            _step(_of_sigmoid),
+            "`cross_entropy` takes logits. Numbers squeezed by a sigmoid lie between 0 "
+            "and 1, so even a perfect answer costs more than nothing.",
+        ),
+        Mistake(
+            _step(order="backward step step"),
+            "The optimizer takes two steps in each call. One batch is one step.",
         ),
         Mistake(
             _step(_nll_of_logits),
@@ -626,6 +686,21 @@ def _quarter_turn(step, total, warmup, peak):
     if step < warmup:
         return peak * step / warmup
     return peak * math.cos(math.pi / 2 * (step - warmup) / (total - warmup))
+
+
+def _peak_too_early(step, total, warmup, peak):
+    if step < warmup:
+        return peak * step / max(warmup - 1, 1)
+    return learning_rate(step, total, warmup, peak)
+
+
+def _cosine_unscaled(step, total, warmup, peak):
+    return learning_rate(step, total, warmup, peak if step < warmup else 1.0)
+
+
+def _cosine_upward(step, total, warmup, peak):
+    falling = learning_rate(step, total, warmup, peak)
+    return falling if step < warmup else peak - falling
 
 
 def _one_step_ahead(step, total, warmup, peak):
@@ -744,6 +819,20 @@ SCHEDULE = Exercise(
         Mistake(
             _warmup_unscaled,
             "Your cosine is right, but the warm-up rises to 1 instead of `peak`.",
+        ),
+        Mistake(
+            _cosine_unscaled,
+            "Your warm-up is right, but the cosine begins at 1 instead of `peak`.",
+        ),
+        Mistake(
+            _cosine_upward,
+            "Your cosine rises from 0 to `peak`. The minus is one too many: 1 + cos "
+            "runs from 2 to 0.",
+        ),
+        Mistake(
+            _peak_too_early,
+            "Your warm-up reaches `peak` one step too early. It gets there at step "
+            "`warmup`, so divide by `warmup`.",
         ),
         Mistake(
             _step_not_shifted,

@@ -760,6 +760,10 @@ def _exchanged(total, warmup, peak):
     return schedule(total, total - warmup, peak)
 
 
+def _alpha_is_peak(total, warmup, peak):
+    return _cosine(end=peak)(total, warmup, peak)
+
+
 def _a_tenth(total, warmup, peak):
     return schedule(total, total // 10, peak)
 
@@ -813,6 +817,15 @@ SCHEDULE = Exercise(
             _cosine(start=1.0),
             "With a warm-up `initial_learning_rate` is where it *begins*: yours starts "
             "at the peak, and stays there until the cosine begins.",
+        ),
+        Mistake(
+            _alpha_is_peak,
+            "You hand over the peak as `alpha` as well. That is the share of it that "
+            "is left at the end, and it should be 0.",
+        ),
+        Mistake(
+            lambda total, warmup, peak: schedule(total, warmup, 1.0),
+            "Your peak is always 1. Here `peak` says how high it is.",
         ),
         Mistake(
             _cosine(end=0.1),

@@ -102,7 +102,8 @@ def _probe_picture(answer, pixels, mean, std):
 
 _IMAGENET = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 _FOUR = np.array([0.4, 0.5, 0.6, 0.3]), np.array([0.2, 0.3, 0.25, 0.35])
-_BYTES = np.random.default_rng(0).integers(0, 256, (2, 4, 3))
+# A bit above whole numbers, where what `uint8` cuts off hangs on no rounding error.
+_BYTES = np.random.default_rng(0).integers(0, 256, (2, 4, 3)) + 0.2
 
 PICTURE = Exercise(
     id="07.1",
@@ -110,9 +111,15 @@ PICTURE = Exercise(
     probe=_probe_picture,
     cases=(
         (_normalized(_BYTES, *_IMAGENET), *_IMAGENET),
-        (_normalized([[[300, 100, 70], [7, 8, 9]]], *_IMAGENET), *_IMAGENET),
-        (_normalized([[[200, 100, -20], [7, 8, 9]]], *_IMAGENET), *_IMAGENET),
-        (_normalized([[[99.6, 9.9, 50.7], [7.2, 8, 9]]], *_IMAGENET), *_IMAGENET),
+        (
+            _normalized([[[300.2, 100.2, 70.2], [7.2, 8.2, 9.2]]], *_IMAGENET),
+            *_IMAGENET,
+        ),
+        (
+            _normalized([[[200.2, 100.2, -20.2], [7.2, 8.2, 9.2]]], *_IMAGENET),
+            *_IMAGENET,
+        ),
+        (_normalized([[[99.6, 9.9, 50.7], [7.2, 8.2, 9.2]]], *_IMAGENET), *_IMAGENET),
         (_normalized(_BYTES.swapaxes(1, 2), *_FOUR), *_FOUR),
     ),
     mistakes=(
@@ -362,6 +369,36 @@ NAMES = Exercise(
             lambda name: _renamed(name, _LAYER, *_QKV, *_MLP[:1], _OUT),
             "The second layer of the MLP, `output.dense` outside of the attention, has "
             "no new name yet.",
+        ),
+        Mistake(
+            lambda name: _renamed(name, _LAYER, *_QKV),
+            "Queries, keys and values have their new names. The attention's output and "
+            "the two layers of the MLP are still to come.",
+        ),
+        Mistake(
+            lambda name: _renamed(
+                name, ("encoder.layer.3.", "layers.3."), *_QKV, _OUT, *_MLP
+            ),
+            "Your function knows block 3 only, the one of the example. A block may "
+            "have any number.",
+        ),
+        Mistake(
+            lambda name: re.sub(r"(layers\.\d)\d+", r"\1", module_name(name)),
+            "Block 11 becomes block 1: the number of a block may have two digits.",
+        ),
+        Mistake(
+            _then(("o_proj", "out_proj")),
+            "The output projection is called `o_proj` here; `out_proj` is its name in "
+            "other libraries.",
+        ),
+        Mistake(
+            _then(("fc1", "fc1.dense"), ("fc2", "fc2.dense")),
+            "`dense` is still there: `intermediate.dense` as a whole becomes "
+            "`mlp.fc1`, and `output.dense` becomes `mlp.fc2`.",
+        ),
+        Mistake(
+            lambda name: module_name(name).rpartition(".")[0],
+            "The end of the name is lost: `weight` and `bias` stay as they are.",
         ),
         Mistake(
             _only_if(lambda name: ".11." not in name),
@@ -672,11 +709,20 @@ def _block(
     }[scale]
     scores = q @ k.transpose(-2, -1) / divisor
     context = (scores.softmax(dim=axis) @ v).transpose(1, 2).flatten(2)
+    attended = context if stream == "mixed" else linear(context, "attention.o_proj")
     before = norm(x, "layernorm_after")
-    x = (n if stream == "normed" else x) + linear(context, "attention.o_proj")
-    normed = before if stream == "too early" else norm(x, "layernorm_after")
+    x = {"normed": n, "attention lost": 0}.get(stream, x) + attended
+    normed = {
+        "too early": before,
+        "raw": x,
+        "one norm": norm(x, "layernorm_before"),
+    }.get(stream, norm(x, "layernorm_after"))
     hidden = linear(activation(linear(normed, "mlp.fc1")), "mlp.fc2")
     return hidden if stream == "lost" else x + hidden
+
+
+def _quick_gelu(x):
+    return x * (1.702 * x).sigmoid()
 
 
 def _block_of_pytorch(x, w, heads, eps):
@@ -813,6 +859,35 @@ BLOCK = Exercise(
         Mistake(
             partial(_block, stream="lost"),
             "The sum after the MLP has lost the stream.",
+        ),
+        Mistake(
+            partial(_block, stream="attention lost"),
+            "The sum after the attention has lost the stream: `x` is to be added.",
+        ),
+        Mistake(
+            partial(_block, stream="mixed"),
+            "The heads stand side by side, but nothing mixes them: the layer "
+            "`attention.o_proj` is missing.",
+        ),
+        Mistake(
+            partial(_block, stream="one norm"),
+            "The norm before the MLP has weights of its own, `layernorm_after`.",
+        ),
+        Mistake(
+            partial(_block, stream="raw"),
+            "The MLP gets the stream as it is. A norm stands before it, "
+            "`layernorm_after`.",
+        ),
+        *(
+            Mistake(
+                partial(_block, activation=activation),
+                f"Between the two layers of the MLP you have {name}. This checkpoint "
+                "has the exact GELU, which `F.gelu` is by default.",
+            )
+            for name, activation in (
+                ("the GELU that a sigmoid imitates", _quick_gelu),
+                ("SiLU", F.silu),
+            )
         ),
     ),
     hints=(
@@ -990,6 +1065,10 @@ LARGEST = Exercise(
         Mistake(
             partial(_searched, linear=6),
             "Attention has four linear layers; the one after the heads is missing.",
+        ),
+        Mistake(
+            partial(_searched, mlp=0),
+            "The MLP is missing. Its two layers stand in every block, too.",
         ),
         Mistake(
             partial(_searched, mlp=2),
@@ -1318,6 +1397,7 @@ LOADER = Exercise(
         (_checkpoint(classes=5),),
         (_from_the_end(_checkpoint(classes=5, backbone="vit.")),),
         (_checkpoint(change={"backbone.weight": torch.ones(2, 3)}),),
+        (_checkpoint(change={"backbone.weight": torch.ones(3, 4)}),),
         (_checkpoint(change={"head.bias": torch.ones(1)}),),
         (_checkpoint(change={"norm.running_mean": torch.ones(4)}),),
     ),

@@ -37,6 +37,11 @@ def _stretched(picture):
     return (2 * values - 1).transpose(2, 0, 1)
 
 
+def _scaled_last(picture):
+    moved = ((picture - 0.5) / 0.5).transpose(2, 0, 1)
+    return moved / 255 if _is_bytes(picture) else moved
+
+
 def _whole_division(picture):
     return prepare(picture // 255.0 if _is_bytes(picture) else picture)
 
@@ -68,6 +73,7 @@ TWICE = Exercise(
         (_BYTES[:, :, ::-1] / 255,),
         (np.float32(_BYTES[::-1] / 300),),
         (_DARK,),
+        (np.uint8(_DARK * [0, 0, 2]),),  # the largest above 1, the mean below
     ),
     mistakes=(
         Mistake(
@@ -93,6 +99,26 @@ TWICE = Exercise(
             _prepared(lambda values: values.max() > 1),
             "You look at the largest value. A byte picture at night may have no value "
             "above 1 and is then taken for floats; the type tells the two apart.",
+        ),
+        Mistake(
+            _prepared(lambda values: values.mean() > 1),
+            "You look at the mean value. A byte picture at night may have a mean below "
+            "1 and is then taken for floats; the type tells the two apart.",
+        ),
+        Mistake(
+            lambda picture: _prepared(lambda values: False)(picture / picture.max()),
+            "You divide by the picture's own largest value, so a dark picture becomes "
+            "as bright as any other. Bytes are divided by 255, floats not at all.",
+        ),
+        Mistake(
+            lambda picture: prepare(np.uint8(picture)),
+            "`uint8` cuts floats from 0 to 1 down to 0: the picture turns black. Ask "
+            "for the type, and do not change it.",
+        ),
+        Mistake(
+            _scaled_last,
+            "You scale the bytes after the mean is taken off. First all numbers must "
+            "run from 0 to 1.",
         ),
         Mistake(
             _prepared(center=0.0, spread=1.0),
@@ -217,6 +243,12 @@ def _by_attribute(model, n):
 def _thawing(model, n):
     model.requires_grad_(True)
     freeze(model, n)
+
+
+def _thawing_above(model, n):
+    freeze(model, n)
+    for block in model.vit.layers[n:]:
+        block.requires_grad_(True)
 
 
 def _old_path(model, n):
@@ -378,6 +410,21 @@ FREEZE = Exercise(
             _freezing(rest=["vit.layernorm"]),
             "The last layer norm stands above the blocks and is none of the parts to "
             "freeze.",
+        ),
+        Mistake(
+            _freezing(rest=["classifier"]),
+            "The head is frozen, too, which is new and has to learn. Leave it as it "
+            "is.",
+        ),
+        Mistake(
+            _freezing(lambda layers, n: [block.attention for block in layers[:n]]),
+            "Of the first n blocks you freeze the attention only. Their norms and "
+            "their MLPs are still trained.",
+        ),
+        Mistake(
+            _thawing_above,
+            "You also thaw the blocks above. The rest is to be left alone: do not set "
+            "it to True either.",
         ),
     ),
     hints=(
@@ -662,6 +709,44 @@ RATES = Exercise(
             "last block is to be the fastest of them.",
         ),
         Mistake(
+            _rated(lambda blocks, depth: blocks + 1 - depth + (0 < depth <= blocks)),
+            "Every block is one step too low: the last one gets `lr * decay`, with a "
+            "power of 1.",
+        ),
+        Mistake(
+            _rated(
+                lambda blocks, depth: (
+                    depth - blocks - 1 if 0 < depth <= blocks else blocks + 1 - depth
+                )
+            ),
+            "You divide the blocks' rates by a power of `decay`: they become larger "
+            "than the head's. Multiply instead.",
+        ),
+        Mistake(
+            _rated(lambda blocks, depth: blocks + 1 - depth or 1),
+            "The head and the last norm are one step too low: what comes after the "
+            "blocks gets `lr` itself.",
+        ),
+        Mistake(
+            lambda name, blocks, lr, decay: (
+                lr * decay
+                if name == "classifier.weight" or name == "classifier.bias"
+                else rate(name, blocks, lr, decay)
+            ),
+            "The head gets `lr * decay`. What comes after the blocks gets `lr`.",
+        ),
+        Mistake(
+            _rated(
+                depth_of=lambda name, blocks: (
+                    blocks + 1
+                    if "embeddings" in name and "patch_embeddings" not in name
+                    else None
+                )
+            ),
+            "Class token and positions belong to the embeddings, too; with you they "
+            "get the rate of the head.",
+        ),
+        Mistake(
             lambda name, blocks, lr, decay: rate(name, 12, lr, decay),
             "Your rates are those of a model with twelve blocks. Use `blocks`.",
         ),
@@ -793,6 +878,11 @@ def _arithmetic(confusion):
     return np.mean(_shares(confusion))
 
 
+def _intersection_over_union(confusion):
+    hits = np.diag(confusion)
+    return np.mean(hits / np.maximum(confusion.sum(0) + confusion.sum(1) - hits, 1))
+
+
 def _unguarded(confusion):
     return np.mean(2 * confusion.diagonal() / (confusion.sum(0) + confusion.sum(1)))
 
@@ -867,6 +957,16 @@ MACRO = Exercise(
         Mistake(
             _arithmetic,
             "F1 is the *harmonic* mean of precision and recall: 2PR / (P + R).",
+        ),
+        Mistake(
+            lambda confusion: np.sqrt(np.prod(_shares(confusion), axis=0)).mean(),
+            "You take the geometric mean of precision and recall. F1 is the "
+            "*harmonic* one: 2PR / (P + R).",
+        ),
+        Mistake(
+            _intersection_over_union,
+            "You divide the hits by everything that is of a class or called so. That "
+            "is the Jaccard index; F1 is 2PR / (P + R).",
         ),
         Mistake(
             _unguarded,
@@ -1040,12 +1140,35 @@ STOP = Exercise(
         ([0.1, 0.2, 0.3], 1),
         ([0.0, 0.0, 0.5], 2),
         ([0.4, 0.5, 0.45, 0.6, 0.7], 1),
+        ([0.8, 0.801, 0.8005, 0.802, 0.79], 2),
     ),
     mistakes=(
         Mistake(
             _stopping(lambda new, old: new >= old),
             "An equal score counts as better with you. Nothing was gained: keep "
             "waiting, and keep the earlier epoch.",
+        ),
+        *(
+            Mistake(
+                _stopping(lambda new, old, least=least: new > old + least),
+                "You ask for a gain of some size. Here every higher score is better, "
+                "however little.",
+            )
+            for least in (1e-3, 1e-2)
+        ),
+        Mistake(
+            _changed(lambda stop, best, scores, patience: (stop, best - 1)),
+            "The best epoch is counted from 0, the stop from 1. Both count from 1.",
+        ),
+        Mistake(
+            _changed(lambda stop, best, scores, patience: (stop - 1, best)),
+            "You stop one epoch too early: the epoch that uses the patience up has "
+            "been trained, too.",
+        ),
+        Mistake(
+            _changed(lambda stop, best, scores, patience: (best, best)),
+            "Both your numbers are the best epoch. Training goes on after it, until "
+            "the patience is used up.",
         ),
         Mistake(
             _stopping(limit=1),

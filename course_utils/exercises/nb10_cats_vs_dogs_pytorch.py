@@ -51,7 +51,10 @@ def _probe_rows(answer, labels, n):
     """Draw four times and describe the rows; which rows they are is left to chance."""
     draws = []
     for seed in (0, 0, 1, 2):
-        rows = np.asarray(answer(labels, n, np.random.default_rng(seed)))
+        rows = answer(labels, n, np.random.default_rng(seed))
+        if rows is None:
+            return None
+        rows = np.asarray(rows)
         if rows.dtype.kind not in "iu" or rows.min() < 0 or rows.max() >= len(labels):
             raise NotAnAnswer(
                 "Return row numbers, whole numbers from 0 to `len(labels) - 1`: not "
@@ -381,6 +384,24 @@ def _specificity(confusion):
     return precision, recall, 2 * precision * recall / max(precision + recall, 1e-12)
 
 
+def _second_share(share):
+    """The three numbers, of which recall alone is something else."""
+    return lambda confusion: [
+        number if place != 1 else share(confusion)
+        for place, number in enumerate(_three()(confusion))
+    ]
+
+
+def _of_both_classes(confusion):
+    return np.mean([_three(0)(confusion), _three(1)(confusion)], axis=0)
+
+
+def _hits_and_right_rejections(confusion):
+    _, recall, f1 = _three()(confusion)
+    hits, right = confusion[1, 1], np.trace(confusion)
+    return hits / right if right else 0.0, recall, f1
+
+
 def _accuracy_for(*places):
     def scores(confusion):
         share = np.trace(confusion) / confusion.sum()
@@ -433,6 +454,31 @@ PRECISION = Exercise(
         Mistake(
             _three(f1=lambda p, r: p * r / max(p + r, 1e-12)),
             "F1 is half of what it should be: the harmonic mean has a factor 2.",
+        ),
+        Mistake(
+            _three(f1=lambda precision, recall: (precision * recall) ** 0.5),
+            "Precision and recall are right. You take their geometric mean; F1 is the "
+            "*harmonic* one, $2PR/(P+R)$.",
+        ),
+        Mistake(
+            _of_both_classes,
+            "You take the mean over both classes, the *macro* average. Asked are the "
+            "numbers of class 1.",
+        ),
+        Mistake(
+            _second_share(lambda table: table[0, 0] / max(table[0].sum(), 1)),
+            "Your second number is a share of class 0, its specificity. Recall is a "
+            "share of class 1.",
+        ),
+        Mistake(
+            _second_share(lambda table: table[0, 1] / max(table[0].sum(), 1)),
+            "Your second number is the false positive rate, a share of class 0. Recall "
+            "is a share of class 1.",
+        ),
+        Mistake(
+            _hits_and_right_rejections,
+            "Your precision divides by hits plus pictures of class 0 answered 0. It is "
+            "a share of what was *answered* 1, a column.",
         ),
         Mistake(
             _accuracy_for(0, 1, 2),
@@ -538,6 +584,11 @@ def _counts(of_all=False):
     return points
 
 
+def _precision_as_rate(scores, labels):
+    right = [labels[scores >= t].mean() for t in np.unique(scores)[::-1]]
+    return np.stack([roc_points(scores, labels)[:, 0], [0.0, *right]], axis=1)
+
+
 def _share_of_called(scores, labels):
     points = roc_points(scores, labels)
     for i, threshold in enumerate(_down(scores)[1:], start=1):
@@ -568,6 +619,11 @@ ROC = Exercise(
         (np.array([-0.5, 2.5, 1.0, 0.3, -3.0]), np.array([0, 1, 0, 1, 1])),
     ),
     mistakes=(
+        Mistake(
+            _precision_as_rate,
+            "Your second number is a share of what was *called* positive, the "
+            "precision. The true positive rate is a share of all true positives.",
+        ),
         Mistake(
             _picture_by_picture,
             "Equal scores cannot be told apart by a threshold: they are one point. "
@@ -939,6 +995,15 @@ CALIBRATION = Exercise(
             "bin's share of the answers instead.",
         ),
         Mistake(
+            _gaps(combine=lambda gaps, shares, bins: np.abs(gaps).sum()),
+            "You sum up the gaps as they are. Weigh each by the bin's share of the "
+            "answers.",
+        ),
+        Mistake(
+            _gaps(said=lambda confidence, number, bins: number / bins),
+            "Compare with the *mean confidence* in the bin, not with its lower edge.",
+        ),
+        Mistake(
             _gaps(combine=lambda gaps, shares, bins: np.abs(gaps).max()),
             "That is the *largest* gap (maximum calibration error). Asked is the "
             "weighted mean.",
@@ -1144,6 +1209,16 @@ TWICE = Exercise(
         Mistake(
             _probabilities(lambda logits: logits.log_softmax(-1)),
             "Those are logarithms of probabilities: they are negative.",
+        ),
+        Mistake(
+            _probabilities(torch.exp),
+            "Those are exponentials of logits. Each row has to be divided by its sum, "
+            "or they are no probabilities.",
+        ),
+        Mistake(
+            _probabilities(lambda logits: logits.softmax(-1)[:, 1]),
+            "That is the probability of class 1 alone. All classes were asked for, "
+            "shape (B, K).",
         ),
         Mistake(
             _probabilities(torch.sigmoid),

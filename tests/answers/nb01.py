@@ -588,6 +588,12 @@ def padded_returns_early(scores, lengths):
         return weights
 
 
+@wrong("01.4", "hidden by 0 times infinity", says="0 times $-\\infty$ is nan")
+def padding_minus_infinity_times_mask(scores, lengths):
+    real = np.arange(scores.shape[-1]) < lengths[:, None]
+    return softmax(scores + (1 - real[:, None, :]) * -np.inf)
+
+
 # 01.5: three slips
 
 
@@ -772,6 +778,13 @@ def clips(queries, keys, values):
     scores = np.clip(queries @ keys.T / np.sqrt(queries.shape[1]), -50, 50)
     weights = np.exp(scores)
     return weights / weights.sum(axis=1, keepdims=True) @ values
+
+
+@wrong("01.5", "columns, largest of all", says="Your maximum runs over the queries")
+def attention_columns_and_largest_of_all(queries, keys, values):
+    scores = queries @ keys.T / np.sqrt(queries.shape[1])
+    weights = np.exp(scores - scores.max())
+    return weights / weights.sum(axis=0, keepdims=True) @ values
 
 
 # 01.6: one block at a time

@@ -214,6 +214,13 @@ def layer_norm_of_images(images, gain, bias, eps=1e-5):
     return F.layer_norm(images, gain.shape, gain, bias, eps)
 
 
+@wrong("02.1", "bias forgotten", says="`bias` is not used")
+def norm_without_bias(images, gain, bias, eps=1e-5):
+    mean = images.mean(1, keepdim=True)
+    variance = images.var(1, keepdim=True, correction=0)
+    return (images - mean) / (variance + eps).sqrt() * gain.view(1, -1, 1, 1)
+
+
 # 02.2: heads that mix tokens
 
 
@@ -714,7 +721,7 @@ def exchanged(x, memory, wq, wk, wv):
     return _attend(x @ wq, memory @ wv, memory @ wk)[0]
 
 
-@wrong("02.4", "adds x, as a block does")
+@wrong("02.4", "adds x, as a block does", says="You add the queries to what")
 def with_residual(x, memory, wq, wk, wv):
     return x @ wq + _crossed(x, memory, memory, wq, wk, wv)
 
@@ -1173,3 +1180,9 @@ def joined_along_batch(words):
 )
 def end_first(words):
     return _joined(START, words), _joined(END, words)
+
+
+@wrong("02.6", "no start mark", says="Your inputs have no start mark")
+def pairs_without_start(words):
+    end = torch.full((len(words), 1), 27)
+    return words, torch.cat([words[:, 1:], end], dim=1)

@@ -164,6 +164,17 @@ def all_blocks(height, width, patch_size, heads):
     return tokens, 12 * heads * tokens**2
 
 
+@wrong("03.1", "N by N + 1 weights", says="your class token is in one side")
+def class_token_on_one_side(height, width, patch_size, heads):
+    patches = (height // patch_size) * (width // patch_size)
+    return patches + 1, heads * patches * (patches + 1)
+
+
+@wrong("03.1", "tokens alone", says="That is the first number")
+def tokens_alone(height, width, patch_size, heads):
+    return (height // patch_size) * (width // patch_size) + 1
+
+
 # 03.2: patchify
 
 
@@ -385,6 +396,20 @@ def first_channel_only(images, patch_size):
     P = patch_size
     grid = images[..., 0].reshape(B, H // P, P, W // P, P).swapaxes(2, 3)
     return grid.reshape(B, -1, P * P)
+
+
+@wrong("03.2", "first of the images", says="the patches of the first image")
+def patches_of_the_first(images, patch_size):
+    B, H, W, C = images.shape
+    grid = images.reshape(B, H // patch_size, patch_size, W // patch_size, -1, C)
+    return grid.swapaxes(2, 3).reshape(B, -1, patch_size * patch_size * C)[0]
+
+
+@wrong("03.2", "channels apart", says="the channels still have an axis")
+def patches_with_channel_axis(images, patch_size):
+    B, H, W, C = images.shape
+    grid = images.reshape(B, H // patch_size, patch_size, W // patch_size, -1, C)
+    return grid.swapaxes(2, 3).reshape(B, -1, patch_size * patch_size, C)
 
 
 # 03.3: channels first
@@ -714,6 +739,12 @@ def class_token_added(patches, class_token, positions):
 )
 def no_row_for_class(patches, class_token, positions):
     return patches + positions[:, 1:]
+
+
+@wrong("03.4", "rows of positions backward")
+def positions_backward(patches, class_token, positions):
+    tokens = torch.cat([class_token.expand(len(patches), -1, -1), patches], dim=1)
+    return tokens + positions.flip(1)
 
 
 # 03.5: rows and columns
@@ -1063,3 +1094,10 @@ def class_row_made_anew(positions, old, new):
     grid = F.interpolate(grid, size=(new, new), mode="bilinear", align_corners=False)
     grid = grid.flatten(2).transpose(1, 2)
     return torch.cat([torch.zeros_like(grid[:, :1]), grid], dim=1)
+
+
+@wrong("03.6", "class token taken from the end", says="You take the *last* row")
+def class_token_at_the_end(positions, old, new):
+    grid = positions[:, :-1].transpose(1, 2).unflatten(2, (old, old))
+    grid = F.interpolate(grid, (new, new), mode="bilinear", align_corners=False)
+    return torch.cat([grid.flatten(2).transpose(1, 2), positions[:, -1:]], dim=1)

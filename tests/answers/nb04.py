@@ -525,7 +525,7 @@ class SizesOfTheLesson(nn.Module):
         return self.project(images).flatten(2).transpose(1, 2)
 
 
-@wrong("04.2", "no call of super().__init__")
+@wrong("04.2", "no call of super", says="`super().__init__()` is missing")
 class NoSuper(nn.Module):
     def __init__(self, patch_size, in_channels, dim):
         self.project = nn.Conv2d(in_channels, dim, patch_size, stride=patch_size)
@@ -557,6 +557,26 @@ class FlattensTheBatch(nn.Module):
 
     def forward(self, images):
         return self.project(images).permute(0, 2, 3, 1).reshape(-1, self.dim)
+
+
+@wrong("04.2", "grid not flattened", says="Your patches still stand in a grid")
+class GridAsItComes(nn.Module):
+    def __init__(self, patch_size, in_channels, dim):
+        super().__init__()
+        self.project = nn.Conv2d(in_channels, dim, patch_size, stride=patch_size)
+
+    def forward(self, images):
+        return self.project(images)
+
+
+@wrong("04.2", "without bias", says="The projection has lost its bias")
+class NoBias(nn.Module):
+    def __init__(self, patch_size, in_channels, dim):
+        super().__init__()
+        self.project = nn.Conv2d(in_channels, dim, patch_size, patch_size, bias=False)
+
+    def forward(self, images):
+        return self.project(images).flatten(2).transpose(1, 2)
 
 
 # 04.3: a training step
@@ -807,6 +827,34 @@ def rounds_the_loss(model, optimizer, images, labels):
     return round(loss.item(), 2)
 
 
+@wrong("04.3", "nll_loss of softmax", says="`nll_loss` wants *logarithms*")
+def step_nll_of_softmax(model, optimizer, images, labels):
+    optimizer.zero_grad()
+    loss = F.nll_loss(model(images).softmax(dim=1), labels)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@wrong("04.3", "sigmoid first", says="Numbers squeezed by a sigmoid")
+def step_with_sigmoid(model, optimizer, images, labels):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(images).sigmoid(), labels)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@wrong("04.3", "two steps", says="The optimizer takes two steps")
+def step_twice(model, optimizer, images, labels):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(images), labels)
+    loss.backward()
+    optimizer.step()
+    optimizer.step()
+    return loss.item()
+
+
 # 04.4: warm-up in steps
 
 
@@ -992,6 +1040,27 @@ def peak_missing_in_warmup(step, total, warmup, peak):
         return step / warmup
     done = (step - warmup) / (total - warmup)
     return peak * 0.5 * (1 + math.cos(math.pi * done))
+
+
+@wrong("04.4", "peak one step early", says="reaches `peak` one step too early")
+def rate_peak_early(step, total, warmup, peak):
+    if step < warmup:
+        return peak * step / max(warmup - 1, 1)
+    return peak / 2 * (1 + math.cos(math.pi * (step - warmup) / (total - warmup)))
+
+
+@wrong("04.4", "cosine from 1", says="the cosine begins at 1 instead of `peak`")
+def rate_cosine_from_one(step, total, warmup, peak):
+    if step < warmup:
+        return peak * step / warmup
+    return (1 + math.cos(math.pi * (step - warmup) / (total - warmup))) / 2
+
+
+@wrong("04.4", "1 - cos", says="Your cosine rises from 0 to `peak`")
+def rate_one_minus_cosine(step, total, warmup, peak):
+    if step < warmup:
+        return peak * step / warmup
+    return peak / 2 * (1 - math.cos(math.pi * (step - warmup) / (total - warmup)))
 
 
 # 04.5: accuracy from batches

@@ -928,3 +928,17 @@ def shares(total, warmup, peak):
     return _CosineDecay(
         0.0, 1 - warmup / total, warmup_target=peak, warmup_steps=warmup / total
     )
+
+
+@wrong("05.5", "peak as alpha, too", says="You hand over the peak as `alpha`")
+def schedule_alpha_is_peak(total, warmup, peak):
+    return keras.optimizers.schedules.CosineDecay(
+        0.0, total - warmup, alpha=peak, warmup_target=peak, warmup_steps=warmup
+    )
+
+
+@wrong("05.5", "target of 1", says="Your peak is always 1")
+def schedule_up_to_one(total, warmup, peak):
+    return keras.optimizers.schedules.CosineDecay(
+        0.0, total - warmup, warmup_target=1.0, warmup_steps=warmup
+    )

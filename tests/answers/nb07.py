@@ -174,6 +174,18 @@ def picture_clamped_early(pixels, mean, std):
     return (x * 255).round().clamp(0, 255).to(torch.uint8)
 
 
+@wrong("07.1", "cut off in double precision", says="`uint8` cuts the decimals off")
+def picture_cut_off_in_float64(pixels, mean, std):
+    x = pixels.double() * std.double().view(-1, 1, 1) + mean.double().view(-1, 1, 1)
+    return x.mul(255).clamp(0, 255).to(torch.uint8).permute(1, 2, 0)
+
+
+@wrong("07.1", "cut off in single precision", says="`uint8` cuts the decimals off")
+def picture_cut_off_in_float32(pixels, mean, std):
+    x = pixels.permute(1, 2, 0).float() * std.float() + mean.float()
+    return (255 * x).clip(0, 255).byte()
+
+
 # 07.2 From the file's name to the module's
 
 _PAIRS = {
@@ -402,6 +414,60 @@ def _renamed(name):
         for old, new in _PAIRS.items():
             name = name.replace(f".{old}.", f".{new}.")
     return name
+
+
+def _name_by(*pairs):
+    def module_name(name):
+        for old, new in pairs:
+            name = name.replace(old, new)
+        return name
+
+    return module_name
+
+
+_RULES = (
+    ("vit.encoder.layer.", "vit.layers."),
+    ("attention.attention.query", "attention.q_proj"),
+    ("attention.attention.key", "attention.k_proj"),
+    ("attention.attention.value", "attention.v_proj"),
+    ("attention.output.dense", "attention.o_proj"),
+    ("intermediate.dense", "mlp.fc1"),
+    ("output.dense", "mlp.fc2"),
+)
+wrong(
+    "07.2",
+    "queries, keys and values only",
+    _name_by(*_RULES[:4]),
+    says="The attention's output and the two layers of the MLP are still to come",
+)
+wrong(
+    "07.2",
+    "block 3 only",
+    _name_by(("vit.encoder.layer.3.", "vit.layers.3."), *_RULES[1:]),
+    says="Your function knows block 3 only",
+)
+wrong(
+    "07.2",
+    "out_proj",
+    _name_by(*_RULES, ("o_proj", "out_proj")),
+    says="The output projection is called `o_proj` here",
+)
+wrong(
+    "07.2",
+    "dense left behind",
+    _name_by(*_RULES[:5], ("intermediate.", "mlp.fc1."), ("output.", "mlp.fc2.")),
+    says="`dense` is still there",
+)
+
+
+@wrong("07.2", "one digit", says="Block 11 becomes block 1")
+def name_with_one_digit(name):
+    return re.sub(r"layers\.(\d)\d*", r"layers.\1", _name_by(*_RULES)(name))
+
+
+@wrong("07.2", "weight or bias dropped", says="The end of the name is lost")
+def name_without_its_end(name):
+    return ".".join(_name_by(*_RULES)(name).split(".")[:-1])
 
 
 # 07.3 Rows grouped by head
@@ -865,6 +931,56 @@ def block_softmax_axis(x, w, heads, eps):
     return x + linear(F.gelu(linear(norm(x, "layernorm_after"), "mlp.fc1")), "mlp.fc2")
 
 
+def _block_of(stream="x", hidden=F.gelu):
+    def right_block(x, w, heads, eps):
+        def linear(x, name):
+            return F.linear(x, w[f"{name}.weight"], w[f"{name}.bias"])
+
+        def norm(x, name):
+            weights = w[f"{name}.weight"], w[f"{name}.bias"]
+            return F.layer_norm(x, x.shape[-1:], *weights, eps)
+
+        n = norm(x, "layernorm_before")
+        q, k, v = (
+            linear(n, f"attention.{c}_proj").unflatten(-1, (heads, -1)).transpose(1, 2)
+            for c in "qkv"
+        )
+        context = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+        if stream != "not mixed":
+            context = linear(context, "attention.o_proj")
+        x = context if stream == "lost" else x + context
+        second = "layernorm_before" if stream == "same norm" else "layernorm_after"
+        normed = x if stream == "raw" else norm(x, second)
+        return x + linear(hidden(linear(normed, "mlp.fc1")), "mlp.fc2")
+
+    return right_block
+
+
+wrong("07.4", "no o_proj", _block_of("not mixed"), says="nothing mixes them")
+wrong(
+    "07.4",
+    "first residual lost",
+    _block_of("lost"),
+    says="The sum after the attention has lost the stream",
+)
+wrong(
+    "07.4",
+    "first norm twice",
+    _block_of("same norm"),
+    says="The norm before the MLP has weights of its own",
+)
+wrong(
+    "07.4", "no second norm", _block_of("raw"), says="The MLP gets the stream as it is"
+)
+wrong("07.4", "SiLU", _block_of(hidden=F.silu), says="you have SiLU")
+wrong(
+    "07.4",
+    "quick GELU",
+    _block_of(hidden=lambda x: x * torch.sigmoid(1.702 * x)),
+    says="you have the GELU that a sigmoid imitates",
+)
+
+
 # 07.5 How large may the picture be?
 
 
@@ -1137,6 +1253,16 @@ def side_from_48_on(budget, patch_size, dim, depth, mlp_dim):
     while _cost((n + 1) ** 2 + 1, dim, depth, mlp_dim) <= budget:
         n += 1
     return n * patch_size
+
+
+@wrong("07.5", "no MLP", says="The MLP is missing")
+def side_without_mlp(budget, patch_size, dim, depth, mlp_dim):
+    grid = 0
+    while True:
+        T = (grid + 1) ** 2 + 1
+        if depth * (8 * T * dim**2 + 4 * T**2 * dim) > budget:
+            return grid * patch_size
+        grid += 1
 
 
 # 07.6 A loader that says what it left out
@@ -1451,3 +1577,13 @@ def load_returns_early(model, weights):
 
 
 _LEFT = []
+
+
+@wrong("07.6", "first axis compared only")
+def load_by_the_first_axis(model, weights):
+    own = model.state_dict()
+    fit = {
+        n: t for n, t in weights.items() if n in own and t.shape[:1] == own[n].shape[:1]
+    }
+    model.load_state_dict(fit, strict=False)
+    return sorted(own.keys() - fit.keys())

@@ -187,6 +187,32 @@ def whole_division(picture):
     return ((values - 0.5) / 0.5).transpose(2, 0, 1)
 
 
+@wrong("08.1", "own largest value", says="the picture's own largest value")
+def prepare_by_own_maximum(picture):
+    values = np.asarray(picture)
+    return ((values / values.max() - 0.5) / 0.5).transpose(2, 0, 1)
+
+
+@wrong("08.1", "asks for the mean", says="You look at the mean value")
+def prepare_by_mean(picture):
+    values = picture / 255 if picture.mean() > 1 else picture
+    return ((values - 0.5) / 0.5).transpose(2, 0, 1)
+
+
+@wrong("08.1", "all made bytes", says="`uint8` cuts floats from 0 to 1 down to 0")
+def prepare_as_bytes(picture):
+    values = np.asarray(picture).astype("uint8") / 255
+    return ((values - 0.5) / 0.5).transpose(2, 0, 1)
+
+
+@wrong("08.1", "scaled last", says="You scale the bytes after the mean")
+def prepare_scaled_last(picture):
+    values = (picture - 0.5) / 0.5
+    if picture.dtype == np.uint8:
+        values = values / 255
+    return values.transpose(2, 0, 1)
+
+
 # 08.2 freeze(model, n)
 
 
@@ -461,6 +487,26 @@ def first_n_parameters(model, n):
     for i, p in enumerate(model.parameters()):
         if i < n:
             p.requires_grad = False
+
+
+@wrong("08.2", "the head, too", says="The head is frozen, too, which is new")
+def freeze_and_head(model, n):
+    for part in (model.vit.embeddings, *model.vit.layers[:n], model.classifier):
+        part.requires_grad_(False)
+
+
+@wrong("08.2", "attention only", says="you freeze the attention only")
+def freeze_attention(model, n):
+    model.vit.embeddings.requires_grad_(False)
+    for block in model.vit.layers[:n]:
+        block.attention.requires_grad_(False)
+
+
+@wrong("08.2", "blocks above thawed", says="You also thaw the blocks above")
+def freeze_by_comparing(model, n):
+    model.vit.embeddings.requires_grad_(False)
+    for i, block in enumerate(model.vit.layers):
+        block.requires_grad_(i >= n)
 
 
 # 08.3 make_batch(rows)
@@ -906,6 +952,43 @@ def only_the_exponent(name, blocks, lr, decay):
     return 0
 
 
+def _rate_of(block, head=0, embeddings=("embeddings",)):
+    def rate(name, blocks, lr, decay):
+        if any(word in name for word in embeddings):
+            return lr * decay ** (blocks + 1)
+        if "layers." in name:
+            return lr * decay ** block(blocks, int(name.split(".")[2]))
+        return lr * decay**head
+
+    return rate
+
+
+wrong(
+    "08.4",
+    "blocks one step low",
+    _rate_of(lambda blocks, i: blocks - i + 1),
+    says="Every block is one step too low",
+)
+wrong(
+    "08.4",
+    "divided in blocks",
+    _rate_of(lambda blocks, i: i - blocks),
+    says="You divide the blocks' rates by a power",
+)
+wrong(
+    "08.4",
+    "head decayed, too",
+    _rate_of(lambda blocks, i: blocks - i, head=1),
+    says="The head and the last norm are one step too low",
+)
+wrong(
+    "08.4",
+    "patches only",
+    _rate_of(lambda blocks, i: blocks - i, embeddings=("patch_embeddings",)),
+    says="Class token and positions belong to the embeddings",
+)
+
+
 # 08.5 macro_f1(confusion)
 
 
@@ -1128,6 +1211,21 @@ def adds_one(confusion):
     hits = np.diag(confusion)
     p, r = hits / (confusion.sum(0) + 1), hits / (confusion.sum(1) + 1)
     return np.mean(2 * p * r / (p + r + 1e-9))
+
+
+@wrong("08.5", "Jaccard", says="That is the Jaccard index")
+def mean_jaccard(confusion):
+    hits = np.diag(confusion)
+    either = confusion.sum(0) + confusion.sum(1) - hits
+    return np.mean([h / e if e else 0.0 for h, e in zip(hits, either, strict=True)])
+
+
+@wrong("08.5", "geometric mean", says="You take the geometric mean")
+def mean_geometric(confusion):
+    hits = np.diag(confusion)
+    precision = hits / np.maximum(confusion.sum(0), 1)
+    recall = hits / np.maximum(confusion.sum(1), 1)
+    return np.mean(np.sqrt(precision * recall))
 
 
 # 08.6 stop_in_time(scores, patience)
@@ -1401,3 +1499,49 @@ def empties_the_list(scores, patience):
         if score > best:
             best, best_epoch = score, epoch
     return epoch, best_epoch
+
+
+@wrong("08.6", "small gains do not count", says="You ask for a gain of some size")
+def stop_with_min_delta(scores, patience):
+    best, epoch_of_best, waited = -np.inf, 0, 0
+    for epoch, score in enumerate(scores, start=1):
+        if score > best + 0.01:
+            best, epoch_of_best, waited = score, epoch, 0
+        else:
+            waited += 1
+        if waited == patience:
+            return epoch, epoch_of_best
+    return len(scores), epoch_of_best
+
+
+def _stop_as(change):
+    def stop_in_time(scores, patience):
+        best = 1
+        for epoch in range(2, len(scores) + 1):
+            if scores[epoch - 1] > scores[best - 1]:
+                best = epoch
+            if epoch - best == patience:
+                return change(epoch, best)
+        return change(len(scores), best)
+
+    return stop_in_time
+
+
+wrong(
+    "08.6",
+    "best from 0",
+    _stop_as(lambda stop, best: (stop, best - 1)),
+    says="The best epoch is counted from 0",
+)
+wrong(
+    "08.6",
+    "last epoch not counted",
+    _stop_as(lambda stop, best: (stop - 1, best)),
+    says="You stop one epoch too early",
+)
+wrong(
+    "08.6",
+    "best twice",
+    _stop_as(lambda stop, best: (best, best)),
+    says="Both your numbers are the best epoch",
+)

@@ -255,6 +255,14 @@ def one_too_few(labels, n, rng):
     )
 
 
+@wrong("10.1", "nothing returned", says="Is the `return` missing?")
+def rows_without_return(labels, n, rng):
+    rows = []
+    for c in np.unique(labels):
+        found = np.flatnonzero(labels == c)
+        rows.extend(rng.choice(found, n // len(np.unique(labels)), replace=False))
+
+
 # 10.2 freeze_backbone(model)
 
 
@@ -667,6 +675,45 @@ def f1_alone(confusion):
     return _scores(confusion[1, 1], confusion[0, 1], confusion[1, 0])[2]
 
 
+def _share(hits, of):
+    return hits / of if of else 0.0
+
+
+@wrong("10.3", "geometric mean", says="You take their geometric mean")
+def three_with_geometric_mean(confusion):
+    (_, false), (missed, hits) = confusion
+    precision, recall = _share(hits, hits + false), _share(hits, hits + missed)
+    return precision, recall, (precision * recall) ** 0.5
+
+
+@wrong("10.3", "both classes", says="the *macro* average")
+def three_of_both_classes(confusion):
+    found = []
+    for c in (0, 1):
+        hits = confusion[c, c]
+        precision = _share(hits, confusion[:, c].sum())
+        recall = _share(hits, confusion[c].sum())
+        f1 = _share(2 * precision * recall, precision + recall)
+        found.append((precision, recall, f1))
+    return np.mean(found, axis=0)
+
+
+@wrong("10.3", "false positive rate", says="the false positive rate")
+def three_with_false_positive_rate(confusion):
+    (right, false), (missed, hits) = confusion
+    precision, recall = _share(hits, hits + false), _share(hits, hits + missed)
+    f1 = _share(2 * precision * recall, precision + recall)
+    return precision, _share(false, false + right), f1
+
+
+@wrong("10.3", "hits and right rejections", says="divides by hits plus")
+def three_over_the_diagonal(confusion):
+    (right, false), (missed, hits) = confusion
+    precision, recall = _share(hits, hits + false), _share(hits, hits + missed)
+    f1 = _share(2 * precision * recall, precision + recall)
+    return _share(hits, hits + right), recall, f1
+
+
 # 10.4 roc_points(scores, labels)
 
 
@@ -892,6 +939,15 @@ def sorts_in_place(scores, labels):
     scores.sort()
     thresholds = np.append(np.inf, np.unique(scores)[::-1])
     return _roc(scores, labels, thresholds)
+
+
+@wrong("10.4", "precision as rate", says="the precision. The true positive rate")
+def roc_with_precision(scores, labels):
+    points = [(0.0, 0.0)]
+    for threshold in sorted(set(scores), reverse=True):
+        called = scores >= threshold
+        points.append((called[labels == 0].mean(), labels[called].mean()))
+    return np.array(points)
 
 
 # 10.5 best_threshold(scores, labels, cost_fp, cost_fn)
@@ -1422,6 +1478,34 @@ def percent(confidence, right, bins):
     return 100 * by_multiplying(confidence, right, bins)
 
 
+def _calibration_of(gap):
+    def calibration_error(confidence, right, bins):
+        bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
+        return sum(
+            gap(confidence[bin_of == b], right[bin_of == b], b / bins)
+            for b in set(bin_of)
+        ) / len(confidence)
+
+    return calibration_error
+
+
+wrong(
+    "10.6",
+    "lower edges",
+    _calibration_of(lambda c, r, edge: abs(edge * len(r) - r.sum())),
+    says="not with its lower edge",
+)
+
+
+@wrong("10.6", "gaps summed up", says="You sum up the gaps as they are")
+def calibration_unweighted(confidence, right, bins):
+    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
+    error = 0.0
+    for b in set(bin_of):
+        error += abs(confidence[bin_of == b].mean() - right[bin_of == b].mean())
+    return error
+
+
 # 10.7 probabilities(model, pixel_values)
 
 
@@ -1649,3 +1733,15 @@ def rounds(model, pixel_values):
     with torch.no_grad():
         p = model(pixel_values=pixel_values).logits.softmax(dim=-1)
     return p.round(decimals=2)
+
+
+@wrong("10.7", "exponentials", says="Those are exponentials of logits")
+@torch.no_grad()
+def probabilities_exp(model, pixel_values):
+    return model.eval()(pixel_values=pixel_values).logits.exp()
+
+
+@wrong("10.7", "class 1 alone", says="the probability of class 1 alone")
+@torch.no_grad()
+def probabilities_of_one_class(model, pixel_values):
+    return model.eval()(pixel_values=pixel_values).logits.softmax(dim=-1)[:, 1]
