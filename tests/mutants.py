@@ -110,7 +110,16 @@ def _instead(node: ast.AST, field: str, tree: ast.AST, parent: ast.AST) -> list:
     match node:
         case ast.BinOp(op=op):
             others = [_with(node, op=new()) for new in OPERATORS.get(type(op), [])]
+            if not isinstance(op, ast.Add | ast.Mult | ast.BitAnd | ast.BitOr):
+                others.append(_with(node, left=node.right, right=node.left))
             return [*others, node.left, node.right]
+        case ast.Dict(keys=keys, values=values):
+            places = range(len(keys))
+            return [
+                _with(node, keys=_but(keys, i), values=_but(values, i)) for i in places
+            ]
+        case ast.Tuple(elts=items, ctx=ast.Load()) | ast.List(elts=items):
+            return [_with(node, elts=_but(items, i)) for i in range(len(items))]
         case ast.Compare(ops=[op]):
             return [_with(node, ops=[new()]) for new in COMPARISONS.get(type(op), [])]
         case ast.BoolOp(op=op):
@@ -124,8 +133,9 @@ def _instead(node: ast.AST, field: str, tree: ast.AST, parent: ast.AST) -> list:
             return [ast.Constant(new) for new in _constants(value, parent)]
         case ast.Call():
             return _calls(node)
-        case ast.Attribute(attr=name) if name in NAMES:
-            return [_with(node, attr=NAMES[name])]
+        case ast.Attribute(attr=name, value=value, ctx=ast.Load()):
+            others = [_with(node, attr=NAMES[name])] if name in NAMES else []
+            return others if isinstance(parent, ast.Call) else [*others, value]
         case ast.Name(id=name, ctx=ast.Load()):
             return [ast.Name(new, ast.Load()) for new in _other_names(name, tree)]
         case ast.Slice(lower=lower, upper=upper, step=step):
@@ -168,13 +178,15 @@ def _calls(node: ast.Call) -> list:
         found.append(_with(node, args=node.args[:-1]))
     if isinstance(node.func, ast.Name) and node.func.id in NAMES:
         found.append(_with(node, func=ast.Name(NAMES[node.func.id], ast.Load())))
-    if isinstance(node.func, ast.Attribute) and not isinstance(
-        node.func.value, ast.Name
-    ):
-        found.append(node.func.value)  # x.f().g() -> x.f()
+    if isinstance(node.func, ast.Attribute):
+        found.append(node.func.value)  # x.f() -> x
     if len(node.args) == 1 and not node.keywords:
         found.append(node.args[0])  # f(x) -> x
     return found
+
+
+def _but(items: list, place: int) -> list:
+    return items[:place] + items[place + 1 :]
 
 
 def _without(items: list, left_out: Any) -> list:
@@ -189,12 +201,18 @@ def _with(node: ast.AST, **fields: Any) -> ast.AST:
 
 
 def _other_names(name: str, tree: ast.AST) -> list[str]:
-    """Return the argument that stands after this one, as the one taken for it."""
-    function = next(n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef))
-    arguments = [a.arg for a in function.args.args if a.arg != "self"]
-    if name not in arguments or len(arguments) < 2:
+    """Return the variables that stand after this one, as those taken for it."""
+    written = [n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)]
+    written += [
+        n.id
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+    ]
+    variables = [n for n in dict.fromkeys(written) if n != "self"]
+    if name not in variables:
         return []
-    return [arguments[(arguments.index(name) + 1) % len(arguments)]]
+    place = variables.index(name)
+    return (variables[place + 1 :] + variables[:place])[:2]
 
 
 def _replaced(tree, node, place, index, replacement) -> ast.AST:
