@@ -224,6 +224,7 @@ def test_saved_model_is_the_same_after_loading(saved):
     again = keras.saving.load_model(path)
     assert type(again) is ViT and again.name == "mine"
     assert again.arguments == model.arguments
+    assert again.dropout.rate == again.blocks[0].dropout.rate == 0.1
     np.testing.assert_array_equal(numpy(again(images)), numpy(model(images)))
     assert again.optimizer.iterations == 1
     for ours, theirs in zip(
