@@ -65,7 +65,6 @@ NAMES = {  # of functions and methods that are taken for each other
     "any": "all",
     "all": "any",
     "append": "remove",
-    "rows": "columns",
 }
 
 
