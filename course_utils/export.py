@@ -20,6 +20,7 @@ FILES = (
     "CONTRIBUTING.md",
     "LICENSE",
     "LICENSE-TEXT",
+    "LOG.md",
     "Makefile",
     "README.md",
     "course_utils/**/*.py",
