@@ -16,15 +16,15 @@ help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
 
 setup: ## make .venv, or bring it up to date (PYTHON=..., TORCH_INDEX=...)
-	@sh tools/setup.sh $(if $(filter setup,$(MAKECMDGOALS)),--say)
+	@sh course_tools/setup.sh $(if $(filter setup,$(MAKECMDGOALS)),--say)
 
 course: setup ## run all notebooks on bundled data (ARGS="04 --profile full" for others)
 	@echo "course: running the notebooks; executed copies and HTML go to build/"
-	@$(THREADS) $(PY) -m course_utils run $(ARGS)
+	@$(THREADS) $(PY) -m course_tools run $(ARGS)
 
 test: tests setup ## unit tests, structure of the notebooks, then every notebook cell by cell
 	@echo "test: units, exercises and the structure of the notebooks"
-	@$(THREADS) $(PY) -m pytest -q -n $(WORKERS) --dist worksteal --ignore tests/test_solved_lessons.py tests
+	@$(THREADS) $(PY) -m pytest -q -n $(WORKERS) --dist worksteal --ignore tests/notebooks/test_solved_lessons.py tests
 	@echo "test: all notebooks, stored outputs compared with fresh ones"
 	@$(THREADS) COURSE_PROFILE=reduced HF_HUB_OFFLINE=1 $(PY) -m pytest -q -n $(WORKERS) $(NBVAL) notebooks
 
@@ -35,7 +35,7 @@ lab: setup ## open the course in JupyterLab (ARGS=--allow-root in a container)
 
 notebooks: setup ## run all notebooks and store their outputs in notebooks/
 	@echo "notebooks: running them in profile reduced, then storing their outputs"
-	@$(THREADS) $(PY) tools/store_outputs.py
+	@$(THREADS) $(PY) -m course_tools.store_outputs
 
 bench: benchmarks setup ## measure the course's model against others, as a table of ratios
 	@echo "bench: measuring; leave the machine alone meanwhile"
@@ -48,14 +48,14 @@ browser: tests setup ## run lessons in JupyterLab with a real browser (ARGS="09 
 
 mutants: tests setup ## change every solution in small ways; its check must refuse each (ARGS="04")
 	@echo "mutants: handing changed solutions to their checks; this takes minutes"
-	@$(THREADS) $(PY) tests/mutants.py $(ARGS)
+	@$(THREADS) $(PY) tests/exercises/mutants.py $(ARGS)
 
 # Commands that need one of these end here, before setup, where it is missing.
 tests benchmarks:
 	@echo "make: this is a copy for a class, without $@/; use a clone of the course" >&2; exit 1
 
 badges: setup ## write the address of the repository everywhere (REPO=owner/name)
-	@$(PY) tools/set_address.py "$(REPO)"
+	@$(PY) -m course_tools.set_address "$(REPO)"
 
 lock: setup ## resolve requirements.lock anew, with the newest versions that fit
 	@echo "lock: resolving for Python 3.11 to 3.13 on Linux, macOS and Windows"

@@ -29,8 +29,11 @@ from rich.table import Table
 from torch.nn import functional as F
 from transformers import ViTConfig, ViTForImageClassification
 
-from course_utils import data, finetune, profiles, training
-from course_utils.backend import use_tensorflow
+from course_utils import session
+from course_utils.data import sets as data
+from course_utils.finetune import torch as finetune
+from course_utils.session import use_tensorflow
+from course_utils.training import loop as training
 from course_utils.vit.torch import ViT
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -177,8 +180,8 @@ def compare_frameworks(rounds: int) -> dict:
     Keras runs as a graph, and compiled by XLA as well. Imports TensorFlow.
     """
     use_tensorflow()
-    from course_utils.vit.convert import torch_to_keras
-    from course_utils.vit.convert_keras import to_keras_hub
+    from course_utils.convert.keras import to_keras_hub
+    from course_utils.convert.torch import torch_to_keras
 
     found = {}
     for name, sizes in MODELS.items():
@@ -216,7 +219,7 @@ def compare_recipes(seeds: int) -> dict:
     train, validation, test = (
         training.to_tensors(splits[name], mean=0.1307, std=0.3081) for name in splits
     )
-    full = profiles.current_profile() == "full"
+    full = session.current_profile() == "full"
     plans = {
         "2021 tutorial": ("patch 7, 8 heads", 3 if full else 10, TUTORIAL),
         "ours": ("patch 14, 4 heads", 6 if full else 20, OURS),

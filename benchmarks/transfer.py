@@ -17,9 +17,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
-from course_utils import finetune
 from course_utils.data import load
-from course_utils.profiles import ROOT, current_profile
+from course_utils.finetune import torch as finetune
+from course_utils.session import ROOT, current_profile
 from course_utils.training import evaluate, fit, small_affine
 
 FOLDER = str(ROOT / "data" / "tiny-vit")

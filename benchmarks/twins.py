@@ -16,9 +16,9 @@ import tempfile
 
 import numpy as np
 
-from course_utils.checkpoints import locate
 from course_utils.data import load
-from course_utils.profiles import current_profile
+from course_utils.data.checkpoints import locate
+from course_utils.session import current_profile
 
 SEEDS, BATCH, DECAY = (0, 1, 2), 16, 0.01
 STARTS = ("pretrained", "scratch")
@@ -43,7 +43,7 @@ def pytorch():
     import torch
     from transformers import TrainingArguments, set_seed
 
-    from course_utils import finetune
+    from course_utils.finetune import torch as finetune
 
     train, test, epochs, rate = rows()
     folder, names = locate("finetune"), train.features["label"].names
@@ -88,12 +88,12 @@ def pytorch():
 
 def tensorflow():
     """Return the test accuracies of Keras's ``fit``, a list for each start."""
-    from course_utils.backend import use_tensorflow
+    from course_utils.session import use_tensorflow
 
     use_tensorflow()
     import keras
 
-    from course_utils import finetune_keras as finetune
+    from course_utils.finetune import keras as finetune
 
     train, test, epochs, rate = rows()
     folder, names = locate("finetune"), train.features["label"].names

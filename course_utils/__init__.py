@@ -6,6 +6,6 @@ imports the parts it needs.
 
 __version__ = "0.1.0"
 
-from course_utils.profiles import Run, setup
+from course_utils.session import Run, setup
 
 __all__ = ["Run", "__version__", "setup"]

@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 import course_utils
-from course_utils.profiles import ROOT
+from course_utils.session import ROOT
 
 
 def complete() -> None:

@@ -215,7 +215,7 @@ def serve_impatient(monkeypatch, folder):
 
     A machine that is busy with other things must have time for a good answer.
     """
-    from course_utils import hub
+    from course_utils.data import hub
 
     monkeypatch.setenv("COURSE_PROFILE", "full")
     monkeypatch.setattr(hub, "_PATIENCE", 5.0)

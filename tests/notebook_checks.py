@@ -37,7 +37,7 @@ MIN_WORDS_OF_A_FIGURE_LINE = 8
 TABLE_HEAD = "| Time | You need | You will be able to | Profile sizes |"
 PARITY = "%%parity\n"  # runs only where PyTorch is installed
 BACKEND = """\
-from course_utils.backend import use_tensorflow
+from course_utils.session import use_tensorflow
 
 use_tensorflow()  # before anything imports Keras
 

@@ -123,7 +123,7 @@ def test_lock_pins_torch_without_hashes_or_gpu_packages():
 
 
 def test_conda_installs_what_make_setup_installs():
-    script = (ROOT / "tools/setup.sh").read_text(encoding="utf-8")
+    script = (ROOT / "course_tools/setup.sh").read_text(encoding="utf-8")
     (line,) = re.findall(r"^pip install \$quiet (-c .*)$", script, flags=re.M)
     by_make = re.findall(r"-[ce] \S+", line.replace('"', ""))
     by_make[0] = by_make[0].replace("$lock", "requirements.lock")
@@ -169,7 +169,7 @@ def test_hooks_run_the_versions_of_the_lock():
         ["-m", "ruff", "check", "--no-cache", "."],
         ["-m", "ruff", "format", "--no-cache", "--check", "."],
         ["-m", "codespell_lib", "."],
-        ["tools/normalize_notebooks.py", "--check", *map(str, NOTEBOOKS)],
+        ["course_tools/normalize.py", "--check", *map(str, NOTEBOOKS)],
     ],
     ids=["ruff check", "ruff format", "codespell", "notebooks in stored form"],
 )

@@ -17,7 +17,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 
-from course_utils.cli import app
+from course_tools.cli import app
 
 ROOT = Path(__file__).resolve().parent.parent
 MIN_WORDS_OF_ALT_TEXT = 3  # "Open in Colab"

@@ -3,7 +3,7 @@
 from typing import Any
 
 from course_utils.exercises import catalog
-from course_utils.exercises.engine import Result, judge
+from course_utils.exercises.judge import Result, judge
 from course_utils.exercises.progress_file import Progress, progress, record
 
 __all__ = ["Progress", "Result", "check", "hint", "progress", "solution"]

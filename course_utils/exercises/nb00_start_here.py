@@ -1,6 +1,6 @@
 """The one exercise of notebook 00, to try how exercises work."""
 
-from course_utils.exercises.engine import Exercise, Mistake
+from course_utils.exercises.judge import Exercise, Mistake
 
 EXERCISES = (
     Exercise(

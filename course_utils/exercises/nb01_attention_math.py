@@ -5,7 +5,7 @@ import tracemalloc
 
 import numpy as np
 
-from course_utils.exercises.engine import Exercise, Mistake, NotAnAnswer
+from course_utils.exercises.judge import Exercise, Mistake, NotAnAnswer
 from course_utils.vit.numpy import attention, attention_weights, softmax
 
 # --- 01.1 The right divisor -------------------------------------------------------

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from course_utils.exercises.engine import Exercise, Mistake, NotAnAnswer, plain, same
+from course_utils.exercises.judge import Exercise, Mistake, NotAnAnswer, plain, same
 from course_utils.vit.torch import MLP, EncoderBlock, MultiHeadAttention
 
 

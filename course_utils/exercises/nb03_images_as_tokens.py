@@ -6,7 +6,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from course_utils.exercises.engine import Exercise, Mistake
+from course_utils.exercises.judge import Exercise, Mistake
 
 
 def _random(*shape):

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from course_utils.exercises.engine import Exercise, Mistake, NotAnAnswer
+from course_utils.exercises.judge import Exercise, Mistake, NotAnAnswer
 
 # --- 04.1 Count the parameters ----------------------------------------------------
 

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 
-from course_utils.exercises.engine import Exercise, Mistake, NotAnAnswer, plain
+from course_utils.exercises.judge import Exercise, Mistake, NotAnAnswer, plain
 
 
 def _random(*shape, scale=1.0, seed=0):

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from torch.utils.data import default_collate
 from transformers import ViTConfig, ViTForImageClassification
 
-from course_utils.exercises.engine import Exercise, Mistake, NotAnAnswer
+from course_utils.exercises.judge import Exercise, Mistake, NotAnAnswer
 
 # --- 08.1 Scaled twice ------------------------------------------------------------
 

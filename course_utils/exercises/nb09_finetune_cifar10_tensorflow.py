@@ -5,7 +5,7 @@ TensorFlow and Keras are imported where they are used, so that this file loads q
 
 import numpy as np
 
-from course_utils.exercises.engine import Exercise, Mistake, NotAnAnswer
+from course_utils.exercises.judge import Exercise, Mistake, NotAnAnswer
 from course_utils.exercises.small_vit import (
     layers_of_encoder,
     small_classifier,

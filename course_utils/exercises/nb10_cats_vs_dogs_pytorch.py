@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from transformers import ViTConfig, ViTForImageClassification
 
-from course_utils.exercises.engine import Exercise, Mistake, NotAnAnswer
+from course_utils.exercises.judge import Exercise, Mistake, NotAnAnswer
 
 # --- 10.1 The first n rows --------------------------------------------------------
 

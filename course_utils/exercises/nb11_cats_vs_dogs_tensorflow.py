@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from course_utils.exercises.engine import Exercise, Mistake, NotAnAnswer
+from course_utils.exercises.judge import Exercise, Mistake, NotAnAnswer
 from course_utils.exercises.small_vit import (
     layers_of_encoder,
     small_classifier,
@@ -752,7 +752,7 @@ def _everything(classifier, n):
 
 
 def _with_freeze(classifier, n):
-    from course_utils.finetune_keras import freeze
+    from course_utils.finetune.keras import freeze
 
     freeze(classifier, len(_blocks(classifier)) - n)
     layers_of_encoder(classifier).layer_norm.trainable = False

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from course_utils.exercises.engine import Exercise, Mistake, NotAnAnswer
+from course_utils.exercises.judge import Exercise, Mistake, NotAnAnswer
 from course_utils.exercises.small_vit import (
     layers_of_encoder,
     small_classifier,

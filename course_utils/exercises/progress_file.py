@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from course_utils import lessons
 from course_utils.exercises.catalog import LESSONS, lesson_of, title
-from course_utils.profiles import ROOT
+from course_utils.session import ROOT
 
 _LONGEST = 3600  # seconds that one pause counts at most
 _PATIENCE = 5  # seconds that a check waits while another notebook writes

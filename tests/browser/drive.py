@@ -25,7 +25,7 @@ from pathlib import Path
 
 import nbformat
 
-from course_utils import runner
+from course_tools import runner
 from course_utils.exercises import catalog, progress
 
 ROOT = Path(__file__).resolve().parents[2]

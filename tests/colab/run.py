@@ -209,7 +209,7 @@ def publish(folder: Path) -> tuple[Path, str]:
             copy = source / name
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes((ROOT / name).read_bytes())
-    output([sys.executable, "tools/set_address.py", ADDRESS], cwd=source)
+    output([sys.executable, "course_tools/set_address.py", ADDRESS], cwd=source)
     version = re.search(
         r'__version__ = "(.+)"', (source / "course_utils/__init__.py").read_text()
     )[1]

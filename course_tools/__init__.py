@@ -1,0 +1,1 @@
+"""What the command ``vit-course`` and the maintainers run."""

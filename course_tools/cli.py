@@ -1,0 +1,498 @@
+"""The command line ``vit-course``: doctor, download, run, export, progress."""
+
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+import course_utils
+from course_utils.session import PROFILES, ROOT, current_profile
+
+app = typer.Typer(
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_show_locals=False,
+)
+# Seconds that one cell may take, unless --timeout says otherwise.
+TIMEOUTS = {"reduced": 600, "full": 4 * 3600}
+STYLES = {
+    "ok": "green",
+    "passed": "green",
+    "fail": "bold red",
+    "failed": "bold red",
+    "interrupted": "yellow",
+}
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"vit-course {course_utils.__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def main(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_version,
+            is_eager=True,
+            metavar="",
+            help="Print the version.",
+        ),
+    ] = False,
+) -> None:
+    """Vision Transformers by hand: check the set-up, run the notebooks."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a log in an old code page must not crash
+            stream.reconfigure(errors="replace")
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+# doctor
+
+
+@app.command()
+def doctor() -> None:
+    """Check Python, packages, machine and data; say how to mend what is wrong."""
+    from course_tools import doctor as checkup
+
+    console = Console()
+    table, found = Table(), []
+    for heading in ("Check", "For", "Found", "Accepted", "Result"):
+        table.add_column(heading, overflow="fold")
+    with console.status("checking ..."):
+        for check in checkup.checks():
+            if found and check.group != found[-1].group:
+                table.add_section()
+            found.append(check)
+            table.add_row(
+                Text(check.name),
+                Text(check.group),
+                Text(check.found),
+                Text(check.wanted),
+                Text(check.status, STYLES.get(check.status, "dim")),
+            )
+    console.print(table)
+    failures = [check for check in found if check.status == "fail"]
+    for check in failures:
+        _say(console, f"{check.name}: {check.found}", "bold red")
+        _say(console, f"  To mend it: {check.remedy}.")
+    if failures:
+        raise typer.Exit(1)
+    console.print("Everything the course needs is there.")
+
+
+def _say(console, line, style=""):
+    """Print plain text whole: no markup, no wrapping in the middle of a path."""
+    console.print(Text(line, style), soft_wrap=True)
+
+
+# download
+
+
+@app.command()
+def download(
+    to: Annotated[
+        Path,
+        typer.Option(metavar="DIR", help="The folder to fill.", show_default=False),
+    ],
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="mnist, cifar10, cats_vs_dogs, pets, finetune or anatomy; may be "
+            "given several times. Default: all.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Fetch data sets and checkpoints into a folder, for COURSE_HUB without network."""
+    from course_utils.data import hub
+
+    console, names = Console(), list(dict.fromkeys(only or hub.REPOSITORIES))
+    unknown = [name for name in names if name not in hub.REPOSITORIES]
+    if unknown:
+        known = ", ".join(hub.REPOSITORIES)
+        _say(console, f"--only {unknown[0]!r}: choose from {known}", "bold red")
+        raise typer.Exit(2)
+    folder = to.expanduser().absolute()
+    try:
+        with _terminate_as_interrupt():
+            _fill(folder, [hub.REPOSITORIES[name] for name in names], console)
+    except hub.DataError as error:
+        _say(Console(stderr=True), str(error), "bold red")
+        if isinstance(error, hub.Unreachable):
+            mend = (
+                "Unset HF_HUB_OFFLINE"
+                if hub.offline()
+                else "Check the connection (HTTPS_PROXY for a proxy, HF_ENDPOINT for a "
+                "mirror)"
+            )
+            _say(Console(stderr=True), f"{mend} and run the same command again.")
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        _say(console, "Interrupted; the same command goes on from here.", "yellow")
+        raise typer.Exit(130) from None
+    _say(console, f"Complete and checked. To use it, set COURSE_HUB={folder}")
+
+
+def _fill(folder, repositories, console):
+    """Say what is to come, then download what is missing."""
+    from course_utils.data import hub
+
+    with console.status(f"comparing {folder} with {hub.endpoint()} ..."):
+        jobs = [hub.survey(wanted, folder / wanted.id) for wanted in repositories]
+    console.print(_shopping_list(jobs))
+    free = _megabytes(hub.free_space(folder))
+    _say(console, f"From {hub.endpoint()} to {folder} ({free} free)")
+    hub.check_room(folder, sum(job.left for job in jobs))
+    for job in jobs:
+        hub.fetch(job)
+
+
+def _shopping_list(jobs):
+    table = Table("Repository", "Revision")
+    for heading in ("Files", "Size", "To download"):
+        table.add_column(heading, justify="right")
+    for job in jobs:
+        table.add_row(
+            Text(job.repository.id),
+            Text(job.repository.revision),
+            str(len(job.files)),
+            _megabytes(job.size),
+            _megabytes(job.left),
+        )
+    table.add_section()
+    files = str(sum(len(job.files) for job in jobs))
+    whole, left = sum(job.size for job in jobs), sum(job.left for job in jobs)
+    table.add_row("all", "", files, _megabytes(whole), _megabytes(left))
+    return table
+
+
+def _megabytes(size):
+    return f"{size / 1e6:,.1f} MB"
+
+
+# run
+
+
+@app.command()
+def run(
+    notebooks: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="NOTEBOOK",
+            help="The beginning of a name (04), a name, or a path. Default: all.",
+            show_default=False,
+        ),
+    ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(help="reduced or full. Default: COURSE_PROFILE, or reduced."),
+    ] = None,
+    timeout: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Seconds a single cell may take. Default: 600; full: 14400."
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Notebooks that run at the same time. Default: 2 with two cores and "
+            "6 GB of free memory, else 1; full: 1.",
+        ),
+    ] = None,
+) -> None:
+    """Run notebooks from top to bottom; copies and HTML pages go to build/PROFILE/."""
+    from course_tools import runner
+
+    try:
+        profile = profile or current_profile()
+        if profile not in PROFILES:
+            raise ValueError(f"--profile {profile!r}: use {' or '.join(PROFILES)}")
+        paths = runner.find(notebooks or [], ROOT / "notebooks")
+    except ValueError as error:
+        _say(Console(stderr=True), str(error), "bold red")
+        raise typer.Exit(2) from None
+    timeout, jobs = timeout or TIMEOUTS[profile], jobs or runner.default_jobs(profile)
+    raise typer.Exit(execute(paths, profile, timeout, jobs))
+
+
+def execute(
+    paths: list[Path],
+    profile: str,
+    timeout: int,
+    jobs: int = 1,
+    build: Path = ROOT / "build",
+) -> int:
+    """Run notebooks and show it live, or line by line where there is no terminal.
+
+    Returns
+    -------
+    int
+        Exit code: 0 all passed, 1 some failed, 130 interrupted.
+    """
+    from course_tools import runner
+
+    console, start = Console(), time.monotonic()
+    folder = build / profile
+    board = _Board(console, paths)
+    with _terminate_as_interrupt(), board:
+        outcomes, interrupted = runner.run(
+            paths,
+            profile=profile,
+            timeout=timeout,
+            build=folder,
+            jobs=jobs,
+            show=board.show,
+        )
+    seconds = time.monotonic() - start
+    console.print(_summary(outcomes, profile))
+    beside = f", {jobs} notebooks at a time" if min(jobs, len(paths)) > 1 else ""
+    _say(console, f"Took {seconds:.0f} s{beside}.")
+    _say(console, f"Executed copies and HTML pages: {folder}")
+    if interrupted:
+        _say(console, "Interrupted; no kernel is left running.", "yellow")
+        return 130
+    return 0 if all(outcome.result == "passed" for outcome in outcomes) else 1
+
+
+@contextmanager
+def _terminate_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM (and a closed terminal) end a run as Ctrl-C does, kernels too."""
+
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
+            number = getattr(signal, name, None)
+            if number and signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+                before[number] = signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Mark(SpinnerColumn):
+    """Turns only beside what is running."""
+
+    def render(self, task):
+        if task.fields["result"] == "running":
+            return super().render(task)
+        return Text({"passed": "✓", "failed": "✗"}.get(task.fields["result"], " "))
+
+
+class _Board:
+    """Shows a run: bars in a terminal, a line per finished notebook in a log."""
+
+    def __init__(self, console, paths):
+        from course_tools import runner
+
+        self.console, names = console, runner.names(paths)
+        self.bars = Progress(
+            _Mark(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TextColumn("{task.fields[clock]}"),
+            TextColumn("{task.fields[now]}", style="dim", markup=False),
+            console=console,
+        )
+        self.width = max(map(len, [*names, "all notebooks"]))
+        self.tasks = {
+            name: self._task(name, total=_count_cells(path))
+            for name, path in zip(names, paths, strict=True)
+        }
+        self.whole = self._task("all notebooks", total=len(paths))
+        self.bars.update(self.whole, result="running")
+        self.finished = 0
+        self.live = Live(
+            Group(self.bars), console=console, transient=True, refresh_per_second=8
+        )
+
+    def _task(self, name, total):
+        fields = {"clock": "", "now": "", "result": ""}
+        return self.bars.add_task(name.ljust(self.width), total=total, **fields)
+
+    def __enter__(self):
+        if self.console.is_terminal:
+            self.live.start()
+        return self
+
+    def __exit__(self, *details):
+        if self.console.is_terminal:
+            self.live.stop()
+
+    def show(self, outcome, source):
+        over = source is None
+        first_line = ((source or "").strip().splitlines() or [""])[0][:36]
+        self.bars.update(
+            self.tasks[outcome.name],
+            completed=outcome.done,
+            total=outcome.cells,
+            clock=f"{outcome.seconds:.0f} s" if outcome.seconds >= 1 else "",
+            now=outcome.result if over else first_line,
+            result=outcome.result,
+        )
+        if over:
+            self.finished += 1
+            self.bars.update(self.whole, completed=self.finished)
+            if outcome.failure:
+                self.console.print(_failure_panel(outcome))
+            if not self.console.is_terminal:
+                _say(self.console, _one_line(outcome))
+
+
+def _count_cells(path):
+    """Count the code cells of a notebook; 0 if it cannot be read (run says why)."""
+    import nbformat
+
+    try:
+        cells = nbformat.read(path, as_version=4).cells
+    except Exception:
+        return 0
+    return sum(cell.cell_type == "code" and bool(cell.source.strip()) for cell in cells)
+
+
+def _one_line(outcome):
+    return (
+        f"{outcome.result:7} {outcome.name}: {outcome.done} of {outcome.cells} cells, "
+        f"{outcome.seconds:.0f} s, {outcome.peak_bytes / 1e6:.0f} MB"
+    )
+
+
+def _failure_panel(outcome):
+    failure = outcome.failure
+    parts = []
+    if failure.source:
+        lines = {failure.line} if failure.line else set()
+        parts.append(
+            Syntax(
+                failure.source,
+                "python",
+                theme="ansi_dark",
+                line_numbers=True,
+                highlight_lines=lines,
+                word_wrap=True,
+            )
+        )
+    parts.append(Text(failure.reason, "red"))
+    where = f", code cell {failure.cell} of {outcome.cells}" if failure.cell else ""
+    return Panel(
+        Group(*parts), title=Text(f"{outcome.name}{where}"), border_style="red"
+    )
+
+
+def _summary(outcomes, profile):
+    table = Table(title=f"profile {profile}")
+    table.add_column("Notebook")
+    for heading in ("Cells", "Seconds", "Peak memory"):
+        table.add_column(heading, justify="right")
+    table.add_column("Result")
+    for outcome in outcomes:
+        started = outcome.result != "not run"
+        table.add_row(
+            Text(outcome.name),
+            f"{outcome.done}/{outcome.cells}" if outcome.cells else "",
+            f"{outcome.seconds:.1f}" if started else "",
+            f"{outcome.peak_bytes / 1e6:.0f} MB" if started else "",
+            Text(outcome.result, STYLES.get(outcome.result, "dim")),
+        )
+    table.add_section()
+    passed = sum(outcome.result == "passed" for outcome in outcomes)
+    table.add_row(
+        "all",
+        f"{sum(outcome.done for outcome in outcomes)}",
+        f"{sum(outcome.seconds for outcome in outcomes):.1f}",
+        f"{max((o.peak_bytes for o in outcomes), default=0) / 1e6:.0f} MB",
+        f"{passed} of {len(outcomes)} passed",
+    )
+    return table
+
+
+# export
+
+
+@app.command()
+def export(
+    student: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="A new folder: every exercise open."),
+    ] = None,
+    solutions: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="A new folder: every exercise solved."),
+    ] = None,
+) -> None:
+    """Write a copy of the course for a class, without outputs and progress."""
+    from course_tools import export as copies
+
+    wanted = [(student, False), (solutions, True)]
+    wanted = [(folder, solved) for folder, solved in wanted if folder is not None]
+    if not wanted:
+        _say(Console(stderr=True), "Name --student DIR or --solutions DIR.", "bold red")
+        raise typer.Exit(2)
+    for folder, solved in wanted:
+        try:
+            with _terminate_as_interrupt():
+                copies.export(folder, solved=solved)
+        except copies.ExportError as error:
+            _say(Console(stderr=True), str(error), "bold red")
+            raise typer.Exit(1) from None
+        state = "solved" if solved else "open"
+        _say(Console(), f"{folder}: a copy of the course, every exercise {state}.")
+
+
+# progress
+
+
+@app.command()
+def progress(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object, for an instructor.")
+    ] = False,
+) -> None:
+    """Show which exercises you have solved, how long it took, and the next step."""
+    from course_utils.exercises import progress_file
+
+    if as_json:
+        try:
+            report = progress_file.report()
+        except progress_file.Unreadable as error:
+            _say(Console(stderr=True), str(error), "bold red")
+            raise typer.Exit(1) from None
+        print(json.dumps(report))  # on one line, for many of them
+        return
+    console, record = Console(), progress_file.progress()
+    table = Table()
+    for heading in progress_file.HEADINGS:
+        table.add_column(heading, overflow="fold")
+    for row in record.rows():
+        table.add_row(*map(Text, row))
+    console.print(table)
+    _say(console, "Planned by the lesson, exercises included; spent is an estimate.")
+    _say(console, record.next_step)

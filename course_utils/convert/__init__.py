@@ -1,0 +1,1 @@
+"""Weights between our ViTs, Hugging Face's and KerasHub's."""

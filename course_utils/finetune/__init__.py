@@ -1,0 +1,1 @@
+"""Fine-tune a pre-trained ViT: ``torch`` (transformers) and ``keras`` (KerasHub)."""

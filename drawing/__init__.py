@@ -1,0 +1,1 @@
+"""Programs that draw the bundled pictures and pre-train tiny-vit."""

@@ -1,0 +1,240 @@
+"""Mutants of solutions that do the same as the solution, each with the reason.
+
+Keyed by exercise, then by the mutant as tests/exercises/mutants.py prints it. A mutant belongs
+here only if no input that the statement allows can tell it from the solution.
+"""
+
+EQUAL: dict[str, dict[str, str]] = {
+    "01.4": {
+        "line 4, column 33: (:, None, :) -> (:, None)": (
+            "axes that are not named stay as they are"
+        ),
+    },
+    "01.5": {
+        "line 3, column 40: queries -> keys": ("queries and keys have the same width"),
+    },
+    "01.6": {
+        "line 3, column 37: 0.0 -> 1.0": ("the first block multiplies it by exp(-inf)"),
+        "line 3, column 42: 0.0 -> 1.0": ("the first block multiplies it by exp(-inf)"),
+        "line 6, column 22: max(largest, scores.max()) -> max(scores.max(), largest)": (
+            "the larger of two numbers, in either order"
+        ),
+    },
+    "02.2": {
+        "line 4, column 11: x.transpose(1, 2) -> x.transpose(2, 1)": (
+            "a transpose exchanges two axes, in either order"
+        ),
+    },
+    "02.3": {
+        "line 5, column 16: (:, None, :) -> (:, None)": (
+            "axes that are not named stay as they are"
+        ),
+    },
+    "02.4": {
+        "line 3, column 31: -1 -> 1": ("the last of two axes is axis 1"),
+        "line 4, column 30: -1 -> 1": ("the last of two axes is axis 1"),
+        "line 3, column 23: q -> k": ("queries, keys and values have the same width"),
+        "line 3, column 23: q -> v": ("queries, keys and values have the same width"),
+    },
+    "02.6": {
+        "line 3, column 26: words -> start": ("there are as many starts as words"),
+    },
+    "03.1": {
+        "line 2, column 15: height // patch_size -> height / patch_size": (
+            "patches divide the sides, and 7.0 is a whole number"
+        ),
+        "line 2, column 40: width // patch_size -> width / patch_size": (
+            "patches divide the sides, and 7.0 is a whole number"
+        ),
+    },
+    "03.2": {
+        "line 4, column 11: images.reshape(B, H // P, P, W // P, P, C) -> "
+        "images.reshape(H // P, B, P, W // P, P, C)": (
+            "the last reshape merges both axes, and what lies behind them is the same"
+        ),
+        "line 5, column 11: grid.swapaxes(2, 3) -> grid.swapaxes(3, 2)": (
+            "two axes exchanged, in either order"
+        ),
+        "line 6, column 28: 1 -> 2": ("NumPy takes any negative size for the open one"),
+    },
+    "03.3": {
+        "line 5, column 11: grid.swapaxes(3, 4) -> grid.swapaxes(4, 3)": (
+            "two axes exchanged, in either order"
+        ),
+        "line 6, column 11: grid.swapaxes(1, 2).swapaxes(2, 3) -> "
+        "grid.swapaxes(1, 2).swapaxes(3, 2)": ("two axes exchanged, in either order"),
+        "line 6, column 11: grid.swapaxes(1, 2) -> grid.swapaxes(2, 1)": (
+            "two axes exchanged, in either order"
+        ),
+        "line 7, column 28: 1 -> 2": ("NumPy takes any negative size for the open one"),
+    },
+    "03.4": {
+        "line 2, column 52: -1 -> 1": ("that axis has the size 1 already"),
+    },
+    "03.6": {
+        "line 3, column 11: patches.transpose(1, 2) -> patches.transpose(2, 1)": (
+            "two axes exchanged, in either order"
+        ),
+        "line 5, column 14: grid.flatten(2).transpose(1, 2) -> "
+        "grid.flatten(2).transpose(2, 1)": ("two axes exchanged, in either order"),
+    },
+    "04.1": {
+        "line 4, column 14: image_size // patch_size -> image_size / patch_size": (
+            "the patch divides the side, and 25.0 is a whole number"
+        ),
+    },
+    "04.2": {
+        "line 8, column 15: patches.flatten(2).transpose(1, 2) -> "
+        "patches.flatten(2).transpose(2, 1)": ("two axes exchanged, in either order"),
+    },
+    "04.4": {
+        "line 4, column 15: step - warmup -> warmup - step": (
+            "the cosine of an angle is that of its negative"
+        ),
+        "line 4, column 33: total - warmup -> warmup - total": (
+            "the cosine of an angle is that of its negative"
+        ),
+    },
+    "04.5": {
+        "line 3, column 27: y -> _": ("a batch has as many rows of logits as labels"),
+    },
+    "04.6": {
+        "line 3, column 44: 0 -> -1": ("there is a single column"),
+    },
+    "07.3": {
+        "line 4, column 11: grouped.swapaxes(0, 1) -> grouped.swapaxes(1, 0)": (
+            "two axes change places, in either order"
+        ),
+    },
+    "07.4": {
+        "line 12, column 15: x.unflatten(-1, (heads, -1)).transpose(1, 2) -> "
+        "x.unflatten(-1, (heads, -1)).transpose(2, 1)": (
+            "a transpose exchanges two axes, in either order"
+        ),
+        "line 16, column 17: k.transpose(-2, -1) -> k.transpose(-1, -2)": (
+            "a transpose exchanges two axes, in either order"
+        ),
+        "line 16, column 29: -2 -> 2": ("of four axes, -2 and 2 are the same one"),
+        "line 17, column 14: (scores.softmax(dim=-1) @ v).transpose(1, 2) -> "
+        "(scores.softmax(dim=-1) @ v).transpose(2, 1)": (
+            "a transpose exchanges two axes, in either order"
+        ),
+        "line 16, column 39: q -> k": ("queries, keys and values have the same width"),
+        "line 16, column 39: q -> v": ("queries, keys and values have the same width"),
+    },
+    "07.6": {
+        "line 9, column 18: state.keys() -> state": (
+            "a view of the keys and the dict itself give the same names here"
+        ),
+        "line 9, column 33: fitting.keys() -> fitting": (
+            "a view of the keys and the dict itself give the same names here"
+        ),
+    },
+    "08.5": {
+        "line 5, column 46: zip(hits, total, strict=True) -> zip(hits, total)": (
+            "both hold one number for each class"
+        ),
+        "line 5, column 70: True -> False": ("both hold one number for each class"),
+        "line 6, column 25: f1 -> true": ("there is one entry for each class in both"),
+        "line 6, column 25: f1 -> answered": (
+            "there is one entry for each class in both"
+        ),
+    },
+    "09.3": {
+        "line 5, column 4: model.compile(keras.optimizers.Adam(rate), "
+        "model.loss) -> model.compile(keras.optimizers.Adam(rate))": (
+            "compile without a loss keeps the one the model has (Keras 3.13 to 3.15)"
+        ),
+    },
+    "09.5": {
+        "line 3, column 34: 1 -> 2": (
+            "NumPy works out the size that is given as any negative number"
+        ),
+    },
+    "10.3": {
+        "line 5, column 41: existing -> true_positive": (
+            "without a true positive the recall is 0 in any case"
+        ),
+    },
+    "10.4": {
+        "line 8, column 11: np.array(points) -> points": (
+            "a list of pairs is read as the array it stands for"
+        ),
+    },
+    "10.5": {
+        "line 8, column 22: int(np.argmin(costs)) -> np.argmin(costs)": (
+            "NumPy's whole numbers index a list as well"
+        ),
+    },
+    "10.6": {
+        "line 2, column 13: np.minimum((confidence * bins).astype(int), bins "
+        "- 1) -> np.minimum(bins - 1, (confidence * bins).astype(int))": (
+            "the smaller of two numbers, in either order"
+        ),
+        "line 7, column 22: confidence[inside].mean() - right[inside].mean() "
+        "-> right[inside].mean() - confidence[inside].mean()": (
+            "only the size of the gap counts"
+        ),
+    },
+    "10.7": {
+        "line 4, column 67: -1 -> 1": ("the last of two axes is axis 1"),
+    },
+    "11.2": {
+        "line 2, column 47: labels -> probabilities": ("both have B rows"),
+    },
+    "11.3": {
+        "line 10, column 11: float(loss) -> loss": (
+            "a tensor that holds one number counts as a number"
+        ),
+    },
+    "11.4": {
+        "line 4, column 4: backbone.get_layer('vit_patching_and_embedding') "
+        "-> backbone": (
+            "what shall learn is switched on again below, and a part's own flag decides"
+        ),
+        "line 5, column 4: encoder.layer_norm -> encoder": (
+            "what shall learn is switched on again below, and a part's own flag decides"
+        ),
+    },
+    "11.5": {
+        "line 4, column 26: weights.tolist() -> weights": (
+            "the numbers of an array are the same numbers"
+        ),
+    },
+    "12.2": {
+        "line 3, column 11: row // window * grid + column // window -> row "
+        "// window * grid - column // window": (
+            "any number that differs from window to window will do"
+        ),
+        "line 3, column 11: row // window * grid -> row // window / grid": (
+            "any number that differs from window to window will do"
+        ),
+    },
+    "12.3": {
+        "line 2, column 13: model.keys() -> model": (
+            "a view of the keys and the dict itself give the same names here"
+        ),
+        "line 2, column 28: file.keys() -> file": (
+            "a view of the keys and the dict itself give the same names here"
+        ),
+        "line 6, column 26: model.keys() -> model": (
+            "a view of the keys and the dict itself give the same names here"
+        ),
+        "line 6, column 41: file.keys() -> file": (
+            "a view of the keys and the dict itself give the same names here"
+        ),
+        "line 7, column 29: file.keys() -> file": (
+            "a view of the keys and the dict itself give the same names here"
+        ),
+        "line 7, column 43: model.keys() -> model": (
+            "a view of the keys and the dict itself give the same names here"
+        ),
+    },
+    "12.4": {
+        "line 2, column 17: q > 0 -> q >= 0": ("x + 1 and exp(x) are both 1 at 0"),
+        "line 3, column 17: k > 0 -> k >= 0": ("x + 1 and exp(x) are both 1 at 0"),
+        "line 4, column 12: k.swapaxes(-1, -2) -> k.swapaxes(-2, -1)": (
+            "two axes change places, in either order"
+        ),
+    },
+}

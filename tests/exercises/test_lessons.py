@@ -1,0 +1,85 @@
+"""What the lessons say of their time: read, repeated truly, and made a timetable."""
+
+import json
+import re
+
+import pytest
+
+from course_tools import timetable
+from course_utils import lessons
+from course_utils.exercises.catalog import LESSONS
+from course_utils.session import ROOT
+
+
+def lesson(tmp_path, *rows, title="# 99 · A lesson"):
+    path = tmp_path / "99_lesson.ipynb"
+    source = "\n".join([title, "", "| Time | You need |", "|---|---|", *rows])
+    path.write_text(json.dumps({"cells": [{}, {"source": source}]}), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("time", "minutes"),
+    [("45 min, and 40 min of exercises", (45, 40)), ("10 min", (10, 0))],
+)
+def test_times_and_needs_are_read_from_the_second_cell(tmp_path, time, minutes):
+    found = lessons.read(lesson(tmp_path, f"| {time} | NumPy |"))
+    assert found == lessons.Lesson("99 · A lesson", *minutes, "NumPy")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda folder: lesson(folder),
+        lambda folder: lesson(folder, "| 45 minutes | NumPy |"),
+        lambda folder: lesson(folder, "| 45 min | NumPy |", title="no title"),
+    ],
+    ids=["no row", "other words", "no title"],
+)
+def test_lesson_without_its_time_is_told_what_to_write(tmp_path, broken):
+    with pytest.raises(ValueError, match=r"99_lesson.*'\| 45 min, and 40 min"):
+        lessons.read(broken(tmp_path))
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_every_lesson_says_how_long_its_exercises_take(name):
+    found = lessons.read(ROOT / "notebooks" / f"{name}.ipynb")
+    assert found.exercises or name.startswith("00")
+
+
+def test_teaching_page_has_the_times_of_the_notebooks():
+    text = timetable.PAGE.read_text(encoding="utf-8")
+    assert timetable.renewed(text) == text, (
+        "a lesson's time, needs or exercises have changed: python -m course_tools.timetable"
+    )
+
+
+def test_plan_sums_reading_and_the_share_of_exercises_it_takes():
+    found = timetable.course()
+    assert timetable.bugs("08") == ["08.1", "08.2", "08.3"]
+    all_of_it, bugs_alone = (timetable.minutes("08", w, found) for w in ("all", "bugs"))
+    reading, exercises = found["08"].reading, found["08"].exercises
+    assert all_of_it == reading + exercises
+    assert bugs_alone == round(reading + 3 / 6 * exercises)
+    assert timetable.clock(125) == "2 h 05 min"
+
+
+@pytest.mark.parametrize("text", ["", "<!-- timetable: x -->\n<!-- /timetable -->\n"])
+def test_page_without_its_marks_is_refused(text):
+    with pytest.raises(ValueError, match="one pair of marks"):
+        timetable.renewed(text)
+
+
+def test_tables_of_readme_and_start_here_repeat_the_times_of_the_lessons():
+    start = json.loads((ROOT / "notebooks" / "00_start_here.ipynb").read_text("utf-8"))
+    texts = {
+        "README": (ROOT / "README.md").read_text(encoding="utf-8"),
+        "00": "\n".join("".join(cell["source"]) for cell in start["cells"]),
+    }
+    row = r"^\| \[\d\d[^|]*\]\((?:notebooks/)?(\w+)\.ipynb\) \|[^|]*\|[^|]*\| (\d+) min"
+    for place, text in texts.items():
+        said = dict(re.findall(row, text, flags=re.M))
+        assert said.keys() >= LESSONS.keys() - {"00_start_here"}, place
+        for name, minutes in said.items():
+            found = lessons.read(ROOT / "notebooks" / f"{name}.ipynb")
+            assert int(minutes) == found.reading, f"{place}: {name}"

@@ -1,0 +1,284 @@
+"""All lessons, solved, from top to bottom, each without the framework it must not need.
+
+A copy with the solution in every stub runs, and each check must say right: 00 to 03 in
+profile reduced, the others in profile full, on few rows. A stand-in for the Hub serves
+a ViT of base size (random weights, two layers) and generated pictures under the real
+ids. Where a folder with real pictures lies beside the repository, these take their
+place, and some lessons get them, with tiny-vit under Google's names, from a COURSE_HUB;
+``.ci/run`` shows what they found.
+"""
+
+import io
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from datasets import ClassLabel, Features, Image, Value
+from hub_stand_in import REPO, serve
+from PIL import Image as Pillow
+
+from course_tools.export import export
+from course_utils import session
+from course_utils.data import hub
+from course_utils.data import sets as data
+from course_utils.exercises import catalog
+
+PYTORCH = {"torch", "transformers", "accelerate"}
+TENSORFLOW = {"tensorflow", "tensorflow_text", "keras", "keras_hub"}
+ABSENT = {  # the packages that a lesson must not need; those that take longest first
+    **dict.fromkeys(("09", "12", "11", "05"), PYTORCH),
+    **dict.fromkeys(("04", "08", "10", "02", "03", "07", "01"), TENSORFLOW),
+    "00": PYTORCH | TENSORFLOW,
+}
+REAL = session.ROOT.parent / "shared" / "datasets"
+if REAL.exists():
+    ROWS = {"04": 2000, "05": 300, "08": 300, "10": 300, "11": 300}
+    TINY = ("04", "05", "08", "10", "11")  # from a COURSE_HUB with tiny-vit
+else:
+    ROWS, TINY = {"04": 200, "05": 200}, ()  # they show 50 digits
+FEW_ROWS = 32
+BASICS = ("00", "01", "02", "03")
+# Each new Python imports this first. The packages look as if they were not installed,
+# to an import as well as to libraries that ask for them.
+SITECUSTOMIZE = """
+import os
+import sys
+from importlib.machinery import PathFinder
+
+absent = os.environ["ABSENT"].split()
+
+
+class Finder(PathFinder):
+    @classmethod
+    def find_spec(cls, name, *arguments):
+        if name.partition(".")[0] not in absent:
+            return super().find_spec(name, *arguments)
+
+    @classmethod
+    def find_distributions(cls, *arguments):
+        for found in super().find_distributions(*arguments):
+            if found.name.replace("-", "_") not in absent:
+                yield found
+
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = Finder
+"""
+# As `vit-course run`, and the copies go beside those of one's own runs.
+EXECUTE = """
+import sys
+from pathlib import Path
+
+from course_tools import cli
+
+notebook, profile, build = sys.argv[1:]
+sys.exit(cli.execute([Path(notebook)], profile, cli.TIMEOUTS[profile], 1, Path(build)))
+"""
+BUILD = session.ROOT / "build" / "solved"
+GOOGLE_PROCESSOR = {  # as in Google's repositories: no type, size a number
+    "do_normalize": True,
+    "do_resize": True,
+    "image_mean": [0.5, 0.5, 0.5],
+    "image_std": [0.5, 0.5, 0.5],
+    "size": 224,
+}
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory):
+    """Return an environment without settings of one's own, and with an empty HF_HOME.
+
+    Its Pythons import SITECUSTOMIZE, which hides the packages that ABSENT names.
+    """
+    home = tmp_path_factory.mktemp("home")
+    (home / "sitecustomize.py").write_text(SITECUSTOMIZE, encoding="utf-8")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("COURSE_", "HF_"))}
+    return {
+        **kept,
+        "COURSE_PROGRESS": str(home / "progress.json"),
+        "HF_HOME": str(home),
+        "NO_PROXY": "127.0.0.1",
+        "PYTHONPATH": str(home),
+    }
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    """Serve checkpoints of base size with pictures; fill a COURSE_HUB with tiny-vit."""
+    base, tiny = (tmp_path_factory.mktemp(name) for name in ("base", "tiny"))
+    write_checkpoints(base)
+    if REAL.exists():
+        for role in ("anatomy", "finetune"):
+            place = tiny / hub.REPOSITORIES[role].id
+            shutil.copytree(session.ROOT / "data" / "tiny-vit", place)
+        for folder, owner in itertools.product((base, tiny), REAL.iterdir()):
+            (folder / owner.name).symlink_to(owner)
+    else:
+        write_data_sets(base)
+    with serve(base) as server:
+        yield {
+            "base": {"HF_ENDPOINT": server.url},
+            "tiny": {"COURSE_HUB": str(tiny), "HF_HUB_OFFLINE": "1"},
+        }
+
+
+@pytest.fixture(scope="module")
+def solved(tmp_path_factory):
+    """Return the notebooks of a copy in which every exercise has its solution."""
+    folder = tmp_path_factory.mktemp("course") / "solved"
+    export(folder, solved=True)
+    return folder / "notebooks"
+
+
+def write_checkpoints(folder):
+    import torch
+    import transformers
+
+    torch.manual_seed(0)
+    config = transformers.ViTConfig(num_hidden_layers=2, num_labels=1000)
+    for role, kind in [
+        ("anatomy", transformers.ViTForImageClassification),
+        ("finetune", transformers.ViTModel),  # in21k: a pooler and no classes
+    ]:
+        place = folder / hub.REPOSITORIES[role].id
+        kind(config).save_pretrained(place)
+        text = json.dumps(GOOGLE_PROCESSOR)
+        (place / "preprocessor_config.json").write_text(text, encoding="utf-8")
+
+
+def write_data_sets(folder):
+    """Write the Hub's columns, splits and shards; cats_vs_dogs sorted by class."""
+    random = np.random.default_rng(0)
+    animals, breeds = ["cat", "dog"], [f"breed_{i}" for i in range(37)]
+
+    def write(name, columns, classes, each, size, splits, spoil=()):
+        labels = np.repeat(np.arange(len(classes)), each)
+        for split in splits:
+            cells = [photo(random, label, size) for label in labels]
+            for row, cell in spoil:
+                cells[row] = cell
+            image, label = columns
+            values = {image: cells, label: labels}
+            kinds = {image: Image(), label: ClassLabel(names=classes)}
+            if name == "pets":
+                values["image_id"] = [str(label) for label in labels]
+                kinds["image_id"] = Value("string")
+            table = pa.table(values, schema=Features(kinds).arrow_schema)
+            write_shards(folder, hub.REPOSITORIES[name], split, table)
+
+    both = ("train", "test")
+    for split in both:
+        mnist = folder / REPO / f"mnist/{split}-00000-of-00001.parquet"
+        mnist.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(session.ROOT / "data" / "digits" / f"{split}.parquet", mnist)
+    cifar = list(data.DATA_SETS["cifar10"].labels)
+    write("cifar10", ("img", "label"), cifar, 16, (32, 32), both)
+    cut = noise(random, (90, 70))[:400]
+    odd = [(3, gray((60, 80))), (5, rgba((50, 50))), (97, {"bytes": cut, "path": None})]
+    write("cats_vs_dogs", ("image", "labels"), animals, 60, (80, 60), both[:1], odd)
+    odd = [(2, rgba((90, 60))), (9, palette((70, 70)))]
+    write("pets", ("image", "label"), breeds, 8, (80, 60), both, odd)
+
+
+def write_shards(folder, repository, split, table):
+    half = len(table) // 2
+    for i, part in enumerate((table.slice(0, half), table.slice(half))):
+        name = repository.patterns[split].replace("*", f"{i:05d}-of-00002")
+        path = folder / repository.id / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(part, path)
+
+
+def noise(random, size):
+    values = random.integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
+    return stored(Pillow.fromarray(values), "JPEG")["bytes"]
+
+
+def photo(random, label, size):
+    """Draw a picture whose color depends on its class, with noise."""
+    base = np.random.default_rng(label).integers(60, 200, 3)
+    values = base + random.integers(-50, 50, (*size[::-1], 3))
+    return stored(Pillow.fromarray(values.clip(0, 255).astype(np.uint8)), "JPEG")
+
+
+def gray(size):
+    return stored(Pillow.new("L", size, 120), "JPEG")
+
+
+def rgba(size):
+    return stored(Pillow.new("RGBA", size, (200, 10, 10, 100)), "PNG")
+
+
+def palette(size):
+    return stored(Pillow.new("RGB", size, "navy").quantize(), "GIF")
+
+
+def stored(image, kind):
+    buffer = io.BytesIO()
+    image.save(buffer, kind)
+    return {"bytes": buffer.getvalue(), "path": None}
+
+
+@pytest.mark.parametrize("number", ABSENT)
+def test_solved_lesson_runs_without_the_framework_it_must_not_need(
+    number, settings, sources, solved
+):
+    (notebook,) = solved.glob(f"{number}_*.ipynb")
+    lesson = {"ABSENT": " ".join(ABSENT[number])}
+    profile = "reduced" if number in BASICS else "full"
+    if profile == "full":
+        lesson["COURSE_ROWS"] = str(ROWS.get(number, FEW_ROWS))
+        lesson |= sources["tiny" if number in TINY else "base"]
+    done = subprocess.run(
+        [sys.executable, "-c", EXECUTE, notebook, profile, BUILD],
+        cwd=session.ROOT,
+        env={**settings, **lesson},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-6000:]
+    copy = BUILD / profile / notebook.name
+    cells = json.loads(copy.read_text(encoding="utf-8"))["cells"]
+    said = json.dumps([cell.get("outputs") for cell in cells])
+    for exercise_id in catalog.LESSONS[notebook.stem]:
+        assert f"**{exercise_id} is right.**" in said
+    for cell in cells:
+        if "parity" in cell["metadata"].get("tags", []):
+            assert "Skipped: this cell needs torch" in json.dumps(cell["outputs"])
+
+
+def test_every_lesson_runs_without_a_framework():
+    assert sorted(ABSENT) == sorted(name[:2] for name in catalog.LESSONS)
+
+
+def test_absent_packages_look_uninstalled(settings):
+    code = """
+        import importlib.metadata
+        import importlib.util
+
+        from datasets import config
+        from transformers.utils import is_torch_available
+
+        assert importlib.util.find_spec("torch") is None
+        assert "torch" not in importlib.metadata.packages_distributions()
+        assert not config.TORCH_AVAILABLE and not is_torch_available()
+        try:
+            import torch
+        except ModuleNotFoundError as error:
+            print(error.name)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        env={**settings, "ABSENT": "torch"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "torch\n", done.stderr
