@@ -15,6 +15,17 @@ import torch
 from hub_stand_in import NOBODY, isolate, serve_impatient
 from safetensors.numpy import load_file, save_file
 from transformers import ViTForImageClassification, ViTImageProcessorPil, ViTModel
+from vit_checkpoints import (
+    BASE,
+    ENCODERS,
+    FAMILIES,
+    SMALL,
+    hugging_face_vit,
+    store,
+    timm_name,
+    vit,
+    without,
+)
 
 from course_utils import session
 from course_utils.convert import keras as convert_keras
@@ -25,8 +36,6 @@ from course_utils.finetune import torch as finetune
 from course_utils.finetune.keras import load_backbone, pretrained
 from course_utils.vit.keras import ViT
 from course_utils.vit.torch import ViT as TorchViT
-from tests.convert.test_torch import BASE, SMALL, hugging_face_vit
-from tests.finetune.test_torch import ENCODERS, FAMILIES, store, timm_name, vit, without
 
 TINY = session.ROOT / "data" / "tiny-vit"
 GOOGLE = "google/vit-base-patch16-224"

@@ -8,6 +8,7 @@ import torch
 import transformers
 from torch import nn
 from transformers import ViTConfig, ViTForImageClassification, ViTModel
+from vit_checkpoints import BASE, SMALL, hugging_face_vit
 
 from course_utils.convert.torch import from_hf, hf_names, to_hf
 from course_utils.finetune import torch as finetune
@@ -23,28 +24,6 @@ TINY = {
     "intermediate_size": 256,
     "num_labels": 48,
 }
-BASE = {"num_hidden_layers": 2, "num_labels": 1000}  # the rest: ViTConfig's defaults
-SMALL = {
-    "image_size": 12,
-    "patch_size": 4,
-    "num_channels": 1,
-    "hidden_size": 24,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 3,
-    "intermediate_size": 40,
-    "num_labels": 5,
-}
-
-
-def hugging_face_vit(**sizes):
-    """Return a ViT whose parameters are all at random places, biases and norms too."""
-    torch.manual_seed(0)
-    model = ViTForImageClassification(ViTConfig(**sizes)).eval()
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            spread = 0.3 if parameter.ndim < 2 or "embeddings" in name else 0.02
-            parameter.add_(spread * torch.randn_like(parameter))
-    return model
 
 
 def our_vit(**changes):
