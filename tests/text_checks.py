@@ -92,6 +92,11 @@ def _anchors(path: Path) -> set[str]:
 # --- commands and files -----------------------------------------------------------
 
 
+_FOLDERS = (
+    "benchmarks|course_tools|course_utils|data|docs|drawing|examples|notebooks|tests"
+)
+
+
 def code_of(markdown: str) -> list[str]:
     """Return what stands in code marks, and the blocks of code."""
     kinds = ("code_inline", "fence", "code_block")
@@ -118,10 +123,13 @@ def unknown_names(code: str) -> list[str]:
                 options = set(re.findall(r"(?<!\S)--[\w-]+", rest))
                 unknown = options - _commands()[name] - {"--help"}
                 problems += [f"vit-course {name} has no {o}" for o in sorted(unknown)]
-    folders = "benchmarks|course_utils|data|docs|notebooks|tests|tools"
-    for name in re.findall(rf"(?<![\w./-])(?:{folders})/[^\s`'\"(){{}}:,;|]*", code):
+    for name in re.findall(rf"(?<![\w./-])(?:{_FOLDERS})/[^\s`'\"(){{}}:,;|]*", code):
         if not re.search(r"[<>…*$]|\.\.\.", name) and not (ROOT / name).exists():
             problems.append(f"there is no {name}")
+    for module in re.findall(rf"-m ((?:{_FOLDERS})[\w.]*)", code):
+        path = ROOT.joinpath(*module.split("."))
+        if not path.with_suffix(".py").exists() and not path.is_dir():
+            problems.append(f"there is no module {module}")
     return problems
 
 

@@ -34,18 +34,14 @@ from notebook_checks import (
 from course_utils.exercises import catalog
 
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+# Where code that a notebook derives may be shipped.
+SHIPPED = ("vit", "convert", "training", "finetune")
 PACKAGE = {
-    name: definitions((ROOT / f"course_utils/{name}.py").read_text("utf-8"))
-    for name in (
-        "vit/numpy",
-        "vit/torch",
-        "vit/keras",
-        "vit/convert",
-        "vit/convert_keras",
-        "training",
-        "finetune",
-        "finetune_keras",
+    path.relative_to(ROOT / "course_utils").as_posix(): definitions(
+        path.read_text("utf-8")
     )
+    for folder in SHIPPED
+    for path in (ROOT / "course_utils" / folder).rglob("*.py")
 }
 # A heading of a PyTorch lesson that names its tool -> the twin's.
 TWIN_TITLES = {
@@ -116,7 +112,7 @@ def test_bootstrap_is_the_same_text_everywhere():
 
 def test_every_public_name_of_the_torch_model_is_derived_in_a_notebook():
     derived = set().union(*(shipped_names(read(path)) for path in PATHS))
-    public = {name for name in PACKAGE["vit/torch"] if not name.startswith("_")}
+    public = {name for name in PACKAGE["vit/torch.py"] if not name.startswith("_")}
     assert public - derived == set()
 
 
