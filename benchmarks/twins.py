@@ -94,6 +94,7 @@ def tensorflow():
     import keras
 
     from course_utils.finetune import keras as finetune
+    from course_utils.training.keras import SeededEpochs
 
     train, test, epochs, rate = rows()
     folder, names = locate("finetune"), train.features["label"].names
@@ -124,7 +125,7 @@ def tensorflow():
             classifier.set_weights(fresh.get_weights())
             for state in optimizer.variables:
                 state.assign(keras.ops.zeros_like(state))
-            order = finetune.ExactEpochs(seed)
+            order = SeededEpochs(seed)
             pictures = finetune.batches(
                 train, processor, BATCH, shuffle=True, seed=order
             )

@@ -5,13 +5,8 @@ Tests that compare with PyTorch need it; the rest must pass without.
 
 import builtins
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -33,9 +28,6 @@ from course_utils.convert import keras as convert_keras  # noqa: E402
 from course_utils.data.pictures import upright  # noqa: E402
 from course_utils.finetune import keras as finetune_keras  # noqa: E402
 from course_utils.finetune.keras import (  # noqa: E402
-    EpochLines,
-    ExactBackup,
-    ExactEpochs,
     LayerwiseAdamW,
     Processor,
     augmentation,
@@ -47,6 +39,7 @@ from course_utils.finetune.keras import (  # noqa: E402
     pretrained,
     scratch,
 )
+from course_utils.training.keras import SeededEpochs  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOK = ROOT / "notebooks/09_finetune_cifar10_tensorflow.ipynb"
@@ -241,7 +234,7 @@ def test_a_seed_shuffles_anew_in_every_epoch(processor, some):
     assert order(batches(some, processor, 8, shuffle=True, seed=4)) != first
 
 
-@pytest.mark.parametrize("seed", [0, 3, ExactEpochs(0)])
+@pytest.mark.parametrize("seed", [0, 3, SeededEpochs(0)])
 def test_false_does_not_shuffle_whatever_the_seed(processor, some, seed):
     rows = order(batches(some, processor, 8))
     pipeline = batches(some, processor, 8, shuffle=False, seed=seed)
@@ -250,14 +243,14 @@ def test_false_does_not_shuffle_whatever_the_seed(processor, some, seed):
     assert shuffled != rows and sorted(shuffled) == sorted(rows)
 
 
-@pytest.mark.parametrize("shuffle", [0, 3, None, "yes", ExactEpochs(0)])
+@pytest.mark.parametrize("shuffle", [0, 3, None, "yes", SeededEpochs(0)])
 def test_seed_in_the_place_of_shuffle_is_refused(processor, some, shuffle):
     with pytest.raises(TypeError, match=r"True or False, not .*shuffle=True, seed=3"):
         batches(some, processor, 8, shuffle=shuffle)
 
 
 def test_exact_order_depends_on_seed_and_epoch_alone(processor, some):
-    epochs = ExactEpochs(3)
+    epochs = SeededEpochs(3)
     pipeline = batches(some, processor, 8, shuffle=True, seed=epochs)
     first = order(pipeline)
     assert order(pipeline) == first
@@ -734,203 +727,3 @@ SAME_NUMBERS = {
 
 def test_lines_that_save_or_load_stand_in_the_table():
     assert SAME_NUMBERS.keys() <= {old for old, _, _ in older_lines()}
-
-
-# --- Training ---------------------------------------------------------------------
-
-
-def test_epoch_lines_go_to_standard_output(capfd):
-    EpochLines().on_epoch_end(1, {"loss": 0.5, "val_accuracy": 0.25})
-    found = capfd.readouterr()
-    assert found.out == "epoch   2  loss 0.500  validation:  accuracy 0.250\n"
-    assert found.err == ""
-
-
-def test_random_numbers_differ_between_layers_and_epochs(folder):
-    model = keras.Sequential([augmentation(), keras.layers.Dropout(0.5)])
-    model.build((None, 16, 16, 3))
-    epochs = ExactEpochs(0)
-    epochs.set_model(model)
-    seen = []
-    for epoch in (0, 1, 0):
-        epochs.on_epoch_begin(epoch)
-        states = [v for v in model.variables if v.name == "seed_generator_state"]
-        seen.append([tuple(np.array(state)) for state in states])
-    assert len(seen[0]) == 6 and seen[0] == seen[2]
-    assert len(set(seen[0] + seen[1])) == 12
-
-
-EPOCHS = 3
-WORKER = """
-import sys
-sys.path.insert(0, sys.argv[1] + "/tests")
-import test_finetune_keras as here
-here.train(*sys.argv[2:6])
-"""
-
-
-class KillAt(keras.callbacks.Callback):
-    """Kills its process, really, when a step of the last epoch has been made."""
-
-    def __init__(self):
-        super().__init__()
-        self.epoch = 0
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.epoch = epoch
-
-    def on_train_batch_end(self, batch, logs=None):
-        if (self.epoch, batch) == (2, 0):
-            os.kill(os.getpid(), signal.SIGKILL)
-
-
-def kill_between_the_writes():
-    """Let Keras write the second epoch's weights, and die before the number."""
-    whole, count = keras.Model.save_weights, [0]
-
-    def save(self, *arguments, **options):
-        whole(self, *arguments, **options)
-        count[0] += 1
-        if count[0] == 2:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    keras.Model.save_weights = save
-
-
-def train(checkpoint, backup, randomness, kill="never"):
-    """One run of EPOCHS epochs; return the model, and write nothing but the backup."""
-    keras.utils.set_random_seed(0)
-    some = tinted(16, seed=0)
-    processor, inner = load_processor(checkpoint), pretrained(checkpoint, NAMES)
-    callbacks, order, front = [], 0, []
-    if randomness == "random":
-        order = ExactEpochs(5)
-        callbacks.append(order)
-        front = [augmentation(), keras.layers.Dropout(0.1)]
-    else:
-        for layer in inner.backbone._flatten_layers():
-            if isinstance(layer, keras.layers.Dropout):
-                layer.rate = 0.0
-    model = keras.Sequential([keras.Input((16, 16, 3)), *front, inner])
-    model.compile(
-        LayerwiseAdamW(0.01, 0.8, 1), LOSS, jit_compile=False, run_eagerly=not callbacks
-    )
-    if kill == "in an epoch":
-        callbacks.append(KillAt())
-    if kill == "while saving":
-        kill_between_the_writes()
-    if backup:
-        callbacks.append(ExactBackup(backup))
-    data = batches(some, processor, 8, shuffle=bool(order), seed=order)
-    model.fit(data, epochs=EPOCHS, callbacks=callbacks, verbose=0, shuffle=False)
-    return model
-
-
-@pytest.mark.parametrize(
-    ("kill", "randomness", "kept"),
-    [("in an epoch", "random", 2), ("while saving", "plain", 1)],
-)
-def test_a_killed_run_ends_as_if_untouched(one_block, tmp_path, kill, randomness, kept):
-    backup = tmp_path / "backup"
-    command = [sys.executable, "-c", WORKER, str(ROOT)]
-    command += [str(one_block), str(backup), randomness, kill]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    killed = subprocess.run(command, env=environment, cwd=ROOT, timeout=300)
-    assert killed.returncode == -signal.SIGKILL
-    assert [p.name for p in backup.glob("epoch-*")] == [f"epoch-{kept:06}"]
-    resumed = train(one_block, backup, randomness)
-    assert not backup.exists()
-    assert same_weights(resumed, train(one_block, None, randomness))
-    assert not same_weights(resumed.layers[-1].backbone, load_backbone(one_block))
-
-
-class Stopped(BaseException):
-    """Raised instead of a kill where a process of its own would be too slow."""
-
-
-def small_run(backup, stop_at=None, monkeypatch=None, epochs=6):
-    """A tiny model with dropout; ``stop_at`` counts the file operations of backups."""
-    keras.utils.set_random_seed(0)
-    model = keras.Sequential(
-        [keras.Input((3,)), keras.layers.Dropout(0.5), keras.layers.Dense(1)]
-    )
-    model.compile(keras.optimizers.SGD(0.5), "mse", run_eagerly=True)
-    x = np.random.default_rng(0).normal(size=(16, 3)).astype("float32")
-    keeper = keras.callbacks.ModelCheckpoint(
-        str(backup) + ".keras", monitor="loss", save_best_only=True
-    )
-    stopper = keras.callbacks.EarlyStopping("loss", patience=2)
-    callbacks = [
-        ExactEpochs(1),
-        keeper,
-        stopper,
-        ExactBackup(backup, [keeper, stopper]),
-    ]
-    with pytest.MonkeyPatch.context() as patch:
-        if stop_at is not None:
-            count = iter(range(10_000))
-
-            def interrupted(whole):
-                def act(*arguments, **options):
-                    if next(count) == stop_at:
-                        raise Stopped
-                    return whole(*arguments, **options)
-
-                return act
-
-            for place, name in [
-                (os, "replace"),
-                (finetune_keras.shutil, "rmtree"),
-                (Path, "mkdir"),
-                (Path, "write_text"),
-                (keras.callbacks.BackupAndRestore, "on_epoch_end"),
-                (keras.Model, "save_weights"),
-            ]:
-                patch.setattr(place, name, interrupted(getattr(place, name)))
-        history = model.fit(
-            x, x[:, :1] * 0, epochs=epochs, callbacks=callbacks, verbose=0
-        )
-    kept = keras.models.load_model(str(backup) + ".keras")
-    return model, kept, stopper, history
-
-
-def test_a_stop_at_any_file_operation_changes_nothing(tmp_path):
-    model, kept, stopper, _ = small_run(tmp_path / "whole")
-    assert not (tmp_path / "whole").exists()
-    assert 1 < stopper.stopped_epoch < 5  # early stopping is at work
-    stops = 0
-    for stop_at in range(6, 14):  # all that happens after the second epoch
-        backup = tmp_path / f"backup{stop_at}"
-        try:
-            small_run(backup, stop_at)
-        except Stopped:
-            stops += 1
-        again, kept_again, _, _ = small_run(backup)
-        assert same_weights(again, model), stop_at
-        assert same_weights(kept_again, kept), stop_at
-        assert not backup.exists()
-    assert stops == 8
-
-
-def test_a_fit_after_a_resumed_one_makes_all_its_epochs(tmp_path):
-    with pytest.raises(Stopped):
-        small_run(tmp_path / "backup", 14)
-    model, _, _, history = small_run(tmp_path / "backup")
-    assert history.epoch[0] > 0
-    again = model.fit(np.ones((4, 3)), np.ones((4, 1)), epochs=2, verbose=0)
-    assert again.epoch == [0, 1]
-
-
-def test_backup_of_other_callbacks_is_refused_before_anything_is_restored(tmp_path):
-    (tmp_path / "epoch-000001").mkdir()
-    (tmp_path / "epoch-000001" / "callbacks.json").write_text("[{}]")
-    backup = ExactBackup(tmp_path)
-    backup.set_model(SimpleNamespace(_initial_epoch=None))
-    with pytest.raises(ValueError, match="with 1 callbacks .* there are 0; give"):
-        backup.on_train_begin()
-
-
-def test_backup_refuses_weights_kept_in_memory(tmp_path):
-    stopper = keras.callbacks.EarlyStopping(restore_best_weights=True)
-    with pytest.raises(ValueError, match="ModelCheckpoint"):
-        ExactBackup(tmp_path, [stopper])
