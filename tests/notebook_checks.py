@@ -8,7 +8,6 @@ one by one.
 import ast
 import json
 import re
-import sys
 import tomllib
 import warnings
 from collections.abc import Callable
@@ -158,49 +157,6 @@ def opening(notebook: Notebook) -> list[str]:
         "cell 4 is not the fixed setup cell": setup.source.strip() == SETUP_CELL,
     }
     return [problem for problem, kept in rules.items() if not kept]
-
-
-def import_groups(notebook: Notebook) -> list[str]:
-    """Standard library, third party, course_utils: in this order, a line between."""
-    cell = notebook.cells[3]
-    source = cell.source.removeprefix(BACKEND).strip()
-    groups = [_group_of(block) for block in re.split(r"\n\s*\n", source)]
-    ranks = [rank for group in groups for rank in group]
-    if any(len(group) > 1 for group in groups):
-        return [f"{cell.place}: an import group mixes two kinds"]
-    if ranks != sorted(set(ranks)):
-        return [f"{cell.place}: import groups are out of order"]
-    return []
-
-
-def _group_of(block: str) -> set[int]:
-    try:
-        tree = ast.parse(block)
-    except SyntaxError:
-        return set()
-    ranks = set()
-    for node in tree.body:
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            first = getattr(node, "module", None) or node.names[0].name
-            top = first.split(".")[0]
-            standard = top in sys.stdlib_module_names
-            ranks.add(0 if standard else 2 if top == "course_utils" else 1)
-    return ranks
-
-
-def unused_imports(notebook: Notebook) -> list[str]:
-    """Imports are used; hint and solution wait for the learner."""
-    imported, used = {}, {"hint", "solution", "progress"}
-    for cell in notebook.code:
-        for node in ast.walk(cell.tree) if cell.tree else ():
-            if isinstance(node, ast.Import | ast.ImportFrom):
-                for alias in node.names:
-                    name = alias.asname or alias.name.split(".")[0]
-                    imported.setdefault(name, cell.place)
-            elif isinstance(node, ast.Name):
-                used.add(node.id)
-    unused = imported.keys() - used
-    return [f"{imported[name]}: {name} is never used" for name in sorted(unused)]
 
 
 def valid(notebook: Notebook) -> list[str]:
@@ -710,8 +666,6 @@ def pieces(source: str) -> set[str]:
 
 CHECKS: tuple[Callable[[Notebook], list[str]], ...] = (
     opening,
-    import_groups,
-    unused_imports,
     valid,
     metadata,
     size,

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +22,6 @@ from notebook_checks import (
     copied_code,
     definitions,
     exercise_titles,
-    import_groups,
     one_framework,
     own_code,
     pieces,
@@ -62,6 +63,31 @@ def ids(path):
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_notebook_keeps_its_form(check, path):
     assert check(read(path)) == []
+
+
+def ruff_on_imports(*notebooks: Path, folder: Path) -> str:
+    """Let ruff look for unused and unsorted imports, and return what it says.
+
+    Ruff reads copies without the bootstrap cell, whose text is fixed, and with the code
+    of the cells ``%%parity``, which ruff would pass over.
+    """
+    for path in notebooks:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        for cell in content["cells"]:
+            if "bootstrap" in cell["metadata"].get("tags", ()):
+                cell["source"] = ""
+            source = "".join(cell["source"])
+            cell["source"] = source.replace(PARITY, "# parity\n", 1)
+        (folder / path.name).write_text(json.dumps(content), encoding="utf-8")
+    command = [sys.executable, "-m", "ruff", "check", "--no-cache"]
+    command += ["--config", str(ROOT / "pyproject.toml")]
+    command += ["--config", "lint.per-file-ignores={}", "--line-length", "76"]
+    command += ["--select", "F401,I001", "--output-format", "concise", str(folder)]
+    return subprocess.run(command, capture_output=True, text=True).stdout
+
+
+def test_imports_of_all_notebooks_are_used_and_sorted(tmp_path):
+    assert ruff_on_imports(*PATHS, folder=tmp_path) == "All checks passed!\n"
 
 
 @pytest.mark.parametrize("path", PATHS, ids=ids)
@@ -272,15 +298,6 @@ BREAKS = {
         "other setup": put(4, source="run = setup(seed=1)"),
         "a cell too many": lambda notebook: notebook["cells"].insert(2, markdown("Hi")),
     },
-    "import_groups": {
-        "out of order": put(3, source="import numpy as np\n\nimport math"),
-        "mixed": put(3, source="import math\nimport numpy as np"),
-    },
-    "unused_imports": {
-        "unused": add(code("import random")),
-        "unused alias": add(code("import pandas as pd")),
-        "unused from": add(code("from math import pi")),
-    },
     "valid": {
         "older format": lambda notebook: notebook.update(nbformat_minor=4),
         "no id": lambda notebook: notebook["cells"][1].pop("id"),
@@ -427,6 +444,28 @@ def test_check_finds_what_is_broken(name, broken, folder):
     assert check(stored(folder, notebook)) != []
 
 
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("import numpy as np\n\nimport math\n\n(math, np)", "I001"),
+        ("import math\nimport numpy as np\n\n(math, np)", "I001"),
+        ("import random", "F401"),
+        ("import pandas as pd", "F401"),
+        ("from math import pi", "F401"),
+        (PARITY + "import torch", "F401"),
+        ("from course_utils.exercises import hint", "All checks passed!"),
+    ],
+)
+def test_ruff_finds_imports_that_are_unused_or_out_of_order(source, problem, tmp_path):
+    path = tmp_path / "small.ipynb"
+    notebook = sound_notebook()
+    notebook["cells"] = [code(source) | {"id": "one"}]
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    assert problem in ruff_on_imports(path, folder=copies)
+
+
 def test_line_of_a_long_address_may_be_wide(folder):
     notebook = sound_notebook()
     line = f'    REPO, TAG = "{"a" * 39}/{"b" * 100}", "v0.1.0"'
@@ -469,7 +508,7 @@ def tensorflow_lesson(folder, *more):
 
 
 def test_tensorflow_lesson_may_import_torch_in_parity_cells_only(folder):
-    for check in (one_framework, backend, plain_python, import_groups):
+    for check in (one_framework, backend, plain_python):
         assert check(tensorflow_lesson(folder)) == []
     with_torch = tensorflow_lesson(folder, code("import torch"))
     assert any("imports torch" in p for p in one_framework(with_torch))
