@@ -1,25 +1,17 @@
 """The command line ``vit-course``: doctor, download, run, export, progress."""
 
 import json
-import signal
 import sys
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console, Group
-from rich.live import Live
-from rich.panel import Panel
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
-from rich.syntax import Syntax
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 import course_utils
+from course_tools.interrupt import terminate_as_interrupt
 from course_utils.session import PROFILES, ROOT, current_profile
 
 app = typer.Typer(
@@ -29,13 +21,7 @@ app = typer.Typer(
 )
 # Seconds that one cell may take, unless --timeout says otherwise.
 TIMEOUTS = {"reduced": 600, "full": 4 * 3600}
-STYLES = {
-    "ok": "green",
-    "passed": "green",
-    "fail": "bold red",
-    "failed": "bold red",
-    "interrupted": "yellow",
-}
+STYLES = {"ok": "green", "fail": "bold red"}
 
 
 def _version(asked: bool) -> None:
@@ -135,7 +121,7 @@ def download(
         raise typer.Exit(2)
     folder = to.expanduser().absolute()
     try:
-        with _terminate_as_interrupt():
+        with terminate_as_interrupt():
             _fill(folder, [hub.REPOSITORIES[name] for name in names], console)
     except hub.DataError as error:
         _say(Console(stderr=True), str(error), "bold red")
@@ -224,214 +210,19 @@ def run(
     ] = None,
 ) -> None:
     """Run notebooks from top to bottom; copies and HTML pages go to build/PROFILE/."""
-    from course_tools import runner
+    from course_tools import board, runner, selection
 
     try:
         profile = profile or current_profile()
         if profile not in PROFILES:
             raise ValueError(f"--profile {profile!r}: use {' or '.join(PROFILES)}")
-        paths = runner.find(notebooks or [], ROOT / "notebooks")
+        paths = selection.select(notebooks or [], ROOT / "notebooks")
     except ValueError as error:
         _say(Console(stderr=True), str(error), "bold red")
         raise typer.Exit(2) from None
+    named = selection.name_copies(paths, ROOT / "notebooks")
     timeout, jobs = timeout or TIMEOUTS[profile], jobs or runner.default_jobs(profile)
-    raise typer.Exit(execute(paths, profile, timeout, jobs))
-
-
-def execute(
-    paths: list[Path],
-    profile: str,
-    timeout: int,
-    jobs: int = 1,
-    build: Path = ROOT / "build",
-) -> int:
-    """Run notebooks and show it live, or line by line where there is no terminal.
-
-    Returns
-    -------
-    int
-        Exit code: 0 all passed, 1 some failed, 130 interrupted.
-    """
-    from course_tools import runner
-
-    console, start = Console(), time.monotonic()
-    folder = build / profile
-    board = _Board(console, paths)
-    with _terminate_as_interrupt(), board:
-        outcomes, interrupted = runner.run(
-            paths,
-            profile=profile,
-            timeout=timeout,
-            build=folder,
-            jobs=jobs,
-            show=board.show,
-        )
-    seconds = time.monotonic() - start
-    console.print(_summary(outcomes, profile))
-    beside = f", {jobs} notebooks at a time" if min(jobs, len(paths)) > 1 else ""
-    _say(console, f"Took {seconds:.0f} s{beside}.")
-    _say(console, f"Executed copies and HTML pages: {folder}")
-    if interrupted:
-        _say(console, "Interrupted; no kernel is left running.", "yellow")
-        return 130
-    return 0 if all(outcome.result == "passed" for outcome in outcomes) else 1
-
-
-@contextmanager
-def _terminate_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM (and a closed terminal) end a run as Ctrl-C does, kernels too."""
-
-    def interrupt(number, frame):
-        raise KeyboardInterrupt
-
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
-            number = getattr(signal, name, None)
-            if number and signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
-                before[number] = signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-class _Mark(SpinnerColumn):
-    """Turns only beside what is running."""
-
-    def render(self, task):
-        if task.fields["result"] == "running":
-            return super().render(task)
-        return Text({"passed": "✓", "failed": "✗"}.get(task.fields["result"], " "))
-
-
-class _Board:
-    """Shows a run: bars in a terminal, a line per finished notebook in a log."""
-
-    def __init__(self, console, paths):
-        from course_tools import runner
-
-        self.console, names = console, runner.names(paths)
-        self.bars = Progress(
-            _Mark(),
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-            TextColumn("{task.fields[clock]}"),
-            TextColumn("{task.fields[now]}", style="dim", markup=False),
-            console=console,
-        )
-        self.width = max(map(len, [*names, "all notebooks"]))
-        self.tasks = {
-            name: self._task(name, total=_count_cells(path))
-            for name, path in zip(names, paths, strict=True)
-        }
-        self.whole = self._task("all notebooks", total=len(paths))
-        self.bars.update(self.whole, result="running")
-        self.finished = 0
-        self.live = Live(
-            Group(self.bars), console=console, transient=True, refresh_per_second=8
-        )
-
-    def _task(self, name, total):
-        fields = {"clock": "", "now": "", "result": ""}
-        return self.bars.add_task(name.ljust(self.width), total=total, **fields)
-
-    def __enter__(self):
-        if self.console.is_terminal:
-            self.live.start()
-        return self
-
-    def __exit__(self, *details):
-        if self.console.is_terminal:
-            self.live.stop()
-
-    def show(self, outcome, source):
-        over = source is None
-        first_line = ((source or "").strip().splitlines() or [""])[0][:36]
-        self.bars.update(
-            self.tasks[outcome.name],
-            completed=outcome.done,
-            total=outcome.cells,
-            clock=f"{outcome.seconds:.0f} s" if outcome.seconds >= 1 else "",
-            now=outcome.result if over else first_line,
-            result=outcome.result,
-        )
-        if over:
-            self.finished += 1
-            self.bars.update(self.whole, completed=self.finished)
-            if outcome.failure:
-                self.console.print(_failure_panel(outcome))
-            if not self.console.is_terminal:
-                _say(self.console, _one_line(outcome))
-
-
-def _count_cells(path):
-    """Count the code cells of a notebook; 0 if it cannot be read (run says why)."""
-    import nbformat
-
-    try:
-        cells = nbformat.read(path, as_version=4).cells
-    except Exception:
-        return 0
-    return sum(cell.cell_type == "code" and bool(cell.source.strip()) for cell in cells)
-
-
-def _one_line(outcome):
-    return (
-        f"{outcome.result:7} {outcome.name}: {outcome.done} of {outcome.cells} cells, "
-        f"{outcome.seconds:.0f} s, {outcome.peak_bytes / 1e6:.0f} MB"
-    )
-
-
-def _failure_panel(outcome):
-    failure = outcome.failure
-    parts = []
-    if failure.source:
-        lines = {failure.line} if failure.line else set()
-        parts.append(
-            Syntax(
-                failure.source,
-                "python",
-                theme="ansi_dark",
-                line_numbers=True,
-                highlight_lines=lines,
-                word_wrap=True,
-            )
-        )
-    parts.append(Text(failure.reason, "red"))
-    where = f", code cell {failure.cell} of {outcome.cells}" if failure.cell else ""
-    return Panel(
-        Group(*parts), title=Text(f"{outcome.name}{where}"), border_style="red"
-    )
-
-
-def _summary(outcomes, profile):
-    table = Table(title=f"profile {profile}")
-    table.add_column("Notebook")
-    for heading in ("Cells", "Seconds", "Peak memory"):
-        table.add_column(heading, justify="right")
-    table.add_column("Result")
-    for outcome in outcomes:
-        started = outcome.result != "not run"
-        table.add_row(
-            Text(outcome.name),
-            f"{outcome.done}/{outcome.cells}" if outcome.cells else "",
-            f"{outcome.seconds:.1f}" if started else "",
-            f"{outcome.peak_bytes / 1e6:.0f} MB" if started else "",
-            Text(outcome.result, STYLES.get(outcome.result, "dim")),
-        )
-    table.add_section()
-    passed = sum(outcome.result == "passed" for outcome in outcomes)
-    table.add_row(
-        "all",
-        f"{sum(outcome.done for outcome in outcomes)}",
-        f"{sum(outcome.seconds for outcome in outcomes):.1f}",
-        f"{max((o.peak_bytes for o in outcomes), default=0) / 1e6:.0f} MB",
-        f"{passed} of {len(outcomes)} passed",
-    )
-    return table
+    raise typer.Exit(board.run(named, profile, timeout, jobs))
 
 
 # export
@@ -458,7 +249,7 @@ def export(
         raise typer.Exit(2)
     for folder, solved in wanted:
         try:
-            with _terminate_as_interrupt():
+            with terminate_as_interrupt():
                 copies.export(folder, solved=solved)
         except copies.ExportError as error:
             _say(Console(stderr=True), str(error), "bold red")
