@@ -26,7 +26,7 @@ FILES = (
     "course_tools/*.py",
     "course_tools/*.sh",
     "course_utils/**/*.py",
-    "drawing/*.py",
+    "drawing/**/*.py",
     "data/*/README.md",
     "data/*/SHA256SUMS",
     "data/*/*.png",

@@ -10,7 +10,8 @@ from datasets import ClassLabel, Features, Image
 from PIL import Image as PILImage
 
 from drawing import bundle
-from drawing.pets import BREEDS, SPECIES, subject
+from drawing.pets.breeds import BREEDS, SPECIES
+from drawing.pets.poses import subject
 from drawing.scene import paint
 
 SIDE = 96

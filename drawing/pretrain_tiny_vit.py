@@ -30,12 +30,10 @@ from course_utils.finetune.torch import quiet
 from course_utils.training import evaluate, fit
 from course_utils.vit.torch import ViT
 from drawing import bundle
-from drawing.living import LIVING
 from drawing.scene import paint
-from drawing.things import THINGS
+from drawing.world import SUBJECTS
 
 BUILD = Path(__file__).resolve().parent.parent / "build" / "pretraining"
-SUBJECTS = LIVING | THINGS
 NAMES = sorted(SUBJECTS)
 SIDE = 48
 SEED = 0
@@ -97,16 +95,7 @@ def to_pair(pixels, labels):
 
 
 def augment(images):
-    """Turn, zoom, shift, mirror; change colors; make coarse.
-
-    Parameters
-    ----------
-    images : Tensor, shape (B, 3, H, W), from -1 to 1
-
-    Returns
-    -------
-    Tensor, shape (B, 3, H, W)
-    """
+    """Turn, zoom, shift, mirror, recolor and blur images (B, 3, H, W), -1 to 1."""
     return _recolor(_coarsen(_move(images)))
 
 

@@ -894,9 +894,8 @@ def test_big_set_is_announced_once_and_kept_out_of_memory(
 # Bundled data
 
 
-def test_generator_makes_the_bundled_pixels_again(monkeypatch, tmp_path):
-    monkeypatch.syspath_prepend(DIGITS.parent)
-    importlib.import_module("make_digits").make(tmp_path)
+def test_generator_makes_the_bundled_pixels_again(tmp_path):
+    importlib.import_module("drawing.make_digits").make(tmp_path)
     for name in ("train.parquet", "test.parquet"):
         old, new = pq.read_table(DIGITS / name), pq.read_table(tmp_path / name)
         assert old.schema.equals(new.schema, check_metadata=True)

@@ -54,10 +54,9 @@ def name(request):
 
 
 @pytest.fixture
-def maker(name, monkeypatch):
+def maker(name):
     """Return the module that makes the set."""
-    monkeypatch.syspath_prepend(DATA)
-    return importlib.import_module(SETS[name].maker)
+    return importlib.import_module(f"drawing.{SETS[name].maker}")
 
 
 def tables(name):
@@ -146,7 +145,7 @@ def test_card_tells_the_true_numbers(name):
     rows = SETS[name].rows.values()
     for number in (sum(rows), *rows):
         assert f"{number:,}" in card
-    assert "CC BY 4.0" in card and f"{SETS[name].maker}.py" in card
+    assert "CC BY 4.0" in card and f"drawing.{SETS[name].maker}`" in card
 
 
 def test_both_sets_together_stay_below_six_megabytes():

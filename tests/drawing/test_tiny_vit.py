@@ -62,9 +62,8 @@ def test_it_names_new_pictures_of_its_own_task():
     assert accuracy == pytest.approx(FACTS["accuracy"], abs=0.1)
 
 
-def test_the_sample_is_drawn_as_the_generator_draws(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "data"))
-    import pretrain_tiny_vit as generator
+def test_the_sample_is_drawn_as_the_generator_draws():
+    from drawing import pretrain_tiny_vit as generator
 
     rows = load("pretraining")["test"]
     for number in range(0, len(rows), 20):
@@ -82,7 +81,7 @@ def test_the_card_states_what_was_measured():
         f"{FACTS['epochs']} epochs",
         f"{FACTS['cpu_seconds'] / 60:.0f} minutes",
         f"{tiny_vit().num_parameters():,}",
-        "drawing/pretrain_tiny_vit.py",
+        "python -m drawing.pretrain_tiny_vit",
         "seed 0",
     ]
     assert not [fact for fact in facts if fact not in card]
