@@ -1,0 +1,249 @@
+"""Figures: one look, readable text, and numbers that are in the picture."""
+
+import ast
+import re
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from eyes import contrast
+from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.text import Text
+from notebook_checks import ROOT, read
+
+from course_utils import plots
+from course_utils.plots import (
+    nb00,
+    nb01,
+    nb02,
+    nb03,
+    nb04_05,
+    nb07,
+    nb08_09,
+    nb10_11,
+    nb12,
+)
+
+matplotlib.use("agg")
+RNG = np.random.default_rng(0)
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+FILES = sorted((ROOT / "course_utils/plots").glob("*.py"))
+LESSON = re.compile(r"(?:^|nb|_)(\d\d)(?=_|$)")  # 08 of 08_finetune_cifar10, nb08_09
+PAIRS = [{"04", "05"}, {"08", "09"}, {"10", "11"}]  # twins have a file of their own
+
+
+def on_axes(function, *arguments, **options):
+    figure, ax = plt.subplots()
+    function(ax, *arguments, **options)
+    return figure
+
+
+FIGURES = {
+    "heatmap": lambda: on_axes(plots.heatmap, RNG.random((3, 4)), title="t"),
+    "draw_course_map": nb00.draw_course_map,
+    "compass": lambda: nb01.compass(
+        np.eye(2), ["a", "b"], np.array([0.4, 0.6]), np.ones(2), title="t"
+    ),
+    "weight_matrices": lambda: nb01.weight_matrices(
+        [RNG.random((2, 2))] * 2, ["one", "two"], finding="f", labels=[("ab", "ab")] * 2
+    ),
+    "draw_encoder_block": nb02.draw_encoder_block,
+    "draw_encoder_decoder": nb02.draw_encoder_decoder,
+    "gradients_by_depth": lambda: nb02.gradients_by_depth(
+        {
+            (n, d): RNG.random((2, d)) + 1
+            for n in ("pre-norm", "post-norm")
+            for d in (1, 2)
+        }
+    ),
+    "loss_curves": lambda: nb02.loss_curves(
+        {"pre-norm": [[2.0] * 100], "post-norm": [[1.0] * 100]}, title="t", guessing=2.3
+    ),
+    "draw_patches": lambda: on_axes(
+        nb03.draw_patches, RNG.random((28, 28)), 7, title="t"
+    ),
+    "draw_patch_sequence": lambda: nb03.draw_patch_sequence(
+        RNG.random((16, 7, 7)), title="t"
+    ),
+    "draw_similarity": lambda: on_axes(
+        plots.draw_similarity, RNG.random((4, 4)), (1, 2), title="t"
+    ),
+    "draw_vit": lambda: nb04_05.draw_vit(
+        RNG.random((28, 28)), 14, dim=64, depth=6, classes=10
+    ),
+    "draw_confusion": lambda: on_axes(
+        plots.draw_confusion, RNG.integers(0, 50, (10, 10)), range(10), title="t"
+    ),
+    "draw_pictures": lambda: plots.draw_pictures(
+        RNG.random((8, 28, 28)), list("abcdefgh"), title="t"
+    ),
+    "draw_hf_vit": lambda: nb07.draw_hf_vit(
+        side=224,
+        channels=3,
+        patches=196,
+        dim=768,
+        depth=12,
+        mlp_dim=3072,
+        classes=1000,
+    ),
+    "mean_and_spread": lambda: on_axes(
+        nb08_09.mean_and_spread,
+        {n: ([10, 20], RNG.random((3, 2))) for n in "ab"},
+        title="t",
+        guessing=0.1,
+    ),
+    "dots_by_name": lambda: on_axes(
+        nb08_09.dots_by_name,
+        {"a": 90.0, "b": 70.0},
+        error=[3, 5],
+        title="t",
+        xlabel="%",
+    ),
+    "learning_curves": lambda: nb10_11.learning_curves(
+        [20, 200], {n: RNG.random((2, 3)) for n in "abc"}, title="t", guessing=0.5
+    ),
+    "forgetting": lambda: nb10_11.forgetting(
+        [1e-4, 1e-3],
+        [0.6, 0.7],
+        [0.5, 0.3],
+        [0.01, 0.1],
+        before=0.5,
+        new_before=0.6,
+        floor=0.1,
+        title="t",
+    ),
+    "reliability": lambda: nb10_11.reliability(
+        {"a": ([0.6, 0.9], [0, 1]), "b": ([0.5, 1.0], [1, 1])}, bins=5, title="t"
+    ),
+    "attention_rows": lambda: nb10_11.attention_rows(
+        [np.zeros((48, 48, 3), np.uint8)] * 2,
+        {"last": [RNG.random((6, 6))] * 2},
+        ["a", "b"],
+        title="t",
+    ),
+    "moved_parts": lambda: on_axes(
+        nb12.moved_parts, [[0, 1], [1, 0]], ["one", "two"], ["embed", "1"], title="t"
+    ),
+    "attention_kinds": lambda: nb12.attention_kinds(
+        {"softmax": RNG.random((5, 5)), "linear": RNG.random((5, 5))}, title="t"
+    ),
+    "cost_by_tokens": lambda: nb12.cost_by_tokens(
+        [37, 145], {"softmax": [1, 1]}, {"softmax": [1, 1]}, title="t"
+    ),
+    "accuracy_and_cost": lambda: nb12.accuracy_and_cost(
+        {"softmax": {"before": 0.7, "after": 0.8}},
+        {"37 tokens": [1.0], "577 tokens": [1.0]},
+        title="t",
+    ),
+    "accuracy_by_depth": lambda: on_axes(
+        nb12.accuracy_by_depth, {2: 0.2, 3: 0.5}, {2: 0.4}, guessing=0.1, title="t"
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def style():
+    with matplotlib.rc_context():
+        plots.use_style()
+        yield
+    plt.close("all")
+
+
+def lessons_that_draw(name):
+    """Return the lessons whose notebook, or whose file of figures, calls a function."""
+    call = re.compile(rf"(?<!def )\b{name}\(")
+    sources = [(p, "\n".join(cell.source for cell in read(p).code)) for p in NOTEBOOKS]
+    sources += [(path, path.read_text(encoding="utf-8")) for path in FILES]
+    stems = [path.stem for path, source in sources if call.search(source)]
+    return {lesson for stem in stems for lesson in LESSON.findall(stem)}
+
+
+def test_every_public_figure_is_tried_here():
+    public = {
+        node.name
+        for path in FILES
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef) and path.stem != "diagrams"
+    }
+    figures = {name for name in public if not name.startswith("_")}
+    assert figures - {"use_style", "ink_on"} == set(FIGURES)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figure_lies_in_the_file_of_the_lessons_that_draw_it(name):
+    """Who wants to change "a figure in 03" finds it from the tree alone."""
+    define = re.compile(rf"^def {name}\(", re.MULTILINE)
+    (home,) = [p for p in FILES if define.search(p.read_text(encoding="utf-8"))]
+    lessons = lessons_that_draw(name)
+    if home.stem == "__init__":
+        assert len(lessons) > 1 and lessons not in PAIRS
+    else:
+        assert lessons == set(LESSON.findall(home.stem))
+
+
+@pytest.fixture(scope="module", params=FIGURES)
+def drawn(request):
+    """Draw a figure once; return it, the texts that it shows, and it without them."""
+    texts, draw = set(), Text.draw
+
+    def note_and_draw(self, renderer):
+        if self.get_visible() and self.get_text().strip():
+            texts.add(self)
+        draw(self, renderer)
+
+    with matplotlib.rc_context(), pytest.MonkeyPatch.context() as patch:
+        plots.use_style()
+        figure = FIGURES[request.param]()
+        patch.setattr(Text, "draw", note_and_draw)
+        patch.setattr(RendererAgg, "draw_text", lambda *arguments, **options: None)
+        figure.canvas.draw()
+        pixels = np.asarray(figure.canvas.buffer_rgba())[::-1, :, :3] / 255
+    return figure, texts, pixels
+
+
+def test_text_is_readable_at_the_width_of_a_page(drawn):
+    figure, texts, _ = drawn
+    assert min(text.get_fontsize() for text in texts) >= 9, texts
+    shown = figure.get_tightbbox()  # notebooks show everything that is drawn
+    assert shown.width <= 7.5 and shown.height <= 7
+
+
+def test_text_stands_out_from_what_is_behind_it(drawn):
+    _, texts, pixels = drawn
+    for text in texts:
+        left, low, right, high = text.get_window_extent().extents.clip(0).astype(int)
+        behind = pixels[low : high + 1, left : right + 1].reshape(-1, 3)
+        assert contrast(text.get_color(), np.median(behind, axis=0)) >= 4.5, text
+
+
+def test_lines_and_bars_stand_out_from_white(drawn):
+    figure, *_ = drawn
+    for ax in figure.axes:
+        if ax.images or not ax.axison or ax.get_label() == "<colorbar>":
+            continue  # on a picture, or a drawing of boxes with words
+        for line in ax.lines:
+            shown = [line.get_color()] if line.get_linestyle() != "None" else []
+            if line.get_marker() != "None":
+                shown.append(line.get_markeredgecolor())
+            assert all(contrast(color, "white") >= 3 for color in shown), line
+        for bar in ax.patches:
+            sides = [bar.get_facecolor(), bar.get_edgecolor()]
+            seen = [color for color in sides if color[3]]  # not "none"
+            assert max(contrast(color, "white") for color in seen) >= 3, bar
+
+
+@pytest.mark.parametrize("cmap", [plots.MAGNITUDE, plots.DIVERGING])
+def test_numbers_in_a_heatmap_stand_out_from_their_cell(cmap):
+    figure, ax = plt.subplots()
+    values = np.linspace(0, 1, 40)
+    image = plots.heatmap(ax, values[None], title="t", cmap=cmap)
+    assert [text.get_text() for text in ax.texts] == [f"{v:.2f}" for v in values]
+    for text, value in zip(ax.texts, values, strict=True):
+        assert contrast(text.get_color(), image.cmap(image.norm(value))) >= 4.5
+
+
+@pytest.mark.parametrize(("shape", "patch"), [((28, 28), 7), ((29, 29), 14)])
+def test_draw_vit_refuses_what_is_not_two_by_two_patches(shape, patch):
+    with pytest.raises(ValueError, match=rf"2 x 2 patches.*not \({shape[0]}, "):
+        nb04_05.draw_vit(np.zeros(shape), patch, dim=64, depth=6, classes=10)
