@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from course_tools.normalize import normalize, to_json
+from course_tools.tidy_notebooks import tidy, to_json
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -45,7 +45,7 @@ def main() -> int:
 
 
 def read(path: Path) -> dict:
-    return normalize(json.loads(path.read_text(encoding="utf-8")))
+    return tidy(json.loads(path.read_text(encoding="utf-8")))
 
 
 def readme_picture(notebooks) -> bytes:

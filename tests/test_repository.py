@@ -162,7 +162,7 @@ def test_hooks_run_the_versions_of_the_lock():
         ["-m", "ruff", "check", "--no-cache", "."],
         ["-m", "ruff", "format", "--no-cache", "--check", "."],
         ["-m", "codespell_lib", "."],
-        ["-m", "course_tools.normalize", "--check", *map(str, NOTEBOOKS)],
+        ["-m", "course_tools.tidy_notebooks", "--check", *map(str, NOTEBOOKS)],
     ],
     ids=["ruff check", "ruff format", "codespell", "notebooks in stored form"],
 )

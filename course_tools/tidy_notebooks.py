@@ -1,12 +1,14 @@
 """Bring notebooks into the form in which they are stored.
 
-    python -m course_tools.normalize [--check] NOTEBOOK ...
+    python -m course_tools.tidy_notebooks [--check] NOTEBOOK ...
 
-Removed: widget metadata, execution timing, folding and other leftovers of editors.
-Kept: sources, outputs, tags, cell ids. Execution counts run from 1, streams are joined,
-a progress bar is reduced to its last state, a missing or repeated id gets one that
-depends on the cell alone. With --check nothing is written, and the exit code is 1 if a
-file is not in that form. Only the standard library is used.
+What editors leave behind is removed: metadata of widgets, times of execution, cells
+that somebody scrolled or collapsed. Sources, outputs, tags and cell ids are kept.
+Execution counts run from 1, the pieces of a stream are joined, and of a progress bar
+only the last state stays. A cell whose id is missing or repeated gets one that depends
+on the cell alone. With --check nothing is written, and the exit code is 1 if a file is
+not in stored form. This module uses the standard library only, since pre-commit runs
+it in an environment of its own.
 """
 
 import argparse
@@ -18,11 +20,11 @@ from pathlib import Path
 
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
 METADATA = {"kernelspec": KERNELSPEC, "language_info": {"name": "python"}}
-CELL_METADATA = {"cellView", "jupyter", "tags"}  # the rest is an editor's own business
+CELL_METADATA = {"cellView", "jupyter", "tags"}  # the rest belongs to some editor
 VALID_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
-def normalize(notebook: dict) -> dict:
+def tidy(notebook: dict) -> dict:
     """Return the notebook (parsed JSON) in stored form; the argument is unchanged."""
     cells, seen, count = [], set(), 0
     for cell in notebook["cells"]:
@@ -36,7 +38,7 @@ def normalize(notebook: dict) -> dict:
             run = run and bool("".join(cell["source"]).strip())
             count += run
             cell["execution_count"] = count if run else None
-            cell["outputs"] = normal_outputs(cell["outputs"], cell["execution_count"])
+            cell["outputs"] = tidy_outputs(cell["outputs"], cell["execution_count"])
         cells.append(cell)
     return {"cells": cells, "metadata": METADATA, "nbformat": 4, "nbformat_minor": 5}
 
@@ -65,7 +67,7 @@ def stable_id(cell: dict, seen: set[str]) -> str:
         number += 1
 
 
-def normal_outputs(outputs: list[dict], count: int | None) -> list[dict]:
+def tidy_outputs(outputs: list[dict], count: int | None) -> list[dict]:
     """Join neighboring streams, play carriage returns, drop metadata of display."""
     result: list[dict] = []
     for output in outputs:
@@ -152,15 +154,15 @@ def main(arguments: list[str]) -> int:
     changed = 0
     for path in options.notebooks:
         before = path.read_bytes()
-        after = to_json(normalize(json.loads(before))).encode()
+        after = to_json(tidy(json.loads(before))).encode()
         if before != after:
             changed += 1
-            print(f"{path}: {'not in stored form' if options.check else 'normalized'}")
+            print(f"{path}: {'not in stored form' if options.check else 'tidied'}")
             if not options.check:
                 path.write_bytes(after)
     if changed and options.check:
-        print("mend with: python -m course_tools.normalize notebooks/*.ipynb")
-    # A hook that changed files fails as well, so that the commit is looked at again.
+        print("mend with: python -m course_tools.tidy_notebooks notebooks/*.ipynb")
+    # A hook that changed files fails, too, so that somebody looks at the commit again.
     return int(bool(changed))
 
 
