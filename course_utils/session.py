@@ -1,37 +1,24 @@
-"""What one run of a lesson settles first: profile, device, seed, TensorFlow's start."""
+"""What a lesson settles first: profile, device, seed, TensorFlow's quiet start."""
 
 import contextlib
 import os
 import random
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PROFILES = ("reduced", "full")
-_DEFAULT = "reduced"
-_chosen = None  # what setup() settled on, for the parts that ask later
+_chosen = None  # the profile that setup() settled on, for the modules that ask later
 
 
 @dataclass(frozen=True)
 class Run:
-    """The settings of one run of a lesson, as returned by :func:`setup`.
+    """The settings of one run of a lesson, as returned by :func:`setup`."""
 
-    Attributes
-    ----------
-    profile : str
-        ``"reduced"`` or ``"full"``.
-    device : str
-        A torch device: ``"cuda"``, ``"mps"`` or ``"cpu"``. Without torch, ``"cuda"``
-        says that TensorFlow has a GPU, which it uses by itself.
-    seed : int
-        What the random number generators were seeded with.
-    """
-
-    profile: str
-    device: str
+    profile: str  # "reduced" or "full"
+    device: str  # "cuda", "mps" or "cpu" for PyTorch; "cuda" if TensorFlow has a GPU
     seed: int
 
     def pick(self, *, reduced, full):
@@ -39,21 +26,17 @@ class Run:
         return full if self.profile == "full" else reduced
 
 
-def setup(seed: int = 0, profile: str = _DEFAULT) -> Run:
+def setup(seed: int = 0, profile: str | None = None) -> Run:
     """Choose the profile, seed every framework already imported, print one line.
 
     Parameters
     ----------
     seed : int
-        Seed for ``random``, NumPy, and torch, TensorFlow and Keras where they have
-        been imported.
-    profile : str
-        ``"reduced"`` or ``"full"``. The environment variable ``COURSE_PROFILE``
-        wins over it, so that a whole course can be switched from outside.
-
-    Returns
-    -------
-    Run
+        The seed for ``random`` and NumPy, and for PyTorch, TensorFlow and Keras where
+        they have been imported.
+    profile : str, optional
+        ``"reduced"`` (the default) or ``"full"``. The environment variable
+        ``COURSE_PROFILE`` wins over it: it switches the whole course from outside.
 
     Raises
     ------
@@ -64,31 +47,22 @@ def setup(seed: int = 0, profile: str = _DEFAULT) -> Run:
     _chosen = _resolve(profile)
     _seed_everything(seed)
     run = Run(profile=_chosen, device=_device(), seed=seed)
-    told = [f"profile {run.profile}"]
-    if {"torch", "tensorflow"} & sys.modules.keys():  # NumPy alone would use no GPU
-        told.append(f"device {run.device}")
-    print(" | ".join(told + _versions()))
+    frameworks = {"torch", "tensorflow"} & sys.modules.keys()  # NumPy uses no device
+    device = [f"device {run.device}"] if frameworks else []
+    print(" | ".join([f"profile {run.profile}", *device, *_versions()]))
     return run
 
 
 def current_profile() -> str:
-    """Return the profile in force: ``COURSE_PROFILE``, else setup's, else reduced.
-
-    Raises
-    ------
-    ValueError
-        If ``COURSE_PROFILE`` is set to something else.
-    """
-    return _resolve(_chosen or _DEFAULT)
+    """Return the profile in force: ``COURSE_PROFILE``, else setup's, else reduced."""
+    return _resolve(_chosen)
 
 
-def _resolve(argument: str) -> str:
+def _resolve(argument: str | None) -> str:
     variable = os.environ.get("COURSE_PROFILE", "").strip()
-    value = variable or argument
+    value = variable or argument or "reduced"
     if value not in PROFILES:
-        where = 'the argument of setup(profile="...")'
-        if variable:
-            where = "the environment variable COURSE_PROFILE"
+        where = "the variable COURSE_PROFILE" if variable else 'setup(profile="...")'
         raise ValueError(
             f'unknown profile {value!r}, from {where}; use "reduced" (small, bundled '
             'data) or "full" (the real data sets)'
@@ -101,54 +75,44 @@ def _seed_everything(seed: int) -> None:
 
     random.seed(seed)
     np.random.seed(seed)
-    if "torch" in sys.modules:
-        sys.modules["torch"].manual_seed(seed)  # CPU and every accelerator
-    if "tensorflow" in sys.modules:
-        sys.modules["tensorflow"].random.set_seed(seed)
-    if "keras" in sys.modules:
-        sys.modules["keras"].utils.set_random_seed(seed)
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(seed)  # the CPU and every accelerator
+    if tensorflow := sys.modules.get("tensorflow"):
+        tensorflow.random.set_seed(seed)
+    if keras := sys.modules.get("keras"):
+        keras.utils.set_random_seed(seed)
 
 
 def _device() -> str:
-    torch = sys.modules.get("torch")
-    if torch is None:
-        tensorflow = sys.modules.get("tensorflow")
-        has_gpu = tensorflow and tensorflow.config.list_physical_devices("GPU")
-        return "cuda" if has_gpu else "cpu"
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+    if torch := sys.modules.get("torch"):
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    tensorflow = sys.modules.get("tensorflow")
+    has_gpu = tensorflow and tensorflow.config.list_physical_devices("GPU")
+    return "cuda" if has_gpu else "cpu"
 
 
 def _versions() -> list[str]:
-    found = ["Python " + ".".join(map(str, sys.version_info[:3]))]
+    told = ["Python " + ".".join(map(str, sys.version_info[:3]))]
     for name in ("numpy", "torch", "transformers", "tensorflow", "keras", "keras_hub"):
-        version = getattr(sys.modules.get(name), "__version__", None)
-        if version:
-            found.append(f"{name} {version}")
-    return found
-
-
-# TensorFlow
+        if version := getattr(sys.modules.get(name), "__version__", None):
+            told.append(f"{name} {version}")
+    return told
 
 
 def use_tensorflow() -> None:
     """Make TensorFlow the backend of Keras, and import both without their noise.
 
-    Stands before ``import keras`` in each TensorFlow notebook. It also defines the cell
-    magic ``%%parity``, whose cell runs only where PyTorch is installed.
-
-    Raises
-    ------
-    RuntimeError
-        If Keras runs on another backend in this kernel already, or if TensorFlow or
-        Keras is not installed.
+    Each TensorFlow notebook calls this before ``import keras``. It also defines the
+    cell magic ``%%parity``, whose cell runs only where PyTorch is installed. Raises
+    RuntimeError where Keras already has another backend, or is not installed.
     """
     keras = sys.modules.get("keras")
-    if keras is not None and keras.backend.backend() != "tensorflow":
+    if keras and (backend := keras.backend.backend()) != "tensorflow":
         raise RuntimeError(
-            f"Keras already runs on the backend {keras.backend.backend()!r} in this "
-            "kernel, and cannot change it. Restart the kernel and run this cell first."
+            f"Keras already runs on the backend {backend!r} in this kernel, and cannot "
+            "change it. Restart the kernel and run this cell first."
         )
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -162,54 +126,43 @@ def use_tensorflow() -> None:
             "course `make setup` installs them."
         ) from error
     _configure(tf)
-    tf.get_logger().addFilter(_is_no_retracing)
+    advice = "triggered tf.function retracing"  # which each new model must do
+    tf.get_logger().addFilter(lambda record: advice not in record.getMessage())
     _define_parity()
 
 
 @contextlib.contextmanager
-def _quiet_stderr() -> Iterator[None]:
-    """Hide what C++ code writes to stderr; show it should the import fail."""
+def _quiet_stderr():
+    """Hide what C++ code writes to stderr, but show it if the import fails."""
     sys.stderr.flush()
     with tempfile.TemporaryFile() as kept:
         before = os.dup(2)
         os.dup2(kept.fileno(), 2)
         try:
             yield
-        except BaseException:
-            kept.seek(0)
-            os.write(before, kept.read())
-            raise
+            kept.truncate(0)  # all went well, so there is nothing to show
         finally:
             os.dup2(before, 2)
             os.close(before)
-
-
-def _is_no_retracing(record):
-    """Drop the advice on retracing: each new model counts as one, though it must."""
-    return "triggered tf.function retracing" not in record.getMessage()
+            kept.seek(0)
+            os.write(2, kept.read())
 
 
 def _configure(tf):
     """Leave room for PyTorch on a shared GPU, and obey OMP_NUM_THREADS."""
-    try:
+    with contextlib.suppress(RuntimeError, ValueError):  # at work already; no number
         for gpu in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(gpu, True)
         if threads := int(os.environ.get("OMP_NUM_THREADS") or 0):
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(threads)
-    except (RuntimeError, ValueError):
-        pass  # TensorFlow is at work already, or the variable holds no number
 
 
 def _define_parity():
     from IPython import get_ipython
 
-    shell = get_ipython()
-    if shell is None:
-        return
-
     def parity(line, cell):
-        """Run a cell that compares with PyTorch; skip it where that is missing."""
+        """Run a cell that compares with PyTorch, or skip it where PyTorch is absent."""
         try:
             import torch  # noqa: F401
             import transformers  # noqa: F401
@@ -221,4 +174,5 @@ def _define_parity():
         name = shell.compile.cache(cell)  # so that a traceback shows the lines
         exec(compile(cell, name, "exec"), shell.user_ns)
 
-    shell.register_magic_function(parity, "cell")
+    if shell := get_ipython():
+        shell.register_magic_function(parity, "cell")

@@ -1,3 +1,4 @@
+import os
 import random
 import subprocess
 import sys
@@ -124,6 +125,16 @@ def test_importing_the_package_loads_no_framework():
         cwd=session.ROOT,
     )
     assert done.stdout == "[]\n"
+
+
+def test_what_an_import_writes_to_stderr_is_shown_only_if_it_fails(capfd):
+    with session._quiet_stderr():
+        os.write(2, b"a warning")
+    assert capfd.readouterr().err == ""
+    with pytest.raises(ImportError), session._quiet_stderr():
+        os.write(2, b"the reason")
+        raise ImportError
+    assert capfd.readouterr().err == "the reason"
 
 
 @pytest.mark.parametrize(("gpus", "device"), [([], "cpu"), (["GPU:0"], "cuda")])
