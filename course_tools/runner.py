@@ -44,6 +44,10 @@ class Failure:
     source: str = ""
     line: int | None = None  # the line of the source that failed, where it is known
 
+    def __str__(self):
+        where = f"code cell {self.cell}: " if self.cell else ""
+        return f"{where}{self.reason}\n{self.source}".strip()
+
 
 @dataclass
 class Outcome:

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from colab import run
+from colab import image, run
 
-NOTEBOOKS = sorted(path.stem for path in (run.ROOT / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted(path.stem for path in (image.ROOT / "notebooks").glob("*.ipynb"))
 OUTCOME = json.loads(run.OUTCOME.read_text(encoding="utf-8"))
 
 
@@ -23,12 +23,12 @@ def problems(outcome):
         f"not passed: {failed}": not failed,
         "no commit": re.match(r"[0-9a-f]{7,}( with changes)?$", outcome["commit"]),
         "a day to come": outcome["date"] <= datetime.now(UTC).date().isoformat(),
-        "another list than freeze.txt": outcome["image"] == run.image()[0],
-        "another Python or torch than Colab's": not run.unlike(
+        "another list than freeze.txt": outcome["image"] == image.date_and_python()[0],
+        "another Python or torch than Colab's": not image.unlike(
             outcome["versions"], outcome["python"]
         ),
         "versions that differ are not named": set(outcome["differs"])
-        == set(run.differences(outcome["versions"], outcome["python"])),
+        == set(image.differences(outcome["versions"], outcome["python"])),
     }
     return [problem for problem, kept in rules.items() if not kept]
 
@@ -41,7 +41,7 @@ def far(outcome, python=None, **versions):
     """Make an outcome one of other versions, which it names."""
     outcome["python"] = python or outcome["python"]
     outcome["versions"].update(versions)
-    outcome["differs"] = run.differences(outcome["versions"], outcome["python"])
+    outcome["differs"] = image.differences(outcome["versions"], outcome["python"])
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_outcome_that_claims_less_is_refused(change, problem):
 
 
 def test_readme_says_what_the_outcome_says():
-    readme = (run.ROOT / "README.md").read_text(encoding="utf-8")
+    readme = (image.ROOT / "README.md").read_text(encoding="utf-8")
     assert run.with_outcome(readme, OUTCOME) == readme
     assert run.with_outcome(readme, OUTCOME | {"date": "2026-01-01"}) != readme
 
@@ -80,33 +80,33 @@ def test_readme_without_the_comments_is_refused():
 
 
 def test_what_differs_from_colab_is_named():
-    frozen = run.frozen()
+    frozen = image.frozen()
     same = {name: frozen[name] for name in ("numpy", "torch", "torchvision")}
-    assert run.differences(same, run.image()[1]) == []
+    assert image.differences(same, image.date_and_python()[1]) == []
     other = {"numpy": frozen["numpy"], "torch": "2.13.0", "jedi": "0.20"}
-    assert run.differences(other, "3.11.7") == [
-        f"Python 3.11.7 (there {run.image()[1]})",
+    assert image.differences(other, "3.11.7") == [
+        f"Python 3.11.7 (there {image.date_and_python()[1]})",
         f"torch 2.13.0 (there {frozen['torch']})",
     ]
 
 
 def test_other_patch_or_build_is_named_and_verified_all_the_same():
-    frozen, (_, python) = run.frozen(), run.image()
+    frozen, (_, python) = image.frozen(), image.date_and_python()
     build = {"torch": frozen["torch"].replace("+cpu", "+cu130")}
     patch = python.rpartition(".")[0] + ".0"
-    assert len(run.differences(build, patch)) == 2
-    assert run.unlike(build, patch) == []
-    assert run.unlike({"torch": "2.13.0"}, "3.11.7") == [
+    assert len(image.differences(build, patch)) == 2
+    assert image.unlike(build, patch) == []
+    assert image.unlike({"torch": "2.13.0"}, "3.11.7") == [
         f"Python 3.11.7 (there {python})",
         f"torch 2.13.0 (there {frozen['torch']})",
     ]
-    assert run.unlike({}, python) == [f"torch none (there {frozen['torch']})"]
+    assert image.unlike({}, python) == [f"torch none (there {frozen['torch']})"]
 
 
 def test_python_of_another_minor_version_is_not_taken(monkeypatch):
-    monkeypatch.setattr(run.shutil, "which", lambda name: None)
+    monkeypatch.setattr(image.shutil, "which", lambda name: None)
     with pytest.raises(SystemExit, match="say where it is, with --python"):
-        run.colab_python()
+        image.colab_python()
 
 
 def test_version_that_cannot_be_had_gives_way_to_the_lock_and_then_to_any(
@@ -116,17 +116,17 @@ def test_version_that_cannot_be_had_gives_way_to_the_lock_and_then_to_any(
     tried = []
 
     def pip(command, **options):
-        constraints = run.pins(Path(command[command.index("-c") + 1]).read_text())
+        constraints = image.pins(Path(command[command.index("-c") + 1]).read_text())
         tried.append((constraints, command[-3:]))
         wrong = {"keras", "foo"} & constraints.keys()
         words = [f"The user requested (constraint) {name}==1" for name in wrong]
         return subprocess.CompletedProcess(command, int(bool(wrong)), "", str(words))
 
-    monkeypatch.setattr(run, "BUILD", tmp_path)
-    monkeypatch.setattr(run.subprocess, "run", pip)
+    monkeypatch.setattr(image, "BUILD", tmp_path)
+    monkeypatch.setattr(image.subprocess, "run", pip)
     pytorch = {"torch": "2+cpu", "torchvision": "0+cpu", "torchaudio": "2+cpu"}
     others = {"keras": "3.13", "foo": "1", "nvidia-nccl-cu13": "2"}
-    run.install(["pip"], pytorch | others, {"torch": "2.13.0", "keras": "3.15"})
+    image.install(["pip"], pytorch | others, {"torch": "2.13.0", "keras": "3.15"})
     assert [constraints.get("keras") for constraints, _ in tried] == [
         "3.13",
         "3.15",
@@ -142,8 +142,8 @@ def test_pytorch_does_not_give_way(monkeypatch, tmp_path):
         words = "The user requested (constraint) torch==2"
         return subprocess.CompletedProcess(command, 1, "", words)
 
-    monkeypatch.setattr(run, "BUILD", tmp_path)
-    monkeypatch.setattr(run.subprocess, "run", pip)
+    monkeypatch.setattr(image, "BUILD", tmp_path)
+    monkeypatch.setattr(image.subprocess, "run", pip)
     versions = {"torch": "2", "torchvision": "0", "torchaudio": "2"}
     with pytest.raises(SystemExit, match="cannot install Colab's versions"):
-        run.install(["pip"], versions, {"torch": "2.13.0"})
+        image.install(["pip"], versions, {"torch": "2.13.0"})
