@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from checks.code import ARRAY_FORMAT
 from colab.run import frozen
-from notebook_checks import ARRAY_FORMAT
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 

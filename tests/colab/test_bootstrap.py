@@ -17,7 +17,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from notebook_checks import SETUP_CELL
+from checks.form import SETUP_CELL
 from packaging.requirements import Requirement
 
 from course_utils import colab

@@ -10,8 +10,8 @@ import re
 import pytest
 import torch
 import transformers
+from checks.notebook import read
 from datasets import Array3D, Features, load_dataset
-from notebook_checks import ROOT, read
 from packaging.version import Version
 from transformers import (
     AutoFeatureExtractor,
@@ -22,6 +22,7 @@ from transformers import (
 )
 
 from course_utils.finetune.torch import ExactTrainer, load_processor, pixels, quiet
+from course_utils.session import ROOT
 from tests.finetune.test_torch import (
     NAMES,
     largest_difference,

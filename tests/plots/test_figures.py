@@ -7,10 +7,10 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from checks.notebook import read
 from eyes import contrast
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.text import Text
-from notebook_checks import ROOT, read
 
 from course_utils import plots
 from course_utils.plots import (
@@ -24,6 +24,7 @@ from course_utils.plots import (
     nb10_11,
     nb12,
 )
+from course_utils.session import ROOT
 
 matplotlib.use("agg")
 RNG = np.random.default_rng(0)

@@ -9,10 +9,11 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from checks.notebook import read
 from eyes import EYES, contrast, lightness, nearest
-from notebook_checks import ROOT, read
 
 from course_utils import plots
+from course_utils.session import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 FILES = sorted((ROOT / "course_utils/plots").glob("*.py"))

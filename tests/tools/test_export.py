@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from text_checks import broken_links
+from checks.texts import broken_links
 from typer.testing import CliRunner
 
 from course_tools import cli, export

@@ -1,8 +1,8 @@
 """What a text of the course promises, in a Markdown file or a notebook's cell.
 
 Each check takes the Markdown of one text and returns a list of problems, empty if all
-is well. test_texts.py runs them over the files and shows each of them fail;
-notebook_checks.py runs them over the text cells.
+is well. tests/notebooks/test_texts.py runs them over the files and shows each of them
+fail; form.py runs them over the text cells of the notebooks.
 """
 
 import json
@@ -18,8 +18,8 @@ from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 
 from course_tools.cli import app
+from course_utils.session import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 MIN_WORDS_OF_ALT_TEXT = 3  # "Open in Colab"
 
 
@@ -107,8 +107,8 @@ def unknown_names(code: str) -> list[str]:
     """A command or file of ours that a text names exists: a target, an option, a path.
 
     ``code`` is what a text shows in code marks, such as ``make test``,
-    ``vit-course run --jobs 1`` or ``course_utils/data.py``. Names with a place to fill
-    in (``<module>``, ``nb01_….py``, ``*``) are left out.
+    ``vit-course run --jobs 1`` or ``course_utils/session.py``. Names with a place to fill
+    in (``<module>``, ``nbNN.py``, ``nb01_….py``, ``*``) are left out.
     """
     problems = [
         f"the Makefile has no target {target}"
@@ -124,7 +124,7 @@ def unknown_names(code: str) -> list[str]:
                 unknown = options - _commands()[name] - {"--help"}
                 problems += [f"vit-course {name} has no {o}" for o in sorted(unknown)]
     for name in re.findall(rf"(?<![\w./-])(?:{_FOLDERS})/[^\s`'\"(){{}}:,;|]*", code):
-        if not re.search(r"[<>…*$]|\.\.\.", name) and not (ROOT / name).exists():
+        if not re.search(r"[<>…*$]|\.\.\.|NN", name) and not (ROOT / name).exists():
             problems.append(f"there is no {name}")
     for module in re.findall(rf"-m ((?:{_FOLDERS})[\w.]*)", code):
         path = ROOT.joinpath(*module.split("."))
