@@ -107,8 +107,8 @@ def unknown_names(code: str) -> list[str]:
     """A command or file of ours that a text names exists: a target, an option, a path.
 
     ``code`` is what a text shows in code marks, such as ``make test``,
-    ``vit-course run --jobs 1`` or ``course_utils/session.py``. Names with a place to fill
-    in (``<module>``, ``nbNN.py``, ``nb01_….py``, ``*``) are left out.
+    ``vit-course run --jobs 1`` or ``course_utils/session.py``. Names with a place to
+    fill in (``<module>``, ``nbNN.py``, ``nb01_….py``, ``*``) are left out.
     """
     problems = [
         f"the Makefile has no target {target}"
