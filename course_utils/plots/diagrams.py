@@ -37,11 +37,6 @@ def arrow(ax, *points, color=COLORS["black"], width=1.5):
     ax.annotate("", points[-1], points[-2], arrowprops=style)
 
 
-def stream(ax, x, top, bottom):
-    """Draw the residual stream of an encoder block from top to bottom."""
-    arrow(ax, (x, top), (x, bottom), color=COLORS["gray"], width=4)
-
-
 def plus(ax, x, y):
     """Draw the circle in which a branch is added to the stream."""
     ax.plot([x], [y], "o", ms=17, mfc="white", mec=COLORS["black"], mew=1.5, zorder=3)

@@ -25,10 +25,7 @@ def compass(keys, labels, weights, query, *, title):
 
 
 def weight_matrices(matrices, titles, *, finding, labels, outline=None):
-    """Draw attention weights (N, M) side by side; ``outline`` names a query and a key.
-
-    ``labels`` holds for each matrix the names of its N queries and of its M keys.
-    """
+    """Draw attention weights (N, M); ``labels``: for each, N queries and M keys."""
     with plt.rc_context({"font.size": 9, "axes.titlesize": 11}):
         fig, axes = plt.subplots(1, len(matrices), figsize=(7, 2.9))
         panels = zip(axes, matrices, titles, labels, strict=True)

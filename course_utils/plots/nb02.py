@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from course_utils.plots import COLORS
-from course_utils.plots.diagrams import arrow, box, canvas, plus, stream, words
+from course_utils.plots.diagrams import arrow, box, canvas, plus, words
 
 
 def draw_encoder_block():
@@ -13,7 +13,7 @@ def draw_encoder_block():
     main, branch = 0.75, 2.9
     words(ax, main, 0.16, "tokens (B, T, D)")
     words(ax, main, 4.24, "tokens (B, T, D)")
-    stream(ax, main, 0.32, 4.1)
+    arrow(ax, (main, 0.32), (main, 4.1), color=COLORS["gray"], width=4)
     words(ax, 0.42, 2.2, "residual stream", rotation=90, fontsize=11)
     for top, inside, color in (
         (0.62, "attention:\nmixes tokens", COLORS["blue"]),
@@ -59,23 +59,20 @@ def draw_encoder_decoder():
 def gradients_by_depth(sizes):
     """Draw gradient norms of blocks; ``sizes``: (design, depth) -> (seeds, depth)."""
     designs, depths = (list(dict.fromkeys(part)) for part in zip(*sizes, strict=True))
-    deepest = depths[-1]
+    deepest, blocks = depths[-1], range(1, depths[-1] + 1)
     figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.4), sharey=True)
     for name, marker in zip(designs, "os", strict=True):
         last = np.stack([sizes[name, depth][:, -1] for depth in depths], axis=1)
-        panels = (
-            (left, range(1, deepest + 1), sizes[name, deepest]),
-            (right, depths, last),
-        )
+        panels = (left, blocks, sizes[name, deepest]), (right, depths, last)
         for ax, places, found in panels:
             ax.plot(places, found.mean(0), marker=marker, markersize=4, label=name)
             ax.fill_between(places, found.min(0), found.max(0), alpha=0.2)
     end = sizes[designs[0], deepest][:, -1].mean()
     expected = end * np.sqrt(deepest / np.array(depths[2:]))
     right.plot(depths[2:], expected, "k:", label="1/√depth")
-    left.set(title=f"All blocks of {deepest}", xlabel="block", yscale="log")
+    left.set(title=f"All blocks of {deepest}", xlabel="block")
+    left.set(ylabel="gradient norm", yscale="log")
     left.set_yticks([50, 100, 200], ["50", "100", "200"])
-    left.set_ylabel("gradient norm")
     right.set(title="The last block", xlabel="number of blocks", xscale="log")
     right.set_xticks(depths, depths)
     right.legend(loc="lower left")

@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 
 from course_utils.plots import COLORS
-from course_utils.plots.diagrams import arrow, box, canvas, plus, stream, words
+from course_utils.plots.diagrams import arrow, box, canvas, plus, words
 
 
 def draw_hf_vit(*, side, channels, patches, dim, depth, mlp_dim, classes):
@@ -37,7 +37,7 @@ def _draw_layer(ax, mlp_dim):
     frame = {"fill": False, "ec": COLORS["gray"], "lw": 1}
     ax.add_patch(plt.Rectangle((3.1, 0.1), 3.85, 6.25, **frame))
     main, branch, wide = 3.65, 5.4, 2.2
-    stream(ax, main, 0.2, 6.25)
+    arrow(ax, (main, 0.2), (main, 6.25), color=COLORS["gray"], width=4)
     words(ax, 3.33, 3.2, "residual stream", rotation=90, fontsize=11)
     attention = "q_proj, k_proj, v_proj", "softmax(QKᵀ/√d) V", "o_proj"
     mlp = "mlp.fc1", f"GELU, {mlp_dim:,} wide", "mlp.fc2"

@@ -23,8 +23,8 @@ def dots_by_name(ax, values, *, title, xlabel, error):
     """Draw a dot for each name, the first at the top, with its standard error."""
     numbers = list(values.values())
     ax.errorbar(numbers, list(values), xerr=error, fmt="o", capsize=3, elinewidth=1)
+    above = {"xytext": (0, 7), "textcoords": "offset points", "ha": "center"}
     for row, number in enumerate(numbers):
-        place = {"xytext": (0, 7), "textcoords": "offset points", "ha": "center"}
-        ax.annotate(f"{number:.0f}", (number, row), fontsize=10, **place)
+        ax.annotate(f"{number:.0f}", (number, row), fontsize=10, **above)
     ax.set(title=title, xlabel=xlabel)
     ax.set_ylim(len(numbers) - 0.5, -0.7)

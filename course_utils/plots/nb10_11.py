@@ -5,25 +5,21 @@ import numpy as np
 
 from course_utils.plots import COLORS
 
-GRAY = COLORS["gray"]
+GRAY, RED = COLORS["gray"], COLORS["vermilion"]
 
 
 def learning_curves(sizes, accuracy, *, title, guessing):
-    """Draw test accuracy against the number of training pictures.
-
-    ``accuracy`` maps at most five names to arrays (sizes, seeds). Lines join the means,
-    bars are one standard deviation, and small dots are single runs.
-    """
+    """Draw accuracies by number of pictures; ``accuracy``: name -> (sizes, seeds)."""
     figure, ax = plt.subplots(figsize=(6.5, 4))
     sizes = np.asarray(sizes)
     cycle = zip("osD^v", plt.rcParams["axes.prop_cycle"], strict=True)
-    looks = {name: look for name, look in zip(accuracy, cycle, strict=False)}
+    looks = dict(zip(accuracy, cycle, strict=False))
     for number, (name, (marker, style)) in enumerate(looks.items()):
-        runs = 100 * np.asarray(accuracy[name])  # (sizes, seeds)
+        runs = 100 * np.asarray(accuracy[name])
         places = sizes * 1.035 ** (number - 1)  # beside each other
         spread = runs.std(axis=1, ddof=1) if runs.shape[1] > 1 else None
         line = {"marker": marker, "capsize": 4, "elinewidth": 1.5, **style}
-        ax.errorbar(places, runs.mean(axis=1), yerr=spread, label=name, **line)
+        ax.errorbar(places, runs.mean(axis=1), yerr=spread, **line)
         dots = {"s": 10, "color": style["color"], "alpha": 0.5}
         ax.scatter(np.repeat(places, runs.shape[1]), runs, **dots)
     _names_at_the_ends(ax, sizes[-1], accuracy, looks)
@@ -50,13 +46,7 @@ def _names_at_the_ends(ax, last, accuracy, looks):
 
 
 def forgetting(rates, new, old, distance, *, before, new_before, floor, title):
-    """Draw what a learning rate buys on the new task and costs on the old one.
-
-    For each of ``rates``, ``new`` is the accuracy on the new task, ``old`` that of a
-    linear probe on the old one, and ``distance`` the relative change of the weights.
-    ``before`` and ``new_before`` are accuracies of probes on the old and the new task
-    before fine-tuning; ``floor`` is that of a probe with random weights.
-    """
+    """Draw what each of ``rates`` buys on the new task and costs on the old one."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(7, 4), width_ratios=[1.6, 1])
     left.plot(rates, 100 * np.array(new), marker="o", label="new task")
     left.plot(rates, 100 * np.array(old), marker="s", label="old task (probe)")
@@ -79,25 +69,18 @@ def forgetting(rates, new, old, distance, *, before, new_before, floor, title):
 
 
 def reliability(panels, *, bins, title):
-    """Draw how often a model is right against how sure it is, with the counts of bins.
-
-    ``panels`` maps a name to (confidence, right), arrays (n,): the probability of each
-    answer, from 0.5 to 1, and whether it is right. ``bins`` of equal width divide them.
-    """
+    """Draw how often a model is right; ``panels``: name -> confidence, right: (n,)."""
     figure, axes = plt.subplots(1, len(panels), figsize=(7, 3.8), sharey=True)
-    edges = np.linspace(0.5, 1, bins + 1)
-    red = COLORS["vermilion"]
+    edges, width = np.linspace(50, 100, bins + 1, retstep=True)
     for ax, (name, (confidence, right)) in zip(axes, panels.items(), strict=True):
-        confidence, right = 100 * np.asarray(confidence), 100 * np.asarray(right)
-        bin_of = np.clip(np.digitize(confidence / 100, edges) - 1, 0, bins - 1)
+        sure, right = 100 * np.asarray(confidence), 100 * np.asarray(right)
+        bin_of = np.digitize(sure, edges[1:-1])
         ax.plot([50, 100], [50, 100], color=GRAY, lw=1, ls="--")
         for b in np.unique(bin_of):
-            inside = bin_of == b
-            share, said = right[inside].mean(), confidence[inside].mean()
-            middle, width = 50 * (edges[b] + edges[b + 1]), 50 / bins
+            inside, middle = bin_of == b, edges[b] + width / 2
+            share, said = right[inside].mean(), sure[inside].mean()
             ax.bar(middle, share, 0.92 * width, fc=COLORS["sky"], ec=COLORS["blue"])
-            ax.plot([said, said], [share, said], color=red, lw=2, ls="-")
-            ax.plot(said, said, "o", color=red, ms=6)
+            ax.plot([said, said], [share, said], "-o", markevery=[1], color=RED)
             ax.text(middle, 2, f"{inside.sum()}", ha="center", va="bottom")
         ax.set(title=name, xlabel="how sure (%)", xlim=(49, 101), ylim=(0, 104))
     axes[0].set_ylabel("how often right (%)")
@@ -106,13 +89,14 @@ def reliability(panels, *, bins, title):
 
 
 def attention_rows(pictures, columns, titles, *, title):
-    """Draw pictures in a row, and below each its maps, laid over it.
+    """Draw pictures (H, W, 3) of uint8 and below each its maps, laid over it in gray.
 
-    Each of ``pictures`` is (H, W, 3) of uint8. ``columns`` maps a name to one map for
-    each picture, (rows, columns) and not negative, scaled to its own maximum.
+    ``columns`` maps a name to a map for each picture, scaled to its own maximum.
     """
     rows, width = 1 + len(columns), len(pictures)
-    figure, axes = plt.subplots(rows, width, figsize=(1.15 * width, 0.75 + 1.2 * rows))
+    bare = {"xticks": [], "yticks": [], "frame_on": False}
+    size = 1.15 * width, 0.75 + 1.2 * rows
+    figure, axes = plt.subplots(rows, width, figsize=size, subplot_kw=bare)
     for ax, picture, text in zip(axes[0], pictures, titles, strict=True):
         ax.imshow(picture)
         ax.set_title(text, loc="center", fontsize=10, fontweight="normal")
@@ -124,8 +108,5 @@ def attention_rows(pictures, columns, titles, *, title):
             ax.imshow(gray, cmap="gray", vmin=0, vmax=255, **place)
             ax.imshow(values, cmap="viridis", alpha=0.6, vmin=0, **place)
             ax.set_aspect(picture.shape[0] / picture.shape[1])
-    for ax in axes.flat:
-        ax.set(xticks=[], yticks=[])
-        ax.spines[:].set_visible(False)
     figure.suptitle(title, x=0.01, ha="left")
     return figure

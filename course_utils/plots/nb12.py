@@ -9,11 +9,7 @@ BLUE, GRAY, SKY = COLORS["blue"], COLORS["gray"], COLORS["sky"]
 
 
 def moved_parts(ax, table, ways, parts, *, title):
-    """Draw which parts of a model a training step moved.
-
-    ``table`` holds a row for each of ``ways`` and in it, for each of ``parts``, the
-    share of its variables that moved; 0 is "fixed".
-    """
+    """Draw what a step moved; ``table`` (ways, parts) holds shares, 0 for "fixed"."""
     for (row, column), share in np.ndenumerate(table):
         box = {"fc": SKY if share else "white", "ec": GRAY}
         ax.add_patch(plt.Rectangle((column - 0.5, row - 0.5), 1, 1, **box))
@@ -46,10 +42,7 @@ def attention_kinds(tables, *, title):
 
 
 def cost_by_tokens(tokens, formula, measured, *, title):
-    """Draw what other attentions cost in relation to softmax, counted and measured.
-
-    ``formula`` and ``measured`` map a name to one ratio for each number of ``tokens``.
-    """
+    """Draw costs relative to softmax; ``formula``, ``measured``: name -> (tokens,)."""
     figure, axes = plt.subplots(1, 2, figsize=(7, 3.2), sharey=True)
     panels = {"multiplications, by formula": formula, "time, measured": measured}
     for ax, (name, ratios) in zip(axes, panels.items(), strict=True):
@@ -58,11 +51,9 @@ def cost_by_tokens(tokens, formula, measured, *, title):
         ax.set(xscale="log", yscale="log", xlabel="tokens")
         ax.set_title(name, fontsize=11)
         ax.set_xticks(tokens, tokens)
-    ticks = [0.01, 0.1, 1, 10]
-    axes[0].set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes[0].set_ylabel("cost, softmax = 1")
-    for ax in axes:
+        ax.set_yticks([0.01, 0.1, 1, 10], ["0.01", "0.1", "1", "10"])
         ax.minorticks_off()
+    axes[0].set_ylabel("cost, softmax = 1")
     lines = axes[0].get_legend_handles_labels()
     figure.legend(*lines, loc="outside lower center", ncols=4)
     figure.suptitle(title, x=0.01, ha="left")
@@ -70,20 +61,16 @@ def cost_by_tokens(tokens, formula, measured, *, title):
 
 
 def accuracy_and_cost(results, costs, *, title):
-    """Draw accuracies before and after fine-tuning, and costs beside them.
-
-    ``results`` maps a name to a dict with "before" and "after"; ``costs`` maps each of
-    two cases to the costs of all names, where the first name costs 1.
-    """
+    """Draw accuracies, name -> {"before", "after"}, and beside them two costs each."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.2), sharey=True)
+    arrow = {"arrowstyle": "-|>", "color": BLUE, "lw": 1.5}
+    above = {"xytext": (0, 8), "textcoords": "offset points", "ha": "center"}
     for row, found in enumerate(results.values()):
         first, last = 100 * found["before"], 100 * found["after"]
-        arrow = {"arrowstyle": "-|>", "color": BLUE, "lw": 1.5}
         left.annotate("", (last, row), (first, row), arrowprops=arrow)
         left.plot(first, row, "o", mfc="white", mec=BLUE, ms=8)
         left.plot(last, row, "o", color=BLUE, ms=8)
-        place = {"xytext": (0, 8), "textcoords": "offset points", "ha": "center"}
-        left.annotate(f"{last:.0f}", (last, row), fontsize=10, **place)
+        left.annotate(f"{last:.0f}", (last, row), fontsize=10, **above)
     left.set(xlabel="test accuracy (%)", xlim=(0, 100))
     left.set_yticks(range(len(results)), list(results))
     left.set_ylim(len(results) - 0.4, -0.7)
@@ -99,10 +86,7 @@ def accuracy_and_cost(results, costs, *, title):
 
 
 def accuracy_by_depth(ax, before, after, *, guessing, title):
-    """Draw the accuracy of a model without its last blocks.
-
-    ``before`` and ``after`` fine-tuning map a number of blocks to an accuracy.
-    """
+    """Draw accuracies by blocks left; ``before`` and ``after``: blocks -> accuracy."""
     heights = [100 * share for share in before.values()]
     ax.bar(list(before), heights, fc=SKY, ec=BLUE, label="before fine-tuning")
     heights = [100 * share for share in after.values()]
