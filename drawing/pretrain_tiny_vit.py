@@ -27,7 +27,7 @@ from transformers import ViTImageProcessorPil
 
 from course_utils.convert.torch import to_hf
 from course_utils.finetune.torch import quiet
-from course_utils.training import evaluate, fit
+from course_utils.training import Checkpoint, evaluate, fit
 from course_utils.vit.torch import ViT
 from drawing import bundle
 from drawing.scene import paint
@@ -172,8 +172,7 @@ def train(pictures, epochs, jobs):
         epochs=epochs,
         augment=augment,
         seed=SEED,
-        checkpoint_dir=BUILD / f"{pictures}x{epochs}",
-        checkpoint_every=2000,
+        callbacks=[Checkpoint(BUILD / f"{pictures}x{epochs}", every=2000)],
         **RECIPE,
     )
     facts = {

@@ -73,6 +73,23 @@ def test_the_sample_is_drawn_as_the_generator_draws():
         np.testing.assert_array_equal(np.asarray(rows[number]["image"]), drawn)
 
 
+def test_pretraining_runs_from_its_pictures_to_a_model_that_loads(
+    monkeypatch, tmp_path
+):
+    from drawing import pretrain_tiny_vit as generator
+
+    names = ["apple", "book"]
+    monkeypatch.setattr(generator, "NAMES", names)
+    monkeypatch.setattr(generator, "BUILD", tmp_path / "build")
+    monkeypatch.setitem(generator.MODEL, "num_classes", len(names))
+    model, facts = generator.train(pictures=4, epochs=1, jobs=1)
+    generator.write(model, facts, tmp_path / "tiny-vit")
+    with quiet():
+        stored = ViTForImageClassification.from_pretrained(tmp_path / "tiny-vit")
+    assert list(stored.config.id2label.values()) == names
+    assert facts["pictures"] == 8
+
+
 def test_the_card_states_what_was_measured():
     card = (FOLDER / "README.md").read_text(encoding="utf-8")
     facts = [
