@@ -9,8 +9,8 @@ from pathlib import Path
 from course_utils.exercises import catalog
 from course_utils.session import ROOT
 
-# What a class works with, beside the lessons. What runs leave behind and the tests of
-# the course stay where they are; a file of one's own that fits a pattern travels along.
+# What a class works with, beside the lessons. The tests of the course are left out, and
+# so is what runs leave behind. A file of your own that fits a pattern is copied, too.
 FILES = (
     ".editorconfig",
     ".gitattributes",
@@ -38,11 +38,10 @@ FILES = (
     "docs/*.png",
     "docs/*.svg",
     "environment.yml",
+    "examples/*",
     "pyproject.toml",
     "requirements.lock",
 )
-
-
 _GET_BACK = (
     "put them back (`git restore notebooks` undoes every change there), or export "
     "from a fresh copy of the course."
@@ -50,7 +49,7 @@ _GET_BACK = (
 
 
 class ExportError(Exception):
-    """Why no copy was written; the message says what to do."""
+    """The reason why no copy was written; the message says what to do."""
 
 
 def export(folder: Path, *, solved: bool, root: Path = ROOT) -> None:
@@ -162,11 +161,11 @@ def _exercise(exercise_id):
 
 
 def find_stubs(cells: list[dict]) -> dict[str, list[tuple[dict, ast.stmt]]]:
-    """Find the code of each exercise: a cell, and a statement that binds the name.
+    """Find the stub of each exercise: its cell, and the statement in it.
 
-    These are the definitions and assignments, in cells above, of the name that
-    ``check("01.2", name)`` hands in. The course has one of each; a learner may have
-    added more, and the last one counts.
+    A stub is the definition or assignment of the name that ``check("01.2", name)``
+    hands in, in a cell above the check. The course has one of each. A learner may have
+    added others; then the last one counts.
     """
     found, seen = {}, {}
     for cell in cells:

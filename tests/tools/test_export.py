@@ -319,8 +319,8 @@ def test_command_that_needs_what_a_copy_lacks_ends_before_setup(
     tmp_path, command, folder
 ):
     shutil.copy(ROOT / "Makefile", tmp_path)
-    (tmp_path / "tools").mkdir()
-    (tmp_path / "tools" / "setup.sh").write_text("touch set-up")
+    (tmp_path / "course_tools").mkdir()
+    (tmp_path / "course_tools" / "setup.sh").write_text("touch set-up")
 
     def make(command):
         return subprocess.run(
