@@ -151,7 +151,7 @@ ANYWHERE = tuple(BACKGROUNDS)
 
 
 def _thing(pen, rng, x, y, size):
-    """A stone, box, stick, ball or tuft of no meaning."""
+    """A stone, box, stick, ball or tuft, which belongs to no class."""
     color, kind = any_color(rng, (0, 0.8), (0.15, 0.95)), rng.randint(0, 5)
     part = pen.at(x, y, rng.uniform(-60, 60), size)
     if kind == 0:
@@ -177,7 +177,7 @@ def clutter(pen, rng, most):
 
 
 def in_front(pen, rng):
-    """A post, a bar, blades of grass or a thing, from an edge; hides a part."""
+    """A post, a bar, blades of grass or a thing, which hides a part of the subject."""
     color, kind = any_color(rng, (0.05, 0.7), (0.15, 0.8)), rng.randint(0, 4)
     if kind == 0:
         x, w = rng.uniform(-0.9, 0.9), rng.uniform(0.03, 0.1)

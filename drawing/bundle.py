@@ -49,7 +49,7 @@ def write(folder, tables, name, picture):
 
 
 def _put(path, write):
-    """Call ``write`` on a temporary name, then give the file its own."""
+    """Let ``write`` write under a temporary name, then rename the complete file."""
     temporary = path.with_name(path.name + ".tmp")
     write(temporary)
     os.replace(temporary, path)

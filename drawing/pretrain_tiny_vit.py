@@ -3,8 +3,8 @@
 Usage: python -m drawing.pretrain_tiny_vit [--pictures N] [--epochs N] [--jobs N]
 
 Runs on a CPU, one thread; the model card says how long it took.
-What is drawn and the state of the training are kept under build/pretraining, so that a
-second call goes on where the first was stopped.
+The pictures and the state of the training are kept under build/pretraining, so that a
+second call continues where the first one was stopped.
 """
 
 import argparse
@@ -120,7 +120,7 @@ def _move(images):
 
 
 def _recolor(images):
-    """Mix the channels a little, change contrast and brightness; some to grey."""
+    """Mix the channels a little, change contrast and brightness; turn some pictures gray."""
     count = len(images)
     mixing = torch.eye(3) + 0.06 * torch.randn(count, 3, 3)
     grey = (torch.rand(count) < 0.1)[:, None, None]
@@ -132,7 +132,7 @@ def _recolor(images):
 
 
 def _coarsen(images):
-    """Give a third of the pictures the sharpness of 24 or 32 pixels."""
+    """Make a third of the pictures as coarse as 24 or 32 pixels a side."""
     side = 24 if torch.rand(()) < 0.4 else 32
     small = F.interpolate(images, size=side, mode="bilinear", antialias=True)
     coarse = F.interpolate(small, size=images.shape[-1], mode="bilinear")

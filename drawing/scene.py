@@ -1,4 +1,4 @@
-"""Draw a subject in a random scene: pose, background, light, clutter, what hides it.
+"""Draw a subject in a random scene: its pose, its light, and all that surrounds it.
 
 A subject is a function ``draw(pen, rng)`` that paints one thing in its own coordinates:
 x runs right, y down, and the thing fills the square from -1 to 1. :func:`paint` turns

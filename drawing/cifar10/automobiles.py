@@ -31,7 +31,7 @@ CARS = {  # roof line from the back bumper to the front bumper, y of the belt li
 
 
 def automobile(pen, rng):
-    """A saloon, hatchback, van, sports car or beetle; or any car from the front."""
+    """A sedan, hatchback, van, sports car or beetle; or any car from the front."""
     if rng.uniform() < 0.25:
         return _car_front(pen, rng)
     kind = choose(rng, *CARS)

@@ -1,4 +1,4 @@
-"""Things that fly or swim."""
+"""Things that fly or float, from the helicopter to the canoe."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Plants and food that grows on them."""
+"""Plants, a mushroom, and fruit and vegetables."""
 
 import math
 

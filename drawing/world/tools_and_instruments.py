@@ -1,4 +1,4 @@
-"""Tools, and two things that sound."""
+"""Tools, a guitar and a bell."""
 
 from drawing.pen import hsv, mix, ring, shade
 from drawing.world import parts
