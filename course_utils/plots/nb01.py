@@ -7,7 +7,7 @@ from course_utils.plots import COLORS, heatmap
 
 
 def compass(keys, labels, weights, query, *, title):
-    """Draw M keys (M, 2) as arrows as thick as their weights, and the query (2,)."""
+    """Draw a soft look-up in M keys (M, 2): each is an arrow as thick as its weight."""
     fig, ax = plt.subplots(figsize=(5.6, 4))
     for (x, y), label, weight in zip(keys, labels, weights, strict=True):
         arrow = {"arrowstyle": "-|>", "color": COLORS["blue"], "lw": 1 + 14 * weight}
@@ -25,7 +25,7 @@ def compass(keys, labels, weights, query, *, title):
 
 
 def weight_matrices(matrices, titles, *, finding, labels, outline=None):
-    """Draw attention weights (N, M); ``labels``: for each, N queries and M keys."""
+    """Draw matrices (N, M) side by side; ``labels[i]`` names N queries and M keys."""
     with plt.rc_context({"font.size": 9, "axes.titlesize": 11}):
         fig, axes = plt.subplots(1, len(matrices), figsize=(7, 2.9))
         panels = zip(axes, matrices, titles, labels, strict=True)

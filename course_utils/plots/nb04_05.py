@@ -53,7 +53,7 @@ def _draw_patches(ax, image, P):
 
 
 def _draw_tokens(ax):
-    """Draw the ways of five tokens, of which the first one is read out at the end."""
+    """Draw the paths of five tokens, of which only the first one is read out."""
     for x in XS:
         arrow(ax, (x, 2.56), (x, 2.84))
         arrow(ax, (x, 3.26), (x, 3.74))

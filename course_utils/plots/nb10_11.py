@@ -9,7 +9,7 @@ GRAY, RED = COLORS["gray"], COLORS["vermilion"]
 
 
 def learning_curves(sizes, accuracy, *, title, guessing):
-    """Draw accuracies by number of pictures; ``accuracy``: name -> (sizes, seeds)."""
+    """Draw test accuracies and their spread; ``accuracy[name]`` is (sizes, seeds)."""
     figure, ax = plt.subplots(figsize=(6.5, 4))
     sizes = np.asarray(sizes)
     cycle = zip("osD^v", plt.rcParams["axes.prop_cycle"], strict=True)
@@ -69,7 +69,7 @@ def forgetting(rates, new, old, distance, *, before, new_before, floor, title):
 
 
 def reliability(panels, *, bins, title):
-    """Draw how often a model is right; ``panels``: name -> confidence, right: (n,)."""
+    """Draw how often a model is right; ``panels[name]`` is confidence (n,), right (n,)."""
     figure, axes = plt.subplots(1, len(panels), figsize=(7, 3.8), sharey=True)
     edges, width = np.linspace(50, 100, bins + 1, retstep=True)
     for ax, (name, (confidence, right)) in zip(axes, panels.items(), strict=True):
@@ -89,9 +89,9 @@ def reliability(panels, *, bins, title):
 
 
 def attention_rows(pictures, columns, titles, *, title):
-    """Draw pictures (H, W, 3) of uint8 and below each its maps, laid over it in gray.
+    """Draw pictures (H, W, 3) and below each its maps, laid over it.
 
-    ``columns`` maps a name to a map for each picture, scaled to its own maximum.
+    ``columns[name]`` holds one map for each picture, drawn up to its own maximum.
     """
     rows, width = 1 + len(columns), len(pictures)
     bare = {"xticks": [], "yticks": [], "frame_on": False}

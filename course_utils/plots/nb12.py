@@ -9,7 +9,7 @@ BLUE, GRAY, SKY = COLORS["blue"], COLORS["gray"], COLORS["sky"]
 
 
 def moved_parts(ax, table, ways, parts, *, title):
-    """Draw what a step moved; ``table`` (ways, parts) holds shares, 0 for "fixed"."""
+    """Draw what a step moved: ``table[i][j]`` is the share of part j that way i moved."""
     for (row, column), share in np.ndenumerate(table):
         box = {"fc": SKY if share else "white", "ec": GRAY}
         ax.add_patch(plt.Rectangle((column - 0.5, row - 0.5), 1, 1, **box))
@@ -42,7 +42,7 @@ def attention_kinds(tables, *, title):
 
 
 def cost_by_tokens(tokens, formula, measured, *, title):
-    """Draw costs relative to softmax; ``formula``, ``measured``: name -> (tokens,)."""
+    """Draw costs relative to softmax, for each kind one number for each of ``tokens``."""
     figure, axes = plt.subplots(1, 2, figsize=(7, 3.2), sharey=True)
     panels = {"multiplications, by formula": formula, "time, measured": measured}
     for ax, (name, ratios) in zip(axes, panels.items(), strict=True):
@@ -61,7 +61,7 @@ def cost_by_tokens(tokens, formula, measured, *, title):
 
 
 def accuracy_and_cost(results, costs, *, title):
-    """Draw accuracies, name -> {"before", "after"}, and beside them two costs each."""
+    """Draw accuracies before and after fine-tuning, and beside them two costs of each."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.2), sharey=True)
     arrow = {"arrowstyle": "-|>", "color": BLUE, "lw": 1.5}
     above = {"xytext": (0, 8), "textcoords": "offset points", "ha": "center"}
@@ -86,7 +86,7 @@ def accuracy_and_cost(results, costs, *, title):
 
 
 def accuracy_by_depth(ax, before, after, *, guessing, title):
-    """Draw accuracies by blocks left; ``before`` and ``after``: blocks -> accuracy."""
+    """Draw accuracies, from 0 to 1, by the number of blocks that are left."""
     heights = [100 * share for share in before.values()]
     ax.bar(list(before), heights, fc=SKY, ec=BLUE, label="before fine-tuning")
     heights = [100 * share for share in after.values()]
