@@ -57,7 +57,7 @@ def draw_encoder_decoder():
 
 
 def gradients_by_depth(sizes):
-    """Draw gradient norms; ``sizes[design, depth]`` has one row of blocks for each seed."""
+    """Draw gradient norms; ``sizes[design, depth]`` is an array (seeds, depth)."""
     designs, depths = (list(dict.fromkeys(part)) for part in zip(*sizes, strict=True))
     deepest, blocks = depths[-1], range(1, depths[-1] + 1)
     figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.4), sharey=True)
@@ -82,7 +82,7 @@ def gradients_by_depth(sizes):
 
 
 def loss_curves(curves, *, title, guessing):
-    """Draw losses against steps; ``curves[name]`` is a list of runs, one for each seed."""
+    """Draw losses against steps; ``curves[name]`` holds a list for each seed."""
     figure, ax = plt.subplots()
     styles = zip(curves.items(), plt.rcParams["axes.prop_cycle"], strict=False)
     for (name, runs), style in styles:

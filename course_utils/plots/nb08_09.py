@@ -6,7 +6,7 @@ from course_utils.plots import COLORS
 
 
 def mean_and_spread(ax, curves, *, title, guessing):
-    """Draw mean and range over seeds; ``curves[name]`` is steps (n,), runs (seeds, n)."""
+    """Draw mean and range over seeds; ``curves[name]``: steps (n,), runs (seeds, n)."""
     for (name, (steps, runs)), marker in zip(curves.items(), "osD^v", strict=False):
         runs = 100 * np.asarray(runs)
         (line,) = ax.plot(steps, runs.mean(axis=0), marker=marker, label=name)

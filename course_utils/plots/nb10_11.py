@@ -69,7 +69,7 @@ def forgetting(rates, new, old, distance, *, before, new_before, floor, title):
 
 
 def reliability(panels, *, bins, title):
-    """Draw how often a model is right; ``panels[name]`` is confidence (n,), right (n,)."""
+    """Draw how often a model is right; ``panels[name]``: confidence and right, (n,)."""
     figure, axes = plt.subplots(1, len(panels), figsize=(7, 3.8), sharey=True)
     edges, width = np.linspace(50, 100, bins + 1, retstep=True)
     for ax, (name, (confidence, right)) in zip(axes, panels.items(), strict=True):

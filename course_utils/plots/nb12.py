@@ -9,7 +9,7 @@ BLUE, GRAY, SKY = COLORS["blue"], COLORS["gray"], COLORS["sky"]
 
 
 def moved_parts(ax, table, ways, parts, *, title):
-    """Draw what a step moved: ``table[i][j]`` is the share of part j that way i moved."""
+    """Draw what a step moved: ``table`` (ways, parts) holds the shares that moved."""
     for (row, column), share in np.ndenumerate(table):
         box = {"fc": SKY if share else "white", "ec": GRAY}
         ax.add_patch(plt.Rectangle((column - 0.5, row - 0.5), 1, 1, **box))
@@ -42,7 +42,7 @@ def attention_kinds(tables, *, title):
 
 
 def cost_by_tokens(tokens, formula, measured, *, title):
-    """Draw costs relative to softmax, for each kind one number for each of ``tokens``."""
+    """Draw costs relative to softmax; ``measured[name]`` has one for each count."""
     figure, axes = plt.subplots(1, 2, figsize=(7, 3.2), sharey=True)
     panels = {"multiplications, by formula": formula, "time, measured": measured}
     for ax, (name, ratios) in zip(axes, panels.items(), strict=True):
@@ -61,7 +61,7 @@ def cost_by_tokens(tokens, formula, measured, *, title):
 
 
 def accuracy_and_cost(results, costs, *, title):
-    """Draw accuracies before and after fine-tuning, and beside them two costs of each."""
+    """Draw accuracies before and after fine-tuning, and two costs beside them."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.2), sharey=True)
     arrow = {"arrowstyle": "-|>", "color": BLUE, "lw": 1.5}
     above = {"xytext": (0, 8), "textcoords": "offset points", "ha": "center"}
