@@ -15,8 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from course_tools import runner
-from course_tools.interrupt import terminate_as_interrupt
 from course_tools.runner import Outcome
+from course_tools.terminal import say, terminate_as_interrupt
 from course_utils.session import ROOT
 
 STYLES = {"passed": "green", "failed": "bold red", "interrupted": "yellow"}
@@ -59,11 +59,6 @@ def run(
         say(console, "Interrupted; no kernel is left running.", "yellow")
         return 130
     return 0 if all(outcome.result == "passed" for outcome in outcomes) else 1
-
-
-def say(console: Console, line: str, style: str = "") -> None:
-    """Print plain text whole: no markup, no line break in the middle of a path."""
-    console.print(Text(line, style), soft_wrap=True)
 
 
 class Board:

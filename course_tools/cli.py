@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 import course_utils
-from course_tools.interrupt import terminate_as_interrupt
+from course_tools.terminal import say, terminate_as_interrupt
 from course_utils.session import PROFILES, ROOT, current_profile
 
 app = typer.Typer(
@@ -79,16 +79,11 @@ def doctor() -> None:
     console.print(table)
     failures = [check for check in found if check.status == "fail"]
     for check in failures:
-        _say(console, f"{check.name}: {check.found}", "bold red")
-        _say(console, f"  To mend it: {check.remedy}.")
+        say(console, f"{check.name}: {check.found}", "bold red")
+        say(console, f"  To mend it: {check.remedy}.")
     if failures:
         raise typer.Exit(1)
     console.print("Everything the course needs is there.")
-
-
-def _say(console, line, style=""):
-    """Print plain text whole: no markup, no wrapping in the middle of a path."""
-    console.print(Text(line, style), soft_wrap=True)
 
 
 # download
@@ -117,14 +112,14 @@ def download(
     unknown = [name for name in names if name not in hub.REPOSITORIES]
     if unknown:
         known = ", ".join(hub.REPOSITORIES)
-        _say(console, f"--only {unknown[0]!r}: choose from {known}", "bold red")
+        say(console, f"--only {unknown[0]!r}: choose from {known}", "bold red")
         raise typer.Exit(2)
     folder = to.expanduser().absolute()
     try:
         with terminate_as_interrupt():
             _fill(folder, [hub.REPOSITORIES[name] for name in names], console)
     except hub.DataError as error:
-        _say(Console(stderr=True), str(error), "bold red")
+        say(Console(stderr=True), str(error), "bold red")
         if isinstance(error, hub.Unreachable):
             mend = (
                 "Unset HF_HUB_OFFLINE"
@@ -132,12 +127,12 @@ def download(
                 else "Check the connection (HTTPS_PROXY for a proxy, HF_ENDPOINT for a "
                 "mirror)"
             )
-            _say(Console(stderr=True), f"{mend} and run the same command again.")
+            say(Console(stderr=True), f"{mend} and run the same command again.")
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        _say(console, "Interrupted; the same command goes on from here.", "yellow")
+        say(console, "Interrupted; the same command goes on from here.", "yellow")
         raise typer.Exit(130) from None
-    _say(console, f"Complete and checked. To use it, set COURSE_HUB={folder}")
+    say(console, f"Complete and checked. To use it, set COURSE_HUB={folder}")
 
 
 def _fill(folder, repositories, console):
@@ -148,7 +143,7 @@ def _fill(folder, repositories, console):
         jobs = [hub.survey(wanted, folder / wanted.id) for wanted in repositories]
     console.print(_shopping_list(jobs))
     free = _megabytes(hub.free_space(folder))
-    _say(console, f"From {hub.endpoint()} to {folder} ({free} free)")
+    say(console, f"From {hub.endpoint()} to {folder} ({free} free)")
     hub.check_room(folder, sum(job.left for job in jobs))
     for job in jobs:
         hub.fetch(job)
@@ -218,7 +213,7 @@ def run(
             raise ValueError(f"--profile {profile!r}: use {' or '.join(PROFILES)}")
         paths = selection.select(notebooks or [], ROOT / "notebooks")
     except ValueError as error:
-        _say(Console(stderr=True), str(error), "bold red")
+        say(Console(stderr=True), str(error), "bold red")
         raise typer.Exit(2) from None
     named = selection.name_copies(paths, ROOT / "notebooks")
     timeout, jobs = timeout or TIMEOUTS[profile], jobs or runner.default_jobs(profile)
@@ -245,17 +240,17 @@ def export(
     wanted = [(student, False), (solutions, True)]
     wanted = [(folder, solved) for folder, solved in wanted if folder is not None]
     if not wanted:
-        _say(Console(stderr=True), "Name --student DIR or --solutions DIR.", "bold red")
+        say(Console(stderr=True), "Name --student DIR or --solutions DIR.", "bold red")
         raise typer.Exit(2)
     for folder, solved in wanted:
         try:
             with terminate_as_interrupt():
                 copies.export(folder, solved=solved)
         except copies.ExportError as error:
-            _say(Console(stderr=True), str(error), "bold red")
+            say(Console(stderr=True), str(error), "bold red")
             raise typer.Exit(1) from None
         state = "solved" if solved else "open"
-        _say(Console(), f"{folder}: a copy of the course, every exercise {state}.")
+        say(Console(), f"{folder}: a copy of the course, every exercise {state}.")
 
 
 # progress
@@ -268,15 +263,15 @@ def progress(
     ] = False,
 ) -> None:
     """Show which exercises you have solved, how long it took, and the next step."""
+    from course_tools.progress import Unreadable, report
     from course_utils.exercises import progress_file
 
     if as_json:
         try:
-            report = progress_file.report()
-        except progress_file.Unreadable as error:
-            _say(Console(stderr=True), str(error), "bold red")
+            print(json.dumps(report()))  # on one line, for many of them
+        except Unreadable as error:
+            say(Console(stderr=True), str(error), "bold red")
             raise typer.Exit(1) from None
-        print(json.dumps(report))  # on one line, for many of them
         return
     console, record = Console(), progress_file.progress()
     table = Table()
@@ -285,5 +280,5 @@ def progress(
     for row in record.rows():
         table.add_row(*map(Text, row))
     console.print(table)
-    _say(console, "Planned by the lesson, exercises included; spent is an estimate.")
-    _say(console, record.next_step)
+    say(console, "Planned by the lesson, exercises included; spent is an estimate.")
+    say(console, record.next_step)

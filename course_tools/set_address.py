@@ -2,8 +2,8 @@
 
     python -m course_tools.set_address owner/name
 
-The place that counts is [project.urls] in pyproject.toml; badges, bootstrap cells,
-links and the citation repeat it. `make badges REPO=owner/name` calls this.
+The address is defined by [project.urls] in pyproject.toml; badges, bootstrap cells,
+links and the citation repeat it. `make badges REPO=owner/name` calls this program.
 """
 
 import os
@@ -13,14 +13,24 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# Where the address may stand; tests invent addresses of their own.
-PLACES = (".", ".github", "course_tools", "course_utils", "data", "docs", "notebooks")
+# Where the address may stand. Tests are left out, since they invent addresses.
+PLACES = (
+    ".",
+    ".github",
+    "course_tools",
+    "course_utils",
+    "data",
+    "docs",
+    "drawing",
+    "examples",
+    "notebooks",
+)
 KINDS = {".cff", ".ipynb", ".md", ".py", ".svg", ".toml", ".yaml", ".yml"}
 # GitHub's rules for an owner (39 characters at most, hyphens single and inside) and a
 # name (100 characters).
 OWNER = r"(?=[A-Za-z0-9-]{1,39}/)[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*"
 NAME = r"(?!\.{1,2}$)(?!.*\.git$)[A-Za-z0-9._-]{1,100}"
-# What stands before an address: a link, a Colab link, or the bootstrap cell's REPO.
+# What comes before an address: a link, a link to Colab, or REPO in a bootstrap cell.
 BEFORE = r'(github\.com[/:]|githubusercontent\.com/|/github/|REPO, TAG = \\?")'
 
 

@@ -1,7 +1,7 @@
 """Run all notebooks in profile reduced and store their outputs in notebooks/.
 
-The picture of the cell tagged `readme` becomes the README's. Nothing is stored unless
-every notebook passes. `make notebooks` calls this.
+The picture of the cell tagged `readme` becomes the picture of the README. Nothing is
+stored unless every notebook passes. `make notebooks` calls this program.
 """
 
 import base64
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def main() -> int:
     run = [sys.executable, "-m", "course_tools", "run", "--profile", "reduced"]
     environment = os.environ | {"COURSE_PROFILE": "reduced"}
-    for name in ("COURSE_HUB", "COURSE_ROWS"):  # the caller's data are not the course's
+    for name in ("COURSE_HUB", "COURSE_ROWS"):  # the course runs on its own data
         environment.pop(name, None)
     if subprocess.run(run, cwd=ROOT, env=environment).returncode:
         print("notebooks: not all passed, so nothing was stored")

@@ -2,8 +2,8 @@
 
     python -m course_tools.timetable
 
-Times and needs are those of the table at the top of each notebook; exercises are those
-of the catalog. Everything else on the page is left alone.
+Times and needs are read from the table at the top of each notebook, exercises from the
+catalog. Everything else on the page is left alone.
 """
 
 import re
@@ -15,8 +15,8 @@ from course_utils.exercises.catalog import LESSONS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "teaching.md"
-# Plan -> its days or parts -> the numbers of its lessons and how many of the exercises:
-# all, or bugs (the spot-the-bug ones only).
+# The days or parts of each plan; for each of them its lessons, and which exercises: all
+# of them, or only those in which a bug is to be found.
 PLANS = {
     "One day, PyTorch": {"": ("00 01 02 03 04 08", "bugs")},
     "Two days, PyTorch": {

@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from course_tools import runner  # noqa: E402
-from course_tools.interrupt import terminate_as_interrupt  # noqa: E402
+from course_tools.terminal import terminate_as_interrupt  # noqa: E402
 
 # On Colab, google.colab is there before the first cell runs, and nobody says where the
 # learner's progress is kept.

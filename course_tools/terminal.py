@@ -1,9 +1,17 @@
-"""Ending a long command cleanly, whoever asks for it."""
+"""What all commands do alike: print whole lines, and end cleanly when interrupted."""
 
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from rich.console import Console
+from rich.text import Text
+
+
+def say(console: Console, line: str, style: str = "") -> None:
+    """Print plain text whole: no markup, no line break in the middle of a path."""
+    console.print(Text(line, style), soft_wrap=True)
 
 
 @contextmanager
