@@ -29,11 +29,10 @@ from rich.console import Console
 from torch.nn import functional as F
 from transformers import ViTConfig, ViTForImageClassification
 
-from course_utils import session
+from course_utils import session, training
 from course_utils.data import sets as data
 from course_utils.finetune import torch as finetune
 from course_utils.session import use_tensorflow
-from course_utils.training import loop as training
 from course_utils.vit.torch import ViT
 
 ROOT = Path(__file__).resolve().parent.parent

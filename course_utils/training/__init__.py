@@ -1,21 +1,17 @@
-"""Train a small model of PyTorch, and resume exactly; callbacks for Keras's ``fit``."""
+"""Train a small PyTorch model and resume it exactly; ``keras.py`` helps Keras's fit."""
 
-_PYTORCH = (
-    "constant",
-    "evaluate",
-    "fit",
-    "predict",
-    "sgd",
-    "small_affine",
-    "to_tensors",
-    "warmup_cosine",
-)
+import importlib
+
+_FILES = {
+    "loop": "Callback adamw constant evaluate fit predict sgd warmup_cosine",
+    "checkpoint": "Checkpoint",
+    "pictures": "small_affine to_tensors",
+}
 
 
 def __getattr__(name):
-    """Load ``loop``, and PyTorch with it, when one of its functions is asked for."""
-    if name in _PYTORCH:
-        from course_utils.training import loop
-
-        return getattr(loop, name)
+    """Import a file, and PyTorch with it, when one of its names is asked for."""
+    for file, names in _FILES.items():
+        if name in names.split():
+            return getattr(importlib.import_module(f"{__name__}.{file}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,171 @@
+"""Stop and resume: a killed run of ``fit`` ends as if nobody had stopped it."""
+
+import contextlib
+import hashlib
+import inspect
+import io
+import os
+import pickle
+import re
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from datasets.fingerprint import Hasher
+from datasets.utils._dill import pklregister
+
+from course_utils.training import loop
+
+
+class Checkpoint(loop.Callback):
+    """Keep ``checkpoint.pt`` in a folder, and continue from it if it is there.
+
+    The resumed run equals the undisturbed one, bit for bit on the same machine with
+    the same number of CPU threads, in all weights and in the history.
+
+    Parameters
+    ----------
+    folder : path
+        Of this run alone.
+    every : int, optional
+        Steps between checkpoints; by default there is one at the end of each epoch.
+
+    Raises
+    ------
+    ValueError
+        In ``fit``, if the checkpoint is damaged, or was written with another model,
+        other data, other settings, or before a function was edited.
+    """
+
+    def __init__(self, folder: str | Path, every: int | None = None):
+        if every is not None and every < 1:
+            raise ValueError(f"every must be 1 step or more, not {every}")
+        self.file, self.every = Path(folder) / "checkpoint.pt", every
+
+    def on_start(self, state: loop.State) -> None:
+        """Take over the checkpoint, or write the first one."""
+        self.settings = describe(state)
+        self.load(state) if self.file.exists() else self.save(state)
+
+    def on_step(self, state: loop.State) -> None:
+        """Write a checkpoint if it is time for one."""
+        if self.every and state.step % self.every == 0:
+            self.save(state)
+
+    def on_epoch(self, state: loop.State) -> None:
+        """Write a checkpoint that holds the scores of this epoch."""
+        self.save(state)
+
+    def save(self, state: loop.State) -> None:
+        """Write a new file beside the old one; it gets its name when it is whole."""
+        kept = {
+            "settings": self.settings,
+            "attributes": _attributes(state.model),
+            "model": state.model.state_dict(),
+            "optimizer": state.optimizer.state_dict()["state"],
+            "random": loop.random_state(state.device),
+            "run": (state.step, state.seconds, asdict(state.history)),
+        }
+        torch.save(kept, buffer := io.BytesIO())
+        content = buffer.getvalue()
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        part = self.file.with_suffix(".part")
+        with open(part, "wb") as file:
+            file.write(content + hashlib.sha256(content).digest())
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, self.file)
+
+    def load(self, state: loop.State) -> None:
+        """Take over what the file holds; nothing changes if it does not fit."""
+        kept = read(self.file)
+        start, end = kept["settings"], kept["attributes"].items()
+        counters = {key: value for key, value in end if value != start.get(key)}
+        for key in (start | self.settings).keys():
+            if key not in counters and start.get(key) != self.settings.get(key):
+                _refuse(self.file, key, start.get(key), self.settings.get(key))
+        state.model.load_state_dict(kept["model"])
+        for name, value in counters.items():
+            owner, _, key = name.rpartition(".")
+            setattr(state.model.get_submodule(owner), key, value)
+        groups = state.optimizer.state_dict()["param_groups"]
+        memory = {"state": kept["optimizer"], "param_groups": groups}
+        state.optimizer.load_state_dict(memory)
+        loop.set_random_state(kept["random"], state.device)
+        state.step, state.seconds, history = kept["run"]
+        state.history = loop.History(**history)
+
+
+def read(file: Path) -> dict:
+    """Read a checkpoint. The checksum is ours: torch noticed 0 of 40 flipped bits."""
+    content = file.read_bytes()
+    content, checksum = content[:-32], content[-32:]
+    try:
+        if hashlib.sha256(content).digest() != checksum:
+            raise ValueError("its checksum does not match")
+        return torch.load(io.BytesIO(content), "cpu", weights_only=True)
+    except (ValueError, pickle.UnpicklingError) as error:
+        raise ValueError(
+            f"{file} is damaged or not a checkpoint of this course ({error}); delete "
+            "it to start from the beginning"
+        ) from None
+
+
+def _refuse(file, key, old, new):
+    said = f"with {key} = {old}, but this call has {key} = {new}; use the former"
+    if key.startswith("code of "):
+        said = f"before the {key} was edited, or Python updated; undo the edit"
+    raise ValueError(
+        f"{file} was written {said} to resume, or give Checkpoint another folder to "
+        "start anew"
+    )
+
+
+def describe(state: loop.State) -> dict:
+    """Spell out everything that decides how a run goes on."""
+    found, model = {"device": state.device.type}, state.model
+    for name, value in state.settings.items():
+        if name in ("train", "validation"):
+            parts = [t.cpu().contiguous().view(torch.uint8).numpy() for t in value]
+            value = f"{len(value[1])} images, fingerprint {Hasher.hash_bytes(parts)}"
+        if name not in ("model", "callbacks", "progress"):
+            found[name] = re.sub(" at 0x[0-9A-Fa-f]+", "", str(value))
+        if callable(value) and name != "model":
+            found[f"code of {name}"] = fingerprint(value)
+    kinds = {type(module).__qualname__: type(module) for module in model.modules()}
+    own = [kinds[k] for k in sorted(kinds) if kinds[k].__module__[:6] != "torch."]
+    found |= {"model": type(model).__name__, "code of model": fingerprint(*own)}
+    for name, tensor in model.state_dict(keep_vars=True).items():
+        frozen = "" if tensor.requires_grad else ", frozen"
+        found[f"shape of {name}"] = f"{tuple(tensor.shape)} {tensor.dtype}{frozen}"
+    return found | _attributes(model)
+
+
+def _attributes(model):
+    """Plain attributes of all modules: settings, and counters that training moves."""
+    return {
+        f"{name}.{key}".lstrip("."): np.asarray(value).item()  # NumPy's numbers, too
+        for name, module in model.named_modules()
+        for key, value in vars(module).items()
+        if key != "training" and isinstance(value, bool | int | float | str | np.number)
+    }
+
+
+def fingerprint(*things) -> str:
+    """Condense what functions and classes do into a few letters.
+
+    ``datasets`` spells out what a notebook defines, with all the functions and values
+    that it uses. What a module defines counts by name there, so we add its source.
+    """
+    sources = []
+    for thing in things:
+        with contextlib.suppress(OSError, TypeError):  # a notebook's, or no function
+            sources.append(inspect.getsource(thing))
+    return Hasher.hash([things, sources])
+
+
+@pklregister(frozenset)
+def _sorted_frozenset(pickler, things):
+    """Spell out ``in {"a", "b"}`` alike in all processes, as ``datasets`` does sets."""
+    pickler.save_reduce(frozenset, (sorted(things, key=repr),), obj=things)

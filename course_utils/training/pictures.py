@@ -1,0 +1,117 @@
+"""Pictures as tensors: decode a split, vary a batch at random, refuse what is none."""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from course_utils.data.pictures import class_numbers, upright
+
+
+def to_tensors(split, mean: float = 0.5, std: float = 0.5) -> tuple[Tensor, Tensor]:
+    """Decode a whole split into images (B, C, H, W), float32, and labels (B,), int64.
+
+    Parameters
+    ----------
+    split : datasets.Dataset
+        With the columns ``image`` (PIL, all of one size) and ``label``. Gray pictures
+        (mode L) keep their one channel; all others become RGB, as ``upright`` does it.
+    mean, std : float
+        Subtracted from the pixels, on the scale from 0 to 1, and divided by. The
+        defaults give -1 for black and 1 for white, as Hugging Face's ViTs expect it.
+
+    Raises
+    ------
+    ValueError
+        If the split is empty, its images differ in size, or a label is not a class.
+    """
+    if not len(split):
+        raise ValueError("the split has no rows, so there is nothing to decode")
+    labels = class_numbers(split["label"])
+    images = (x if x.mode == "L" else upright(x) for x in split["image"])
+    arrays = [np.atleast_3d(image) for image in images]  # (H, W) -> (H, W, 1)
+    shapes = {array.shape for array in arrays}
+    if len(shapes) > 1:
+        raise ValueError(f"images differ in size ({sorted(shapes)[:3]}); resize them")
+    pixels = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2)  # -> (B, C, H, W)
+    images = ((pixels.float() / 255).contiguous() - mean) / std
+    return images, torch.from_numpy(labels)
+
+
+def small_affine(
+    images: Tensor, *, degrees: float = 15, shift: float = 0.04, zoom: float = 0.15
+) -> Tensor:
+    """Rotate, shift and zoom each image of a batch (B, C, H, W) a little, at random.
+
+    Parameters
+    ----------
+    images : Tensor, shape (B, C, H, W)
+    degrees, shift, zoom : float
+        Largest rotation in degrees; largest shift and zoom as a share of the side.
+    """
+    device, dtype = images.device, images.dtype
+    draws = 2 * torch.rand(4, len(images), device=device, dtype=dtype) - 1
+    angle = draws[0] * math.radians(degrees)
+    scale = 1 + draws[1] * zoom
+    cos, sin = angle.cos() / scale, angle.sin() / scale
+    right, down = 2 * shift * draws[2:]  # the grid runs from -1 to 1
+    tall = images.shape[2] / images.shape[3]  # both sides are 2 long in the grid
+    rows = [
+        torch.stack([cos, -sin * tall, right], 1),
+        torch.stack([sin / tall, cos, down], 1),
+    ]
+    maps = torch.stack(rows, 1)  # (B, 2, 3)
+    grid = F.affine_grid(maps, images.shape, align_corners=False)
+    return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+
+
+def check_images(model: nn.Module, images: Tensor, name: str) -> None:
+    """Refuse everything but a batch of images with which the model can compute."""
+    if not isinstance(images, Tensor):
+        said = (
+            f"must be a Tensor, not of type {type(images).__qualname__}; to_tensors "
+            "makes tensors of a split, torch.from_numpy(array).float() one of an array"
+        )
+    elif images.ndim != 4:
+        said = (
+            f"has the shape {tuple(images.shape)}, but a model takes a batch (B, C, H, "
+            "W); images[None] makes a batch of a single image (C, H, W), "
+            "images[:, None] gives gray images (B, H, W) their channel"
+        )
+    elif not images.is_floating_point():
+        said = (
+            f"holds {images.dtype}, but a model computes with floats; scale gray "
+            "levels as to_tensors does, (images.float() / 255 - 0.5) / 0.5"
+        )
+    elif images.dtype == torch.float64 != next(model.parameters()).dtype:
+        said = "holds torch.float64, unlike the model's weights; give images.float()"
+    else:
+        return
+    raise ValueError(f"{name} {said}")
+
+
+def check_pair(model: nn.Module, data: tuple[Tensor, Tensor], name: str) -> None:
+    """Refuse all but images and, for each of them, the number of its class."""
+    if not isinstance(data, tuple | list) or len(data) != 2:
+        raise ValueError(
+            f"{name} must be a pair, images and labels, not of type "
+            f"{type(data).__qualname__}; to_tensors makes such a pair of a split"
+        )
+    images, labels = data
+    check_images(model, images, f"the image tensor of {name}")
+    kind = type(labels).__qualname__
+    if hasattr(labels, "shape"):
+        kind += f" of {labels.dtype} and shape {tuple(labels.shape)}"
+    if getattr(labels, "dtype", None) != torch.int64 or labels.ndim != 1:
+        raise ValueError(
+            f"{name} needs labels as an int64 tensor of shape (B,), one number for "
+            f"each image, not a {kind}; torch.tensor(labels) makes one of a list or an "
+            "array, labels.long() of other numbers"
+        )
+    if len(images) == 0 or len(images) != len(labels):
+        raise ValueError(
+            f"{name} has {len(images)} images and {len(labels)} labels; give one label "
+            "for each image, and at least one image"
+        )
