@@ -13,6 +13,8 @@ import transformers
 from checks.notebook import read
 from datasets import Array3D, Features, load_dataset
 from packaging.version import Version
+from tinted import NAMES, tinted
+from trainers import make_trainer
 from transformers import (
     AutoFeatureExtractor,
     AutoImageProcessor,
@@ -20,17 +22,11 @@ from transformers import (
     TrainingArguments,
     ViTForImageClassification,
 )
+from vit_checkpoints import largest_difference, write_checkpoint
 
-from course_utils.finetune.torch import ExactTrainer, load_processor, pixels, quiet
+from course_utils.finetune.torch import load_processor, pixels
 from course_utils.session import ROOT
-from tests.finetune.test_torch import (
-    NAMES,
-    largest_difference,
-    last_checkpoint,
-    make_trainer,
-    tinted,
-    write_checkpoint,
-)
+from course_utils.training.trainer import ExactTrainer, last_checkpoint, quiet
 
 NOTEBOOK = ROOT / "notebooks/08_finetune_cifar10_pytorch.ipynb"
 
