@@ -120,11 +120,11 @@ def _move(images):
 
 
 def _recolor(images):
-    """Mix the channels a little, change contrast and brightness; turn some pictures gray."""
+    """Mix the channels a little, change contrast and brightness; make some gray."""
     count = len(images)
     mixing = torch.eye(3) + 0.06 * torch.randn(count, 3, 3)
-    grey = (torch.rand(count) < 0.1)[:, None, None]
-    mixing = torch.where(grey, torch.full((3, 3), 1 / 3), mixing)
+    gray = (torch.rand(count) < 0.1)[:, None, None]
+    mixing = torch.where(gray, torch.full((3, 3), 1 / 3), mixing)
     mixing = mixing * _draws(count, 0.8, 1.2)[:, None, None]
     flat = torch.bmm(mixing, images.flatten(2))  # (B, 3, 3) @ (B, 3, H * W)
     flat = flat + _draws(count, -0.1, 0.1)[:, None, None]
