@@ -16,6 +16,7 @@ TOURS = {
     "PyTorch": (
         "vit/torch.py",
         "convert/names.py",
+        "convert/refusals.py",
         "convert/torch.py",
         "training/loop.py",
         "training/checkpoint.py",
@@ -25,6 +26,7 @@ TOURS = {
     "TensorFlow": (
         "vit/keras.py",
         "convert/names.py",
+        "convert/refusals.py",
         "convert/keras.py",
         "training/keras.py",
         "finetune/keras.py",

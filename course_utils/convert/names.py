@@ -1,167 +1,110 @@
-"""Names of a ViT's weights in a file, and one sentence where they fit no model.
+"""Names of a ViT's weights and settings: ours, transformers', KerasHub's.
 
-Needs no framework, so that PyTorch and Keras refuse a checkpoint in the same words.
+All conversions read these two tables, so a new name is a change in this file alone.
+transformers has two columns: release 5.9 gave its modules new names, and
+``save_pretrained`` still writes the older ones into the file.
 """
 
-import math
 import re
-from collections.abc import Mapping
 
-# Types of models whose encoder is a ViT: MAE and MSN differ in how it was trained.
-ENCODERS = ("vit", "vit_mae", "vit_msn")
-# What stands in a file beside the encoder, and is not needed to put a new head on it.
-BESIDE = re.compile(r"(classifier|(vit\.)?pooler|decoder)\.|(vit\.)?embeddings\.mask_")
+# Each row is a layer, or a single array, of our ViT; the one in PyTorch and the one in
+# Keras have the same. A row "within" says in which part of the model the rows below it
+# lie; "." is the model itself, {} the number of a block. Our layer qkv is three layers
+# elsewhere: the queries come first, then the keys, then the values.
+_TABLE = """
+kind    ours           transformers in memory       transformers on disk         KerasHub
+
+within  .              vit.embeddings.              vit.embeddings.              vit_patching_and_embedding.
+array   class_token    cls_token                    cls_token                    class_token
+array   positions      position_embeddings          position_embeddings          position_embedding.embeddings
+linear  embed.project  patch_embeddings.projection  patch_embeddings.projection  patch_embedding
+
+within  blocks.{}.     vit.layers.{}.               vit.encoder.layer.{}.        vit_encoder.encoder_layers.{}.
+norm    norm_1         layernorm_before             layernorm_before             layer_norm_1
+linear  attention.qkv  attention.q_proj             attention.attention.query    mha.query_dense
+linear  attention.qkv  attention.k_proj             attention.attention.key      mha.key_dense
+linear  attention.qkv  attention.v_proj             attention.attention.value    mha.value_dense
+linear  attention.out  attention.o_proj             attention.output.dense       mha.output_dense
+norm    norm_2         layernorm_after              layernorm_after              layer_norm_2
+linear  mlp.expand     mlp.fc1                      intermediate.dense           mlp.dense_1
+linear  mlp.shrink     mlp.fc2                      output.dense                 mlp.dense_2
+
+within  .              .                            .                            .
+norm    norm           vit.layernorm                vit.layernorm                vit_encoder.layer_norm
+linear  head           classifier                   classifier                   output_dense
+"""  # noqa: E501
+
+# How the arrays in a row of each kind are called: by PyTorch, and by Keras.
+_KINDS = {
+    "array": [("", "")],
+    "linear": [(".weight", ".kernel"), (".bias", ".bias")],
+    "norm": [(".weight", ".gamma"), (".bias", ".beta")],
+}
+# Where a naming stands: its column in the table, and whose arrays it has.
+_NAMINGS = {
+    "our PyTorch": (0, 0),
+    "our Keras": (0, 1),
+    "memory": (1, 0),
+    "disk": (2, 0),
+    "KerasHub": (3, 1),
+}
+# Each argument of our ViT: its name in config.json, and what transformers takes for it
+# where the file leaves it out.
+SETTINGS = {
+    "image_size": ("image_size", 224),
+    "patch_size": ("patch_size", 16),
+    "in_channels": ("num_channels", 3),
+    "num_classes": ("num_labels", 2),  # or as many as id2label has
+    "dim": ("hidden_size", 768),
+    "depth": ("num_hidden_layers", 12),
+    "heads": ("num_attention_heads", 12),
+    "mlp_dim": ("intermediate_size", 3072),
+    "dropout": ("hidden_dropout_prob", 0.0),
+    "epsilon": ("layer_norm_eps", 1e-12),
+}
 
 
-def on_disk(name: str) -> str:
-    """Return the older name under which transformers stores a weight in a file."""
-    for new, old in {
-        "vit.layers.": "vit.encoder.layer.",
-        "attention.q_proj": "attention.attention.query",
-        "attention.k_proj": "attention.attention.key",
-        "attention.v_proj": "attention.attention.value",
-        "attention.o_proj": "attention.output.dense",
-        "mlp.fc1": "intermediate.dense",
-        "mlp.fc2": "output.dense",
-    }.items():
-        name = name.replace(new, old)
-    return name
-
-
-def more(names: list) -> str:
-    """Return " and 3 more" for four names, and nothing for a single one."""
-    return f" and {len(names) - 1} more" if len(names) > 1 else ""
-
-
-def refuse_family(source, kind: str | None, instead: str = "") -> None:
-    """Refuse a checkpoint that is no ViT; one without a type shows what it is later."""
-    if kind is not None and kind not in ENCODERS:
-        raise ValueError(
-            f"{source} holds a model of type {kind!r}, not 'vit', and its weights have "
-            "no place in a ViT; choose a checkpoint of a Vision Transformer, such as "
-            f"google/vit-base-patch16-224{instead}"
-        )
-
-
-def refuse_unfit(source, found: Mapping, wanted: Mapping, remedy: str = "") -> None:
-    """Refuse a checkpoint that would leave weights of the model random, or lose some.
+def renaming(old: str, new: str, depth: int) -> dict[str, list[str]]:
+    """Map the names of all weights of a ViT with ``depth`` blocks to those in a naming.
 
     Parameters
     ----------
-    source : str or Path
-        What the message calls the checkpoint.
-    found, wanted : mapping of str to tuple of int
-        The shape of each weight in the file, and in the model that its settings ask
-        for. The shape of a found one that is not wanted does not matter.
-    remedy : str
-        What to do, where config.json is not to blame.
+    old, new : "our PyTorch", "our Keras", "KerasHub", or transformers' "memory", "disk"
+    depth : int
 
-    Raises
-    ------
-    ValueError
-        If a weight is missing, left over, or of another shape: names the first one and
-        says what to do.
+    Returns
+    -------
+    dict of str to list of str
+        One new name, or three where our ``qkv`` is cut into queries, keys and values.
     """
-    missing, strange = sorted(wanted.keys() - found), sorted(found.keys() - wanted)
-    if missing:
-        raise ValueError(
-            f"{source} lacks {missing[0]}{more(missing)}, which would stay random; "
-            + (remedy or _why_missing(missing, strange, wanted))
-        )
-    if strange:
-        raise ValueError(
-            f"{source} holds {strange[0]}{more(strange)}, and the model has no place "
-            "for it; " + (remedy or _why_strange(found, wanted))
-        )
-    other = [name for name in sorted(wanted) if found[name] != wanted[name]]
-    if other:
-        name = other[0]
-        raise ValueError(
-            f"{source}: {name} has shape {found[name]} in the file, but the model "
-            f"needs {wanted[name]}; {remedy or _why_shape(name, found, wanted)}"
-        )
+    names = {}
+    (first, ours), (second, theirs) = _NAMINGS[old], _NAMINGS[new]
+    for number in range(depth):
+        for kind, *cells in _rows():
+            for array in _KINDS[kind]:
+                found = names.setdefault(cells[first].format(number) + array[ours], [])
+                name = cells[second].format(number) + array[theirs]
+                if name not in found:
+                    found.append(name)
+    return names
 
 
-def _why_missing(missing, strange, wanted):
-    start = _wrapper(missing[0], strange)
-    if start:
-        return (
-            f"all names in its file begin with {start!r}, which torch.compile, "
-            "DistributedDataParallel or another wrapper puts there: save the model "
-            "inside, accelerator.unwrap_model(model).save_pretrained(folder)"
-        )
-    timm = [name for name in strange if "attn.qkv" in name or "pos_embed" in name]
-    if timm:
-        return (
-            f"its file has timm's names, such as {timm[0].removeprefix('vit.')}: "
-            "choose a checkpoint that transformers has saved, such as "
-            "google/vit-base-patch16-224"
-        )
-    blocks = {_block(name) for name in missing}
-    first, depth = min(blocks), _depth(wanted)
-    if first > 0 and blocks == set(range(first, depth)):
-        return (
-            f"config.json asks for {depth} blocks and the file ends after {first}: "
-            f'write "num_hidden_layers": {first} there if these are all, or fetch the '
-            "whole file again"
-        )
-    return (
-        "the file is not whole, or is one of another model: fetch the checkpoint "
-        "again, or choose another"
-    )
+def _rows():
+    """Read the table: yield the kind of each row, and its names in full."""
+    for kind, *cells in filter(None, map(str.split, _TABLE.splitlines()[2:])):
+        if kind == "within":
+            within = [cell.removeprefix(".") for cell in cells]
+        else:
+            yield kind, *map("".join, zip(within, cells, strict=True))
 
 
-def _why_strange(found, wanted):
-    if _depth(found) > _depth(wanted):
-        return (
-            f"config.json asks for {_depth(wanted)} blocks and the file has "
-            f'{_depth(found)}: write "num_hidden_layers": {_depth(found)} there'
-        )
-    return (
-        "it was saved with other layers or settings: choose a plain ViT, or fetch "
-        "config.json and weights from the same place"
-    )
+def on_disk(name: str) -> str:
+    """Return what one of transformers' weights is called in the file of a whole model.
 
-
-def _why_shape(name, found, wanted):
-    place = "write {} into config.json, as it was when the weights were saved"
-    if "patch_embedding" in name and found[name][:2] == wanted[name][:2]:
-        return place.format(f'"patch_size": {found[name][-1]}')
-    if "position_embedding" in name and (side := _side(name, found, wanted)):
-        return place.format(f'"image_size": {side}')
-    if name.startswith("classifier."):
-        return (
-            f"name {found[name][0]} classes in config.json (id2label): so many has the "
-            "head in the file"
-        )
-    return (
-        "fetch config.json and weights from the same place: they do not belong together"
-    )
-
-
-def _side(name, found, wanted):
-    """Return the side in pixels of the pictures to which the positions belong."""
-    patch = next((shape[-1] for shape in wanted.values() if len(shape) == 4), 0)
-    for special in (1, 2, 0, 5):  # the class token; with DeiT's; none; with registers
-        counts = [max(shapes[name][-2] - special, 0) for shapes in (found, wanted)]
-        rows = [math.sqrt(count) for count in counts]
-        if all(row.is_integer() for row in rows):
-            return int(rows[0]) * patch
-    return 0
-
-
-def _wrapper(missing, strange):
-    """Return what stands before the names of a model that was saved in a wrapper."""
-    end = missing.removeprefix("vit.")
-    starts = [name.removesuffix(end) for name in strange if name.endswith(f".{end}")]
-    return starts[0].removeprefix("vit.").removesuffix("vit.") if starts else ""
-
-
-def _block(name):
-    """Return the number in ``vit.encoder.layer.3.output.dense.bias``, or -1."""
-    number = re.search(r"\blayers?\.(\d+)\.", name)
-    return int(number[1]) if number else -1
-
-
-def _depth(names):
-    return max(map(_block, names), default=-1) + 1
+    Both kinds of names will do, also without ``vit.``, as where a backbone was saved
+    alone. A name that no weight of a ViT has comes back as it is.
+    """
+    if not name.startswith("classifier."):
+        name = f"vit.{name.removeprefix('vit.')}"
+    depth = max(map(int, re.findall(r"\.(\d+)\.", name)), default=0) + 1
+    return renaming("memory", "disk", depth).get(name, [name])[0]
