@@ -96,6 +96,7 @@ def in_runtime(notebook: Path, base: Path, github: Path, before: tuple) -> dict:
             "HOME": str(home),
             "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
+            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
             "GIT_CONFIG_COUNT": "1",
             "GIT_CONFIG_KEY_0": f"url.{github.as_uri()}/.insteadOf",
             "GIT_CONFIG_VALUE_0": "https://github.com/",
