@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from checks.code import ARRAY_FORMAT
-from colab.run import frozen
+from colab.image import frozen
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
