@@ -5,7 +5,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-_TIME = re.compile(r"(\d+) min(?:, and (\d+) min of exercises)?")
+# The row of the table: | 45 min, and 40 min of exercises | what a reader needs | …
+_ROW = re.compile(
+    r"^\| (\d+) min(?:, and (\d+) min of exercises)? *\| *([^|]*?) *\|", re.M
+)
 
 
 @dataclass(frozen=True)
@@ -19,23 +22,13 @@ class Lesson:
 
 
 def read(path: Path) -> Lesson:
-    """Read the table in the second cell of a notebook.
-
-    Raises
-    ------
-    OSError
-        If there is no such notebook.
-    ValueError
-        If its second cell has no title, or no row that begins with the time.
-    """
+    """Read the second cell of a notebook: ValueError if it says no title or time."""
     try:
         cell = json.loads(path.read_text(encoding="utf-8"))["cells"][1]
-        lines = "".join(cell["source"]).splitlines()
-        row = next(line for line in lines if re.match(r"\| \d", line))
-        time, needs = (part.strip() for part in row.split("|")[1:3])
-        reading, exercises = _TIME.fullmatch(time).groups(default="0")
-        title = next(line for line in lines if line.startswith("# "))[2:]
-    except (KeyError, IndexError, TypeError, AttributeError, StopIteration) as error:
+        text = "".join(cell["source"])
+        title = re.search("^# (.*)", text, re.M)[1]
+        reading, exercises, needs = _ROW.search(text).groups(default=0)
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path.name}: its second cell needs a title and a row that begins with "
             "'| 45 min, and 40 min of exercises | what a reader needs |'"

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from course_utils.exercises import catalog
-from course_utils.exercises.judge import Result, judge
+from course_utils.exercises import catalog, judge
+from course_utils.exercises.judge import Result
 from course_utils.exercises.progress_file import Progress, progress, record
 
 __all__ = ["Progress", "Result", "check", "hint", "progress", "solution"]
@@ -14,11 +14,7 @@ _hints_given: dict[str, int] = {}
 class Note(str):
     """Markdown that a notebook renders."""
 
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_markdown_(self) -> str:
-        return str(self)
+    __repr__ = _repr_markdown_ = str.__str__
 
 
 def check(exercise_id: str, answer: Any) -> Result:
@@ -41,7 +37,7 @@ def check(exercise_id: str, answer: Any) -> Result:
     ValueError
         If there is no such exercise.
     """
-    result = judge(catalog.find(exercise_id), answer)
+    result = judge.judge(catalog.find(exercise_id), answer)
     if result.attempted:
         record(exercise_id, result.passed)
     return result
@@ -75,6 +71,6 @@ def solution(exercise_id: str) -> Note:
     exercise = catalog.find(exercise_id)
     record(exercise_id)
     return Note(
-        f"**{exercise_id} · {catalog.title(exercise_id)}**\n\n"
+        f"**{exercise_id} · {exercise.title}**\n\n"
         f"```python\n{exercise.source}\n```\n\n{exercise.because}"
     )

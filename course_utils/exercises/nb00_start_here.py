@@ -5,6 +5,7 @@ from course_utils.exercises.judge import Exercise, Mistake
 EXERCISES = (
     Exercise(
         id="00.1",
+        title="Count the patches",
         solution=16,
         mistakes=(
             Mistake(

@@ -12,6 +12,7 @@ from course_utils.vit.numpy import attention, attention_weights, softmax
 
 divisor = Exercise(
     id="01.1",
+    title="The right divisor",
     solution=48.0,
     mistakes=(
         Mistake(
@@ -174,6 +175,7 @@ def _ratio_of_logs(scores):
 
 log_softmax_exercise = Exercise(
     id="01.2",
+    title="Log-softmax that keeps small weights",
     solution=log_softmax,
     cases=(
         (np.array([[0.0, 1.0, 2.0], [2.0, 5.0, 2.0]]),),
@@ -315,6 +317,7 @@ def _through_jacobians(weights, upstream):
 
 softmax_backward_exercise = Exercise(
     id="01.3",
+    title="Backward through softmax without a Jacobian",
     solution=softmax_backward,
     cases=(
         (
@@ -532,6 +535,7 @@ def _item_by_item(scores, lengths):
 
 padded_weights_exercise = Exercise(
     id="01.4",
+    title="Spot the bug: padding that leaks",
     solution=padded_weights,
     cases=(
         (np.arange(24.0).reshape(2, 3, 4) * 5 % 7 - 3, np.array([2, 3])),
@@ -729,6 +733,7 @@ def _slips_left():
 
 fixed_attention_exercise = Exercise(
     id="01.5",
+    title="Spot the bug: three slips and no error",
     solution=fixed_attention,
     cases=(
         (
@@ -1020,6 +1025,7 @@ def _with_log_sum_exp(query, blocks):
 
 streaming_attention_exercise = Exercise(
     id="01.6",
+    title="Attention, one block of keys at a time",
     solution=streaming_attention,
     probe=_read_once,
     cases=(

@@ -3,7 +3,8 @@
 import torch
 from torch import nn
 
-from course_utils.exercises.judge import Exercise, Mistake, NotAnAnswer, plain, same
+from course_utils.exercises.compare import plain, same
+from course_utils.exercises.judge import Exercise, Mistake, NotAnAnswer
 from course_utils.vit.torch import MLP, EncoderBlock, MultiHeadAttention
 
 
@@ -114,6 +115,7 @@ def _norm_in_numpy(images, gain, bias, eps=1e-5):
 
 PIXEL_NORM = Exercise(
     id="02.1",
+    title="Layer norm for images",
     solution=pixel_norm,
     cases=(
         (
@@ -282,6 +284,7 @@ def _split_in_two(x, heads):
 
 SPLIT_HEADS = Exercise(
     id="02.2",
+    title="Spot the bug: heads that mix tokens",
     solution=split_heads,
     cases=(
         (torch.arange(48.0).reshape(2, 3, 8), 4),
@@ -451,6 +454,7 @@ def _boolean_mask(answer, lengths, T):
 
 DECODER_MASK = Exercise(
     id="02.3",
+    title="A mask for words of different length",
     solution=decoder_mask,
     probe=_boolean_mask,
     cases=(
@@ -635,6 +639,7 @@ def _cross_by_loop(x, memory, wq, wk, wv):
 
 CROSS_ATTENTION = Exercise(
     id="02.4",
+    title="Cross-attention with one head",
     solution=cross_attention,
     cases=(
         (
@@ -952,6 +957,7 @@ def _run_block(answer, x, heads, mlp_dim):
 
 PARALLEL_BLOCK = Exercise(
     id="02.5",
+    title="A parallel block",
     solution=ParallelBlock,
     cases=(
         (_numbers(2, 3, 4), 2, 5),
@@ -1138,6 +1144,7 @@ def _whole_numbers(answer, words):
 
 TRAINING_PAIRS = Exercise(
     id="02.6",
+    title="Spot the bug: a loss too good to be true",
     solution=training_pairs,
     probe=_whole_numbers,
     cases=(

@@ -573,6 +573,7 @@ def _resize_by_scale(positions, old, new):
 EXERCISES = (
     Exercise(
         id="03.1",
+        title="Count tokens and weights",
         solution=count_tokens,
         cases=((32, 48, 16, 5), (48, 32, 8, 2), (28, 28, 7, 1), (224, 224, 16, 12)),
         mistakes=(
@@ -660,6 +661,7 @@ EXERCISES = (
     ),
     Exercise(
         id="03.2",
+        title="Spot the bug: a round trip that proves nothing",
         solution=fixed_patchify,
         cases=(
             (_numbered(1, 4, 6, 1), 2),
@@ -778,6 +780,7 @@ EXERCISES = (
     ),
     Exercise(
         id="03.3",
+        title="Patches in PyTorch's order",
         solution=patchify_channels_first,
         cases=(
             (_numbered(1, 2, 4, 6), 2),
@@ -876,6 +879,7 @@ EXERCISES = (
     ),
     Exercise(
         id="03.4",
+        title="Spot the bug: a token without a place",
         solution=add_positions,
         cases=(
             (
@@ -959,6 +963,7 @@ EXERCISES = (
     ),
     Exercise(
         id="03.5",
+        title="Learned rows and columns",
         solution=grid_positions,
         cases=(
             (1 + _numbered(3, 2), 10 * (1 + _numbered(4, 2))),
@@ -1035,6 +1040,7 @@ EXERCISES = (
     ),
     Exercise(
         id="03.6",
+        title="Positions for a larger image",
         solution=resize_positions,
         cases=(
             (

@@ -168,6 +168,7 @@ _COUNTS = (
 
 COUNT = Exercise(
     id="04.1",
+    title="Count the parameters",
     solution=count_parameters,
     cases=(
         (20, 4, 3, 6, 9, 7, 11),
@@ -357,6 +358,7 @@ def _probe_patches(answer, patch_size, in_channels, dim):
 
 FORGETFUL = Exercise(
     id="04.2",
+    title="Spot the bug: a projection that never learns",
     solution=FixedPatches,
     probe=_probe_patches,
     cases=((2, 3, 4), (7, 1, 16)),
@@ -546,6 +548,7 @@ _FEATURES = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]], dtype=np.float32)
 
 STEP = Exercise(
     id="04.3",
+    title="Spot the bug: a loss that cannot fall",
     solution=training_step,
     probe=_probe_step,
     kinds=("torch",),
@@ -776,6 +779,7 @@ def _in_numpy(step, total, warmup, peak):
 
 SCHEDULE = Exercise(
     id="04.4",
+    title="Warm-up counted in steps",
     solution=learning_rate,
     cases=(
         *((step, 100, 20, 0.3) for step in (40, 10, 0, 20, 60, 21, 99, 100)),
@@ -998,6 +1002,7 @@ def _batches(*pairs):
 
 ACCURACY = Exercise(
     id="04.5",
+    title="Accuracy from batches",
     solution=accuracy,
     kinds=("torch",),
     cases=(
@@ -1178,6 +1183,7 @@ def _by_numpy(probabilities, labels, k):
 
 SURE = Exercise(
     id="04.6",
+    title="The surest mistakes",
     solution=surest_mistakes,
     kinds=("torch",),
     cases=(

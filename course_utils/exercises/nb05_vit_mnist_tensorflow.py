@@ -128,6 +128,7 @@ def _probe_loss(answer, logits, labels):
 
 INTEGERS = Exercise(
     id="05.1",
+    title="Spot the bug: whole numbers for a categorical loss",
     solution=mean_loss,
     probe=_probe_loss,
     cases=(
@@ -360,6 +361,7 @@ _POINTS = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]], dtype="float32")
 
 STEP = Exercise(
     id="05.2",
+    title="Spot the bug: dropout that never acts",
     solution=training_step,
     probe=_probe_step,
     cases=(
@@ -523,6 +525,7 @@ def _probe_pair(answer, logits, labels):
 
 TWICE = Exercise(
     id="05.3",
+    title="Spot the bug: softmax applied twice",
     solution=head_and_loss,
     probe=_probe_pair,
     cases=(
@@ -646,6 +649,7 @@ def _by_letters(weight):
 
 KERNEL = Exercise(
     id="05.4",
+    title="A kernel moves house",
     solution=to_keras,
     cases=(
         (np.arange(6.0).reshape(2, 3),),
@@ -795,6 +799,7 @@ def _probe_schedule(answer, total, warmup, peak):
 
 SCHEDULE = Exercise(
     id="05.5",
+    title="Keras's own schedule",
     solution=schedule,
     probe=_probe_schedule,
     cases=((100, 20, 0.5), (60, 4, 0.003)),

@@ -11,7 +11,8 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 
-from course_utils.exercises.judge import Exercise, Mistake, NotAnAnswer, plain
+from course_utils.exercises.compare import plain
+from course_utils.exercises.judge import Exercise, Mistake, NotAnAnswer
 
 
 def _random(*shape, scale=1.0, seed=0):
@@ -107,6 +108,7 @@ _BYTES = np.random.default_rng(0).integers(0, 256, (2, 4, 3)) + 0.2
 
 PICTURE = Exercise(
     id="07.1",
+    title="Undo the processor",
     solution=to_picture,
     probe=_probe_picture,
     cases=(
@@ -310,6 +312,7 @@ _OUTSIDE = (
 
 NAMES = Exercise(
     id="07.2",
+    title="From the file's name to the module's",
     solution=module_name,
     probe=_probe_name,
     cases=tuple(
@@ -581,6 +584,7 @@ def _rows(heads, d, columns=None):
 
 REGROUP = Exercise(
     id="07.3",
+    title="Rows grouped by head",
     solution=regroup,
     probe=_probe_regroup,
     cases=(
@@ -797,6 +801,7 @@ def _probe_block(answer, x, mlp_dim, heads, eps):
 
 BLOCK = Exercise(
     id="07.4",
+    title="Spot the bug: nearly the same block",
     solution=right_block,
     probe=_probe_block,
     cases=(
@@ -1032,6 +1037,7 @@ def _exactly(grid, dim, depth, mlp_dim):
 
 LARGEST = Exercise(
     id="07.5",
+    title="How large may the picture be?",
     solution=largest_side,
     cases=(
         (100_000, 6, 4, 3, 10),
@@ -1389,6 +1395,7 @@ def _from_the_end(weights):
 
 LOADER = Exercise(
     id="07.6",
+    title="Spot the bug: a loader that says nothing",
     solution=careful_load,
     probe=_probe_load,
     cases=(

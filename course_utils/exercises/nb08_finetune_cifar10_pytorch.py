@@ -67,6 +67,7 @@ _DARK = np.array([[[0, 1, 1], [1, 0, 1], [0, 0, 1], [1, 1, 0]]] * 2, dtype=np.ui
 
 TWICE = Exercise(
     id="08.1",
+    title="Spot the bug: scaled twice",
     solution=prepare,
     cases=(
         (_BYTES,),
@@ -304,6 +305,7 @@ def _by_names(model, n):
 
 FREEZE = Exercise(
     id="08.2",
+    title="Spot the bug: nothing was frozen",
     solution=freeze,
     cases=(
         (2, ()),
@@ -505,6 +507,7 @@ def _rows(*labels):
 
 BATCH = Exercise(
     id="08.3",
+    title="Spot the bug: another loss than you think",
     solution=make_batch,
     cases=((_rows(7, 0),), (_rows(1, 1, 3, 2),), (_rows(3),)),
     kinds=("torch",),
@@ -635,6 +638,7 @@ def _multiplied(name, blocks, lr, decay):
 
 RATES = Exercise(
     id="08.4",
+    title="Rates layer by layer",
     solution=rate,
     cases=tuple(
         (name, 11, 0.2, 0.7)
@@ -924,6 +928,7 @@ def _with_tensors(confusion):
 
 MACRO = Exercise(
     id="08.5",
+    title="Macro F1 by hand",
     solution=macro_f1,
     cases=(
         (np.array([[5, 0, 1], [2, 3, 0], [0, 4, 9]]),),
@@ -1131,6 +1136,7 @@ def _with_numpy(scores, patience):
 
 STOP = Exercise(
     id="08.6",
+    title="Stop in time",
     solution=stop_in_time,
     cases=(
         ([0.5, 0.4, 0.7, 0.6, 0.65, 0.6, 0.9], 2),

@@ -81,6 +81,7 @@ _ROWS = np.eye(3, dtype="float32")
 
 LOSS = Exercise(
     id="09.1",
+    title="Spot the bug: a loss for other labels",
     solution=loss_for,
     cases=(
         (np.array([0, 2]), _LOGITS),
@@ -169,7 +170,7 @@ def freeze(classifier, n):
 
 def _what_trains(answer, n, frozen_before):
     """Return for the parts of a ViT with three blocks what learns."""
-    model = small_classifier(3, frozen_before)
+    model = small_classifier(frozen_before)
     answer(model, n)
     return what_learns(model)
 
@@ -252,6 +253,7 @@ _NORM = (
 
 FREEZE = Exercise(
     id="09.2",
+    title="Spot the bug: the wrong layers frozen",
     solution=freeze,
     cases=(
         (1, ""),
@@ -496,6 +498,7 @@ _OTHER_LOSS = "The loss is not that of the model. Hand on what it had: `model.lo
 
 THAW = Exercise(
     id="09.3",
+    title="Spot the bug: thawed, and nothing moves",
     solution=thaw,
     cases=((0.02, "mae"), (0.003, "mse")),
     probe=_what_is_compiled,
@@ -603,6 +606,7 @@ def _with_adam(answer, gradients, rate, factor):
 
 SLOW = Exercise(
     id="09.4",
+    title="Spot the bug: scaled gradients",
     solution=slow_move,
     cases=(
         ([0.5, 0.3, -0.2], 0.02, 0.3),
@@ -703,6 +707,7 @@ def to_matrix(kernel):
 
 MATRIX = Exercise(
     id="09.5",
+    title="A kernel for PyTorch",
     solution=to_matrix,
     cases=(
         (np.arange(24.0).reshape(4, 3, 2),),

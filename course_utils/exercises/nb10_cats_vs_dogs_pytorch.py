@@ -75,6 +75,7 @@ def _probe_rows(answer, labels, n):
 
 BALANCED = Exercise(
     id="10.1",
+    title="Spot the bug: the first n rows",
     solution=balanced_rows,
     probe=_probe_rows,
     cases=(
@@ -248,6 +249,7 @@ def _probe_frozen(answer, blocks):
 
 FREEZE = Exercise(
     id="10.2",
+    title="Spot the bug: frozen, or not",
     solution=freeze_backbone,
     probe=_probe_frozen,
     cases=((1,), (3,)),
@@ -418,6 +420,7 @@ def _of_all_answers(confusion):
 
 PRECISION = Exercise(
     id="10.3",
+    title="Precision, recall and F1",
     solution=precision_recall_f1,
     cases=(
         (np.array([[5, 3], [1, 4]]),),
@@ -608,6 +611,7 @@ def _end_twice(scores, labels):
 
 ROC = Exercise(
     id="10.4",
+    title="Points of a ROC curve",
     solution=roc_points,
     cases=(
         (np.array([0.6, 0.2, 0.9, 0.6, 0.7]), np.array([1, 0, 1, 0, 1])),
@@ -762,6 +766,7 @@ _SCORES = np.array([0.7, 0.1, 0.6, 0.3, 0.9, 0.4])
 
 THRESHOLD = Exercise(
     id="10.5",
+    title="A threshold for a cost",
     solution=best_threshold,
     cases=(
         (_SCORES, np.array([0, 0, 1, 1, 1, 0]), 3.5, 1.5),
@@ -959,6 +964,7 @@ def _with_empty_bins(confidence, right, bins):
 
 CALIBRATION = Exercise(
     id="10.6",
+    title="Expected calibration error",
     solution=calibration_error,
     # No confidence lies on an edge that is not exact in binary: there every way to
     # make bins (a product, linspace, digitize, histogram) has its own rounding.
@@ -1174,6 +1180,7 @@ def _pictures(count):
 
 TWICE = Exercise(
     id="10.7",
+    title="Spot the bug: never quite sure",
     solution=probabilities,
     probe=_probe_probabilities,
     kinds=("torch",),

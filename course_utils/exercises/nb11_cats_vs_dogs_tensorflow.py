@@ -177,6 +177,7 @@ _SHORT = (
 
 PIPELINE = Exercise(
     id="11.1",
+    title="Spot the bug: the same augmentation each epoch",
     solution=training_pipeline,
     probe=_probe_pipeline,
     cases=((14, 4),),
@@ -310,6 +311,7 @@ _BINARY = (
 
 LOSS = Exercise(
     id="11.2",
+    title="Spot the bug: a loss with a floor",
     solution=mean_loss,
     cases=(
         (np.array([2, 0]), np.float32([[0.1, 0.2, 0.7], [0.3, 0.25, 0.45]])),
@@ -573,6 +575,7 @@ _RESTS = (
 
 STEP = Exercise(
     id="11.3",
+    title="Spot the bug: a step that forgets its mode",
     solution=step,
     probe=_probe_step,
     cases=(
@@ -770,7 +773,7 @@ def _by_variables(classifier, n):
 
 def _probe_unfreeze(answer, frozen_before, stages):
     """Tell what learns after each call ``answer(classifier, n)``."""
-    classifier = small_classifier(3, frozen_before)
+    classifier = small_classifier(frozen_before)
     found = {}
     for n in stages:
         given = answer(classifier, n)
@@ -791,6 +794,7 @@ _NORM = (
 
 UNFREEZE = Exercise(
     id="11.4",
+    title="Stages of unfreezing",
     solution=unfreeze,
     probe=_probe_unfreeze,
     cases=(
@@ -955,6 +959,7 @@ def _probe_weights(answer, labels):
 
 WEIGHTS = Exercise(
     id="11.5",
+    title="Weights for unequal classes",
     solution=class_weights,
     probe=_probe_weights,
     cases=(
@@ -1118,6 +1123,7 @@ _RARE = (
 
 THRESHOLD = Exercise(
     id="11.6",
+    title="A threshold from Keras's counts",
     solution=threshold_for,
     cases=(
         (_GRID, *_counts(*_FLAP, _GRID), 0.5),

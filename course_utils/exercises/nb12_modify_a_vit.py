@@ -23,7 +23,7 @@ def freeze_blocks(classifier, n):
 
 def _what_learns(answer, n, frozen_before):
     """Return for each part of a ViT with three blocks whether it learns."""
-    classifier = small_classifier(3, frozen_before)
+    classifier = small_classifier(frozen_before)
     answer(classifier, n)
     return what_learns(classifier)
 
@@ -168,6 +168,7 @@ _NO_SLICE = (
 
 FROZEN = Exercise(
     id="12.1",
+    title="Spot the bug: the frozen wrong layers",
     solution=freeze_blocks,
     cases=(
         (1, ""),
@@ -335,6 +336,7 @@ def _mask_by_kron(grid, window):
 
 MASK = Exercise(
     id="12.2",
+    title="Who sees whom in windows",
     solution=window_mask,
     cases=((2, 1), (4, 2), (2, 2), (6, 3), (6, 2)),
     probe=_mask_probe,
@@ -570,6 +572,7 @@ _FILE = {"norm": (4,), "head": (4, 60), "query": (4, 4)}
 
 REPORT = Exercise(
     id="12.3",
+    title="The report of a partial loading",
     solution=loading_report,
     cases=(
         ({"norm": (4,), "bias": (2, 9)}, {"norm": (4,), "pooler": (4, 3)}),
@@ -727,6 +730,7 @@ _SOFTMAX = "This is softmax attention, with its T x T table."
 
 LINEAR = Exercise(
     id="12.4",
+    title="Linear attention by hand",
     solution=linear_attention,
     cases=(
         (

@@ -1,6 +1,6 @@
 """Mutants of solutions that do the same as the solution, each with the reason.
 
-Keyed by exercise, then by the mutant as tests/exercises/mutants.py prints it. A mutant belongs
+The keys are the exercise, then the mutant as mutants.py prints it. A mutant belongs
 here only if no input that the statement allows can tell it from the solution.
 """
 

@@ -50,7 +50,7 @@ def test_every_lesson_says_how_long_its_exercises_take(name):
 def test_teaching_page_has_the_times_of_the_notebooks():
     text = timetable.PAGE.read_text(encoding="utf-8")
     assert timetable.renewed(text) == text, (
-        "a lesson's time, needs or exercises have changed: python -m course_tools.timetable"
+        "a lesson says another time now: run python -m course_tools.timetable"
     )
 
 

@@ -37,7 +37,7 @@ def frozen(classifier) -> list[str]:
     ],
 )
 def test_what_was_frozen_before_is_frozen_and_nothing_else(before, wanted):
-    assert frozen(small_classifier(3, before)) == wanted
+    assert frozen(small_classifier(before)) == wanted
 
 
 def _freezes_variables(classifier):
@@ -56,8 +56,8 @@ def _drops_a_block(classifier):
 
 @pytest.mark.parametrize("left", [_freezes_variables, _freezes_flags, _drops_a_block])
 def test_nothing_is_left_of_the_answer_before(left):
-    left(small_classifier(3, ""))
-    assert what_learns(small_classifier(3, "")) == dict.fromkeys(PARTS, "learns")
+    left(small_classifier(""))
+    assert what_learns(small_classifier("")) == dict.fromkeys(PARTS, "learns")
 
 
 def moved_in_a_step(classifier) -> set[str]:
@@ -79,13 +79,13 @@ def moved_in_a_step(classifier) -> set[str]:
 
 
 def test_block_that_is_thawed_in_a_frozen_encoder_learns():
-    classifier = small_classifier(3, "backbone")
+    classifier = small_classifier("backbone")
     layers_of_encoder(classifier).encoder_layers[1].trainable = True
     assert moved_in_a_step(classifier) == {"block 2", "head"}
 
 
 def test_flag_that_has_its_value_already_is_not_handed_down():
-    classifier = small_classifier(3, "block 3")
+    classifier = small_classifier("block 3")
     classifier.backbone.trainable = True
     assert frozen(classifier) == ["block 3"]
     classifier.backbone.trainable = False
@@ -94,7 +94,7 @@ def test_flag_that_has_its_value_already_is_not_handed_down():
 
 
 def test_flag_of_the_compiled_model_counts():
-    classifier = small_classifier(3, "everything")
+    classifier = small_classifier("everything")
     for weight in classifier.weights:
         weight.trainable = True
     assert classifier.trainable_variables == []

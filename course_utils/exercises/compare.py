@@ -1,0 +1,124 @@
+"""When two results are the same, and in which simple way they are related if not."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+
+def plain(value: Any) -> Any:
+    """Turn tensors, nested lists and numbers into arrays; keep what is no array."""
+    if hasattr(value, "detach"):  # a PyTorch tensor; NumPy has no bfloat16
+        value = value.detach().cpu()
+        return (value.float() if value.is_floating_point() else value).numpy()
+    if callable(getattr(value, "numpy", None)):  # of TensorFlow, or a Keras variable
+        return np.asarray(value.numpy())
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        items = [plain(item) for item in value]
+        arrays = all(isinstance(item, np.ndarray) for item in items)
+        return np.array(items) if arrays and _one_shape(items) else items
+    if isinstance(value, bool | int | float | complex | str | np.ndarray | np.generic):
+        return np.asarray(value)
+    return value
+
+
+def _one_shape(arrays: list[np.ndarray]) -> bool:
+    return len({array.shape for array in arrays}) <= 1
+
+
+def same(first: Any, second: Any, tolerance: float) -> bool:
+    """Compare two results: arrays, tensors or nested lists of them, dicts, text.
+
+    Shapes must be equal, and numbers up to ``tolerance``, absolute or relative.
+    """
+    first, second = plain(first), plain(second)
+    if isinstance(first, dict) and isinstance(second, dict):
+        return first.keys() == second.keys() and all(
+            same(first[key], second[key], tolerance) for key in first
+        )
+    if isinstance(first, list) and isinstance(second, list):
+        return len(first) == len(second) and all(
+            same(a, b, tolerance) for a, b in zip(first, second, strict=True)
+        )
+    if isinstance(first, np.ndarray) and isinstance(second, np.ndarray):
+        if not _one_shape([first, second]):
+            return False
+        if all(np.issubdtype(array.dtype, np.number) for array in (first, second)):
+            return np.allclose(first, second, tolerance, tolerance, equal_nan=True)
+        return bool(np.all(first == second))  # array_equal fails for text and numbers
+    return first is second or (type(first) is type(second) and bool(first == second))
+
+
+def changed(before: Any, after: Any) -> bool:
+    """Say whether arrays, tensors, lists or dicts differ from their copies."""
+    if isinstance(before, dict):  # the order of its keys counts, too
+        before, after = list(before.items()), list(after.items())
+    if isinstance(before, list | tuple):
+        return len(before) != len(after) or any(map(changed, before, after))
+    before = plain(before)
+    return isinstance(before, np.ndarray) and not same(before, after, 0.0)
+
+
+def relation(pairs: list[tuple[Any, Any]], tolerance: float) -> str | None:
+    """Name a simple relation of given to wanted numbers that holds on every case.
+
+    ``pairs`` holds for each case what is wanted and what was given.
+    """
+    pairs = [(plain(wanted), plain(given)) for wanted, given in pairs]
+    arrays = [array for pair in pairs for array in pair]
+    if not all(isinstance(a, np.ndarray) and a.dtype.kind in "iuf" for a in arrays):
+        return None
+
+    def equal(left: Callable, right: Callable) -> bool:
+        return all(same(left(a), right(b), tolerance) for a, b in pairs)
+
+    shapes_agree = all(_one_shape(pair) for pair in pairs)
+    if shapes_agree:
+        wanted, given = (
+            np.concatenate([np.ravel(array).astype(float) for array in side])
+            for side in zip(*pairs, strict=True)
+        )
+        if wanted.size < 2 or not np.isfinite([wanted, given]).all():
+            return None
+        if words := _relation_of_numbers(pairs, wanted, given, tolerance):
+            return words
+    elif equal(np.squeeze, np.squeeze):
+        return (
+            f"The numbers are right, the shape is not: yours is {pairs[0][1].shape}, "
+            f"wanted is {pairs[0][0].shape}. Look at the axes of size 1."
+        )
+    if all(a.ndim == b.ndim > 1 for a, b in pairs) and equal(
+        np.asarray, lambda given: np.swapaxes(given, -1, -2)
+    ):
+        return "Your result is transposed: the last two axes have changed places."
+    if shapes_agree and equal(*[lambda array: np.sort(array, None)] * 2):
+        return "These are the right numbers in another order."
+    return None
+
+
+def _relation_of_numbers(
+    pairs: list, wanted: np.ndarray, given: np.ndarray, tolerance: float
+) -> str | None:
+    """Find a relation that holds for each number alone."""
+    # Whole numbers that are off by one are not rounded. Each case has its own scale,
+    # because the numbers of another case may be much larger.
+    if not np.array_equal(wanted, wanted.round()) and all(
+        np.allclose(a, b, 1e-2, 1e-2 * np.abs(a).mean()) for a, b in pairs
+    ):
+        return (
+            "Your numbers are close, but not equal; the largest difference is "
+            f"{np.abs(wanted - given).max():.2g}. Half precision, rounding or another "
+            "small constant does that."
+        )
+    factor = given @ wanted / (wanted @ wanted) if wanted.any() else 0.0
+    offset = (given - wanted).mean()
+    if same(-wanted, given, tolerance):
+        return "Every number has the wrong sign."
+    if factor and same(factor * wanted, given, tolerance):
+        return f"Every number is {factor:.4g} times what it should be."
+    if same(wanted + offset, given, tolerance):
+        more = "large" if offset > 0 else "small"
+        return f"Every number is too {more} by {abs(offset):.4g}."
+    return None
