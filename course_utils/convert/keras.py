@@ -34,20 +34,8 @@ from course_utils.vit.keras import ViT
 def from_hf(folder: str | Path) -> ViT:
     """Build our Keras ViT with the weights of a Hugging Face ViT.
 
-    Parameters
-    ----------
-    folder : str or Path
-        A checkpoint with a head: ``config.json`` and ``model.safetensors``.
-
-    Returns
-    -------
-    ViT
-        Largest difference of logits in float32: 1e-4.
-
-    Raises
-    ------
-    ValueError
-        If the folder holds no ViT, one without a head, or one of another design.
+    The folder needs ``config.json`` and ``model.safetensors``. Logits in float32 differ
+    by 1e-4 at most. Refuses a ViT without a head, or of another design than ours.
     """
     arguments, weights = read_checkpoint(folder)
     if "classifier.weight" not in weights:
@@ -79,20 +67,16 @@ def to_hf(
 
     Raises
     ------
-    FileExistsError
-        If the folder exists.
-    ValueError
-        If ``id2label`` does not name each logit, or if the model is not a plain ViT:
-        another activation, attention or pooling, added weights.
-    TypeError
-        If the model is of neither class.
+    FileExistsError, TypeError, ValueError
+        If the folder exists, if the model is of neither class, or if it is no plain
+        ViT: another activation, attention or pooling, added weights.
     """
     folder = Path(folder)
     if folder.exists():
         raise FileExistsError(f"{folder} exists already; choose another folder")
     arguments, weights = arguments_of(model), weights_of(model)
     _refuse_other_logits(model, build(arguments, weights))
-    config = {name: arguments[ours] for ours, (name, _) in SETTINGS.items()}
+    config = {name: arguments[ours] for ours, (name, *_) in SETTINGS.items()}
     config |= label_settings(id2label, config.pop("num_labels"))
     config |= {"model_type": "vit", "architectures": ["ViTForImageClassification"]}
     config |= {name: value for name, (value, _) in FIXED.items()}
@@ -159,14 +143,14 @@ def read_checkpoint(folder: str | Path) -> tuple[dict, dict[str, np.ndarray]]:
         with safe_open(path, "np") as file:
             for name in file.keys():  # noqa: SIM118
                 if name.startswith("classifier.") or not BESIDE.match(name):
-                    weights[on_disk(name)] = file.get_tensor(name).astype(np.float32)
+                    weights[on_disk(name)] = file.get_tensor(name)
     except (OSError, SafetensorError) as error:
         raise ValueError(
             f"{path} cannot be read ({str(error)[:90]}); load the model with "
             "transformers and save it in one file: save_pretrained(folder, "
             "max_shard_size='50GB')"
         ) from None
-    return arguments, weights
+    return arguments, {n: w.astype(np.float32, copy=False) for n, w in weights.items()}
 
 
 def read_config(folder: str | Path) -> dict:
@@ -192,15 +176,6 @@ def build(arguments: Mapping, weights: Mapping, source="the checkpoint") -> ViT:
     return model
 
 
-# What KerasHub calls the arguments of our ViT.
-_KERAS_HUB = {
-    "dim": "hidden_dim",
-    "depth": "num_layers",
-    "heads": "num_heads",
-    "mlp_dim": "mlp_dim",
-    "dropout": "dropout_rate",
-    "epsilon": "layer_norm_epsilon",
-}
 # What KerasHub's ViT may do otherwise, and what ours does.
 _OPTIONS = {
     "pooling": "token",
@@ -219,31 +194,19 @@ def keras_hub_backbone(
 ) -> keras_hub.models.ViTBackbone:
     """Build KerasHub's ViT without a head, with random weights.
 
-    Its own ``from_preset`` leaves the epsilon of the layer norms at 1e-6, whatever the
-    checkpoint says.
+    Its ``from_preset`` would leave the epsilon of the norms at 1e-6, for instance.
     """
-    side = arguments["image_size"]
-    return keras_hub.models.ViTBackbone(
-        (side, side, arguments["in_channels"]),
-        arguments["patch_size"],
-        **{name: arguments[ours] for ours, name in _KERAS_HUB.items()},
-        dtype=dtype,  # None: Keras's policy
-    )
+    side, channels = arguments["image_size"], arguments["in_channels"]
+    sizes = {hub: arguments[ours] for ours, (_, _, hub) in SETTINGS.items() if hub}
+    sizes |= {"image_shape": (side, side, channels), "dtype": dtype}
+    del sizes["num_classes"]  # of the head
+    return keras_hub.models.ViTBackbone(**sizes)
 
 
 def arguments_of(model: keras.Model) -> dict:
     """Return the arguments with which our ViT would be like this Keras ViT.
 
-    Parameters
-    ----------
-    model : course_utils.vit.keras.ViT or keras_hub.models.ViTImageClassifier
-
-    Raises
-    ------
-    TypeError
-        If the model is of neither class.
-    ValueError
-        If its attention has dropout, or other biases or another pooling than ours.
+    Refuses everything but our ViT and a KerasHub ``ViTImageClassifier`` of its design.
     """
     if isinstance(model, ViT):
         return dict(model.arguments)
@@ -261,11 +224,9 @@ def arguments_of(model: keras.Model) -> dict:
                 f"the classifier has {name}={found[name]!r}, which our ViT and the "
                 f"format cannot express; build it with {name}={value!r}"
             )
-    *sides, channels = found["image_shape"]
-    sizes = {SETTINGS[ours][0]: found[name] for ours, name in _KERAS_HUB.items()}
-    sizes |= {"image_size": sides, "patch_size": found["patch_size"]}
-    sizes |= {"num_channels": channels, "num_labels": model.num_classes}
-    return our_arguments(sizes, "the classifier")
+    config = {name: found[hub] for name, _, hub in SETTINGS.values() if hub}
+    *config["image_size"], config["num_channels"] = found["image_shape"]
+    return our_arguments(config, "the classifier")
 
 
 def weights_of(model: keras.Model) -> dict[str, np.ndarray]:

@@ -48,19 +48,19 @@ _NAMINGS = {
     "disk": (2, 0),
     "KerasHub": (3, 1),
 }
-# Each argument of our ViT: its name in config.json, and what transformers takes for it
-# where the file leaves it out.
+# For each argument of our ViT: its name in config.json, what transformers takes for it
+# where the file leaves it out, and its name in KerasHub (whose image_shape holds two).
 SETTINGS = {
-    "image_size": ("image_size", 224),
-    "patch_size": ("patch_size", 16),
-    "in_channels": ("num_channels", 3),
-    "num_classes": ("num_labels", 2),  # or as many as id2label has
-    "dim": ("hidden_size", 768),
-    "depth": ("num_hidden_layers", 12),
-    "heads": ("num_attention_heads", 12),
-    "mlp_dim": ("intermediate_size", 3072),
-    "dropout": ("hidden_dropout_prob", 0.0),
-    "epsilon": ("layer_norm_eps", 1e-12),
+    "image_size": ("image_size", 224, None),
+    "patch_size": ("patch_size", 16, "patch_size"),
+    "in_channels": ("num_channels", 3, None),
+    "num_classes": ("num_labels", 2, "num_classes"),
+    "dim": ("hidden_size", 768, "hidden_dim"),
+    "depth": ("num_hidden_layers", 12, "num_layers"),
+    "heads": ("num_attention_heads", 12, "num_heads"),
+    "mlp_dim": ("intermediate_size", 3072, "mlp_dim"),
+    "dropout": ("hidden_dropout_prob", 0.0, "dropout_rate"),
+    "epsilon": ("layer_norm_eps", 1e-12, "layer_norm_epsilon"),
 }
 
 

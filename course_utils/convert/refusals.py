@@ -39,7 +39,7 @@ def our_arguments(config: Mapping, source="the model") -> dict:
                 "cannot be converted with equal results"
             )
     config = {"num_labels": len(config.get("id2label") or "ab"), **config}
-    found = {o: config.get(name, usual) for o, (name, usual) in SETTINGS.items()}
+    found = {k: config.get(name, usual) for k, (name, usual, _) in SETTINGS.items()}
     for key in ("image_size", "patch_size"):
         sides = set(np.ravel(found[key]).tolist())
         if len(sides) != 1 or not all(isinstance(s, int) and s > 0 for s in sides):
@@ -80,21 +80,22 @@ def refuse_unfit(source, found: Mapping, wanted: Mapping, remedy: str = "") -> N
     says why; a ``remedy`` takes the place of this reason, where there is no file.
     """
     missing, strange = sorted(wanted.keys() - found), sorted(found.keys() - wanted)
-    other = [n for n in sorted(wanted) if n in found and found[n] != wanted[n]]
     if missing:
         what = f" lacks {missing[0]}{more(missing)}, which would stay random"
-        why = _why_missing(missing, strange, _depth(wanted))
     elif strange:
         what = f" holds {strange[0]}{more(strange)}, but the model that its settings "
         what += "describe has no place for it"
-        why = _why_strange(_depth(found), _depth(wanted))
-    elif other:
-        name = other[0]
-        what = f": {name} has shape {found[name]} in the file, but the model needs "
-        what, why = f"{what}{wanted[name]}", _why_shape(name, found[name], wanted)
+    elif other := [name for name in sorted(wanted) if found[name] != wanted[name]]:
+        what = f": {other[0]} has shape {found[other[0]]} in the file, but the model "
+        what += f"needs {wanted[other[0]]}"
+        if setting := _setting(other[0], found[other[0]], wanted):
+            remedy = f"write {setting} into config.json, as it was when the weights "
+            remedy += "were saved"
     else:
         return
-    raise ValueError(f"{source}{what}; {remedy or why}")
+    raise ValueError(
+        f"{source}{what}; {remedy or _why(missing, strange, found, wanted)}"
+    )
 
 
 def more(names: list) -> str:
@@ -102,11 +103,12 @@ def more(names: list) -> str:
     return f" and {len(names) - 1} more" if len(names) > 1 else ""
 
 
-def _why_missing(missing, strange, depth):
-    end = missing[0].removeprefix("vit.")
-    for name in strange:
-        if name.endswith(f".{end}"):
-            start = name.removesuffix(end).removeprefix("vit.").removesuffix("vit.")
+def _why(missing, strange, found, wanted):
+    """Say where names like these come from, and what to do about it."""
+    for name in strange if missing else ():
+        start, end, _ = name.rpartition(f".{missing[0].removeprefix('vit.')}")
+        if end:
+            start = start.removeprefix("vit.").removesuffix(".vit") + "."
             return (
                 f"all names in its file begin with {start!r}, which torch.compile, "
                 "DistributedDataParallel or another wrapper puts there: save the model "
@@ -118,54 +120,33 @@ def _why_missing(missing, strange, depth):
                 "choose a checkpoint that transformers has saved, such as "
                 "google/vit-base-patch16-224"
             )
-    first = min(map(_block, missing))
-    if first > 0 and {_block(name) for name in missing} == set(range(first, depth)):
+    asked, there = (max(map(_block, n), default=-1) + 1 for n in (wanted, found))
+    if asked != there and min(map(_block, missing or strange)) == min(asked, there):
         return (
-            f"config.json asks for {depth} blocks and the file ends after {first}: "
-            f'write "num_hidden_layers": {first} there if these are all, or fetch the '
-            "whole file again"
+            f"config.json asks for {asked} blocks and the file has {there}: write "
+            f'"num_hidden_layers": {there} there, or fetch the whole file again'
         )
     return (
-        "the file is not whole, or belongs to another model: fetch the checkpoint "
-        "again, or choose another"
+        "the file is not whole, or belongs to other settings: fetch config.json and "
+        "weights again from the same place, or choose another checkpoint"
     )
 
 
-def _why_strange(found, wanted):
-    if found > wanted:
-        return (
-            f"config.json asks for {wanted} blocks and the file has {found}: write "
-            f'"num_hidden_layers": {found} there'
-        )
-    return (
-        "it was saved with other layers or settings: choose a plain ViT, or fetch "
-        "config.json and weights from the same place"
-    )
-
-
-def _why_shape(name, found, wanted):
-    write = "write {} into config.json, as it was when the weights were saved"
+def _setting(name, shape, wanted):
+    """Return what config.json should say for a weight to have the shape in the file."""
     if name.startswith("classifier."):
-        return f"name {found[0]} classes in config.json (id2label): the file has them"
-    if "patch_embedding" in name and found[:2] == wanted[name][:2]:
-        return write.format(f'"patch_size": {found[-1]}')
+        return f'"num_labels": {shape[0]}'
+    if "patch_embedding" in name and shape[:2] == wanted[name][:2]:
+        return f'"patch_size": {shape[-1]}'
     if "position_embedding" in name:
-        patch = next(shape[-1] for shape in wanted.values() if len(shape) == 4)
-        beside = (
-            wanted[name][-2] - math.isqrt(wanted[name][-2]) ** 2
-        )  # class token, ...
-        rows = math.sqrt(max(found[-2] - beside, 0))
-        if rows.is_integer():
-            return write.format(f'"image_size": {int(rows) * patch}')
-    return (
-        "fetch config.json and weights from the same place: they do not belong together"
-    )
+        patch = next(kernel[-1] for kernel in wanted.values() if len(kernel) == 4)
+        beside = wanted[name][-2] - math.isqrt(wanted[name][-2]) ** 2  # class token
+        rows = math.isqrt(max(shape[-2] - beside, 0))
+        if rows**2 + beside == shape[-2]:
+            return f'"image_size": {rows * patch}'
+    return None
 
 
 def _block(name):
     """Return the number in ``vit.encoder.layer.3.output.dense.bias``, or -1."""
     return int("".join(re.findall(r"\blayers?\.(\d+)\.", name)[:1]) or -1)
-
-
-def _depth(names):
-    return max(map(_block, names), default=-1) + 1

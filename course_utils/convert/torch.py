@@ -21,8 +21,7 @@ def from_hf(hf_model: ViTForImageClassification) -> ViT:
     Parameters
     ----------
     hf_model : ViTForImageClassification
-        Square images and patches, exact GELU, biases everywhere: as the ViT paper has
-        it and as Google's checkpoints are.
+        Square images and patches, exact GELU, biases everywhere, as Google's are.
 
     Returns
     -------
@@ -32,10 +31,9 @@ def from_hf(hf_model: ViTForImageClassification) -> ViT:
 
     Raises
     ------
-    TypeError
-        If ``hf_model`` is another class, ``ViTModel`` without a head included.
-    ValueError
-        If it has something that our ViT has not; the message says what.
+    TypeError, ValueError
+        If it is of another class, as a ``ViTModel`` without a head is, or has something
+        that our ViT has not.
     """
     way_out = (
         "load the checkpoint of a ViT with course_utils.finetune.torch.pretrained("
@@ -73,14 +71,11 @@ def to_hf(
 
     Raises
     ------
-    TypeError
-        If ``model`` is not the course's ViT.
-    ValueError
-        If ``id2label`` does not name each logit, or if the layer norms differ in
-        ``eps``, for which Hugging Face's configuration has one place.
+    TypeError, ValueError
+        If the model is not the course's ViT, or if its layer norms differ in ``eps``.
     """
     arguments = _arguments_of(model)
-    config = {name: arguments[ours] for ours, (name, _) in SETTINGS.items()}
+    config = {name: arguments[ours] for ours, (name, *_) in SETTINGS.items()}
     config |= label_settings(id2label, config.pop("num_labels"))
     with torch.device("meta"):  # shapes only: the numbers come from the other model
         hf_model = ViTForImageClassification(ViTConfig(**config))

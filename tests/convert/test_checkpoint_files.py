@@ -78,7 +78,7 @@ def test_settings_left_out_are_those_of_transformers(tmp_path):
     config, usual = convert_keras.read_config(tmp_path), ViTConfig()
     assert config["initializer_range"] == usual.initializer_range
     found = convert_keras.our_arguments(config)
-    for ours, (theirs, _) in convert_keras.SETTINGS.items():
+    for ours, (theirs, *_) in convert_keras.SETTINGS.items():
         assert found[ours] == getattr(usual, theirs)
 
 
@@ -107,7 +107,7 @@ def test_settings_left_out_are_those_of_transformers(tmp_path):
         ({"num_attention_heads": 5}, "hidden_size 24, which is not a mul.*heads 5"),
         (
             {"id2label": {"0": "a", "1": "b", "2": "c"}},
-            r"classifier.bias has shape \(5,\) .* \(3,\); name 5 classes in config",
+            r"classifier.bias has shape \(5,\) .* \(3,\); write \"num_labels\": 5 into",
         ),
         ({"image_size": 16}, r"position_embeddings has shape \(1, 10, 24\) .*e\": 12"),
         (

@@ -301,9 +301,7 @@ def test_added_layers_are_refused_instead_of_dropped():
 def test_removed_layers_are_refused():
     theirs = hugging_face_vit(**SMALL)
     del theirs.vit.layers[1]
-    with pytest.raises(
-        ValueError, match="lacks vit.layers.1.attention.k_proj.bias"
-    ):
+    with pytest.raises(ValueError, match="lacks vit.layers.1.attention.k_proj.bias"):
         from_hf(theirs)
 
 

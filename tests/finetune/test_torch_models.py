@@ -196,10 +196,7 @@ def test_names_of_timm_are_refused(tmp_path):
     assert "its file has timm's names" in refusal(folder)
 
 
-AGAIN = "fetch the checkpoint again, or choose another"
-
-
-TOGETHER = "fetch config.json and weights from the same place"
+AGAIN = "fetch config.json and weights again from the same place, or choose another"
 
 
 @pytest.mark.parametrize(
@@ -208,8 +205,8 @@ TOGETHER = "fetch config.json and weights from the same place"
         (
             None,
             {"num_hidden_layers": 4},
-            "lacks vit.encoder.layer.2.* and 31 more, .* 4 blocks .* ends after 2: ",
-            'write "num_hidden_layers": 2 there if these are all, or fetch the whole',
+            "lacks vit.encoder.layer.2.* and 31 more, .* 4 blocks .* the file has 2: ",
+            'write "num_hidden_layers": 2 there, or fetch the whole file again',
         ),
         (
             None,
@@ -222,8 +219,8 @@ TOGETHER = "fetch config.json and weights from the same place"
         (
             None,
             {"qkv_bias": False},
-            "holds vit.* and 5 more, .* other layers",
-            TOGETHER,
+            "holds vit.* and 5 more, .* other settings",
+            AGAIN,
         ),
         (
             None,
@@ -241,7 +238,7 @@ TOGETHER = "fetch config.json and weights from the same place"
             None,
             {"intermediate_size": 12},
             r"intermediate.dense.bias has shape \(24,\) .* needs \(12,\); ",
-            TOGETHER,
+            AGAIN,
         ),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
