@@ -22,6 +22,7 @@ from course_utils.convert.names import SETTINGS, on_disk, renaming
 from course_utils.convert.refusals import (
     BESIDE,
     FIXED,
+    kind_of,
     label_settings,
     more,
     our_arguments,
@@ -214,8 +215,7 @@ def arguments_of(model: keras.Model) -> dict:
     if not isinstance(backbone, keras_hub.models.ViTBackbone):
         raise TypeError(
             "a course_utils.vit.keras.ViT or a keras_hub.models.ViTImageClassifier with"
-            " a ViTBackbone is needed, not "
-            f"{type(model).__module__.split('.')[0]}.{type(model).__name__}"
+            f" a ViTBackbone is needed, not {kind_of(model)}"
         )
     found = {**vars(model), **backbone.get_config()}
     for name, value in _OPTIONS.items():

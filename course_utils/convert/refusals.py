@@ -103,6 +103,11 @@ def more(names: list) -> str:
     return f" and {len(names) - 1} more" if len(names) > 1 else ""
 
 
+def kind_of(value) -> str:
+    """Return "keras.Sequential" or "transformers.ViTModel" for an object of it."""
+    return f"{type(value).__module__.split('.')[0]}.{type(value).__name__}"
+
+
 def _why(missing, strange, found, wanted):
     """Say where names like these come from, and what to do about it."""
     for name in strange if missing else ():

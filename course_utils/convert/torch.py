@@ -11,7 +11,12 @@ from torch import nn
 from transformers import ViTConfig, ViTForImageClassification
 
 from course_utils.convert.names import SETTINGS, renaming
-from course_utils.convert.refusals import label_settings, our_arguments, refuse_unfit
+from course_utils.convert.refusals import (
+    kind_of,
+    label_settings,
+    our_arguments,
+    refuse_unfit,
+)
 from course_utils.vit.torch import ViT
 
 
@@ -32,21 +37,14 @@ def from_hf(hf_model: ViTForImageClassification) -> ViT:
     Raises
     ------
     TypeError, ValueError
-        If it is of another class, as a ``ViTModel`` without a head is, or has something
-        that our ViT has not.
+        If it is of another class or has no head, or has what our ViT has no place for.
     """
-    way_out = (
-        "load the checkpoint of a ViT with course_utils.finetune.torch.pretrained("
-        "folder, names), which gives it a head and leaves nothing else random"
-    )
-    if not isinstance(hf_model, ViTForImageClassification):
+    if not isinstance(hf_model, ViTForImageClassification) or not hf_model.num_labels:
         raise TypeError(
-            "from_hf takes a transformers.ViTForImageClassification, not "
-            f"{_kind(hf_model)}; {way_out}"
-        )
-    if hf_model.num_labels == 0:
-        raise ValueError(
-            f"the model has no classification head, and our ViT needs one; {way_out}"
+            "from_hf takes a transformers.ViTForImageClassification with a head, not "
+            f"{kind_of(hf_model)}; load the checkpoint of a ViT with course_utils."
+            "finetune.torch.pretrained(folder, names), which gives it a head and "
+            "leaves nothing else random"
         )
     config = {**hf_model.config.to_dict(), "num_labels": hf_model.num_labels}
     model = _build(our_arguments(config), hf_model.state_dict(), "memory")
@@ -86,8 +84,7 @@ def to_hf(
 def torch_to_keras(model: ViT):
     """Build our Keras ViT with the weights of our PyTorch one.
 
-    The largest difference of logits in float32 is 1e-4. Refuses with a ``TypeError``
-    what is not the course's ViT in PyTorch.
+    Takes nothing else. The largest difference of logits in float32 is 1e-4.
     """
     from course_utils.convert import keras as convert_keras
 
@@ -99,9 +96,8 @@ def torch_to_keras(model: ViT):
 def keras_to_torch(model) -> ViT:
     """Build our PyTorch ViT, in evaluation mode, with the weights of a Keras one.
 
-    The largest difference of logits in float32 is 1e-4. Takes our Keras ViT or
-    KerasHub's ``ViTImageClassifier``; refuses anything else with a ``TypeError``, and
-    with a ``ValueError`` what our ViT has no place for.
+    Takes our Keras ViT or KerasHub's ``ViTImageClassifier`` and refuses anything else.
+    The largest difference of logits in float32 is 1e-4.
     """
     from course_utils.convert import keras as convert_keras
 
@@ -112,11 +108,12 @@ def keras_to_torch(model) -> ViT:
 
 def _build(arguments, weights, naming):
     """Build our ViT from its arguments and from weights that have other names."""
-    sizes = {name: value for name, value in arguments.items() if name != "epsilon"}
+    sizes = dict(arguments)
+    epsilon = sizes.pop("epsilon")
     with torch.device("meta"):
         model = ViT(**sizes)
     for norm in _norms(model):
-        norm.eps = arguments["epsilon"]
+        norm.eps = epsilon
     names = renaming("our PyTorch", naming, len(model.blocks))
     wanted = dict.fromkeys(itertools.chain(*names.values()))
     remedy = "convert it before you add or remove layers"
@@ -139,7 +136,7 @@ def _arguments_of(model):
     """Return the arguments with which our ViT was made, and its ``epsilon``."""
     if not isinstance(model, ViT):
         raise TypeError(
-            f"a course_utils.vit.torch.ViT is needed, not {_kind(model)}; copy your "
+            f"a course_utils.vit.torch.ViT is needed, not {kind_of(model)}; copy your "
             "weights into one with load_state_dict"
         )
     epsilon = {norm.eps for norm in _norms(model)}
@@ -165,7 +162,3 @@ def _arguments_of(model):
 
 def _norms(model):
     return [part for part in model.modules() if isinstance(part, nn.LayerNorm)]
-
-
-def _kind(value):
-    return f"{type(value).__module__.split('.')[0]}.{type(value).__name__}"

@@ -1,4 +1,4 @@
-"""The model the course builds: NumPy formulas, and the ViT in PyTorch.
+"""The model the course builds: its formulas in NumPy, the ViT in PyTorch and in Keras.
 
 Nothing here imports another part of ``course_utils``.
 """

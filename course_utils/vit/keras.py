@@ -29,17 +29,7 @@ def dense(fan_in: int, units: int) -> layers.Dense:
 class MultiHeadAttention(layers.Layer):
     """Self-attention with ``heads`` heads (ViT paper, equations 5 to 8).
 
-    Parameters
-    ----------
-    dim : int
-        Model width ``D``.
-    heads : int
-        Number of heads ``h``.
-
-    Raises
-    ------
-    ValueError
-        If ``dim`` is not a multiple of ``heads``.
+    The model width ``dim`` must be a multiple of ``heads``.
     """
 
     def __init__(self, dim: int, heads: int, **options):
@@ -93,14 +83,7 @@ class MLP(layers.Layer):
 class EncoderBlock(layers.Layer):
     """Pre-norm encoder block (ViT paper, equations 2 and 3).
 
-    Parameters
-    ----------
-    dim, heads, mlp_dim : int
-        Model width, number of heads, hidden width of the MLP.
-    dropout : float
-        Probability of dropping a number that a sub-layer adds to the residual stream.
-    epsilon : float
-        Added to the variance in the layer norms.
+    ``dropout`` is the share of what attention and MLP add that training leaves out.
     """
 
     def __init__(
@@ -136,12 +119,6 @@ class PatchEmbedding(layers.Layer):
     """Cut images into patches and project each to ``dim`` numbers (ViT, equation 1).
 
     A convolution with kernel and stride ``patch_size`` does both at once.
-
-    Raises
-    ------
-    ValueError
-        If ``image_size`` is not a multiple of ``patch_size``, or if images of another
-        shape come in.
     """
 
     def __init__(

@@ -12,17 +12,7 @@ from torch import Tensor, nn
 class MultiHeadAttention(nn.Module):
     """Self-attention with ``heads`` heads (ViT paper, equations 5 to 8).
 
-    Parameters
-    ----------
-    dim : int
-        Model width ``D``.
-    heads : int
-        Number of heads ``h``.
-
-    Raises
-    ------
-    ValueError
-        If ``dim`` is not a multiple of ``heads``.
+    The model width ``dim`` must be a multiple of ``heads``.
     """
 
     def __init__(self, dim: int, heads: int):
@@ -64,12 +54,7 @@ class MLP(nn.Module):
 class EncoderBlock(nn.Module):
     """Pre-norm encoder block (ViT paper, equations 2 and 3).
 
-    Parameters
-    ----------
-    dim, heads, mlp_dim : int
-        Model width, number of heads, hidden width of the MLP.
-    dropout : float
-        Probability of dropping a number that a sub-layer adds to the residual stream.
+    ``dropout`` is the share of what attention and MLP add that training leaves out.
     """
 
     def __init__(self, dim: int, heads: int, mlp_dim: int, dropout: float = 0.0):
@@ -92,11 +77,6 @@ class PatchEmbedding(nn.Module):
     """Cut images into patches and project each to ``dim`` numbers (ViT, equation 1).
 
     A convolution with kernel and stride ``patch_size`` does both at once.
-
-    Raises
-    ------
-    ValueError
-        If ``image_size`` is not a multiple of ``patch_size``.
     """
 
     def __init__(self, image_size: int, patch_size: int, in_channels: int, dim: int):
