@@ -146,7 +146,7 @@ def pretrained(
     options["ignore_mismatched_sizes"] = True  # refused below, with both shapes
     model, report = AutoModelForImageClassification.from_pretrained(folder, **options)
     body = model
-    if config.model_type == "vit":
+    if type(config) is transformers.ViTConfig:
         # transformers 5.15, Colab's, leaves the blocks of a checkpoint without a head,
         # such as Google's, random in this class. A ViTModel gets all of them.
         body, report = ViTModel.from_pretrained(
