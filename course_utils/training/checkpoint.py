@@ -15,7 +15,7 @@ import torch
 from datasets.fingerprint import Hasher
 from datasets.utils._dill import pklregister
 
-from course_utils.training import loop
+from course_utils.training import loop, refuse_other_settings
 
 
 class Checkpoint(loop.Callback):
@@ -44,20 +44,17 @@ class Checkpoint(loop.Callback):
         self.file, self.every = Path(folder) / "checkpoint.pt", every
 
     def on_start(self, state: loop.State) -> None:
-        """Take over the checkpoint, or write the first one."""
         self.settings = describe(state)
-        self.load(state) if self.file.exists() else self.save(state)
+        self._load(state) if self.file.exists() else self._save(state)
 
     def on_step(self, state: loop.State) -> None:
-        """Write a checkpoint if it is time for one."""
         if self.every and state.step % self.every == 0:
-            self.save(state)
+            self._save(state)
 
     def on_epoch(self, state: loop.State) -> None:
-        """Write a checkpoint that holds the scores of this epoch."""
-        self.save(state)
+        self._save(state)
 
-    def save(self, state: loop.State) -> None:
+    def _save(self, state):
         """Write a new file beside the old one; it gets its name when it is whole."""
         kept = {
             "settings": self.settings,
@@ -77,14 +74,14 @@ class Checkpoint(loop.Callback):
             os.fsync(file.fileno())
         os.replace(part, self.file)
 
-    def load(self, state: loop.State) -> None:
+    def _load(self, state):
         """Take over what the file holds; nothing changes if it does not fit."""
         kept = read(self.file)
-        start, end = kept["settings"], kept["attributes"].items()
-        counters = {key: value for key, value in end if value != start.get(key)}
-        for key in (start | self.settings).keys():
-            if key not in counters and start.get(key) != self.settings.get(key):
-                _refuse(self.file, key, start.get(key), self.settings.get(key))
+        start, end = kept["settings"], kept["attributes"]
+        counters = {
+            k: v for k, v in end.items() if v != start[k]
+        }  # training moves them
+        refuse_other_settings(self.file, start | counters, self.settings | counters)
         state.model.load_state_dict(kept["model"])
         for name, value in counters.items():
             owner, _, key = name.rpartition(".")
@@ -110,16 +107,6 @@ def read(file: Path) -> dict:
             f"{file} is damaged or not a checkpoint of this course ({error}); delete "
             "it to start from the beginning"
         ) from None
-
-
-def _refuse(file, key, old, new):
-    said = f"with {key} = {old}, but this call has {key} = {new}; use the former"
-    if key.startswith("code of "):
-        said = f"before the {key} was edited, or Python updated; undo the edit"
-    raise ValueError(
-        f"{file} was written {said} to resume, or give Checkpoint another folder to "
-        "start anew"
-    )
 
 
 def describe(state: loop.State) -> dict:

@@ -1,7 +1,9 @@
-"""Callbacks for Keras's own ``fit``: exact resume, and one printed line an epoch."""
+"""What Keras's own ``fit`` lacks: exact resume, a line an epoch, rates by layer."""
 
+import contextlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,18 +12,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from course_utils.training import refuse_other_settings
+
 
 class SeededEpochs(keras.callbacks.Callback):
     """Make everything random in an epoch depend on the seed and its number alone.
 
-    Keras stores neither the order of the pictures nor where the random numbers of
-    dropout and augmentation stand. With this among the callbacks of ``fit``, and as the
-    ``seed`` of shuffled ``batches``, a run resumed by ``Checkpoint`` equals the
-    uninterrupted one, bit for bit on the same machine.
-
-    Parameters
-    ----------
-    seed : int
+    Keras stores neither the order of the pictures nor the state of dropout and
+    augmentation. Given to ``fit`` as a callback, and to shuffled ``batches`` as
+    ``seed``, this makes a run that ``Checkpoint`` resumes equal the undisturbed one,
+    bit for bit on the same machine.
     """
 
     def __init__(self, seed: int = 0):
@@ -30,7 +30,7 @@ class SeededEpochs(keras.callbacks.Callback):
         self.epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Note the epoch's number; seed dropout and augmentation by it."""
+        """Note the number of the epoch; seed dropout and augmentation by it."""
         self.epoch.assign(epoch)
         states = [v for v in self.model.variables if v.name == "seed_generator_state"]
         for i, state in enumerate(states):
@@ -39,18 +39,17 @@ class SeededEpochs(keras.callbacks.Callback):
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """``BackupAndRestore`` that a kill at any moment cannot break.
+    """Let a killed ``fit`` go on after its last whole epoch, whenever it was killed.
 
-    Keras writes weights and the number of the epoch over the old ones, so a process
-    that is killed meanwhile leaves a mixed or unreadable backup. This one lets Keras
-    write into a new folder, which gets its name when it is complete. Stands last among
-    the callbacks of ``fit``. Like Keras's, it starts from the last whole epoch, and
-    leaves nothing behind when ``fit`` has ended.
+    Keras's ``BackupAndRestore`` writes over its only backup, so a kill meanwhile leaves
+    a broken one. Here it writes into a new folder, which gets its name when it is
+    complete. ``Checkpoint`` stands last among the callbacks, and removes the folder
+    when ``fit`` has ended.
 
     Parameters
     ----------
     folder : str or Path
-        Of this run alone: with the same model, optimizer and data.
+        Of this run alone.
     remember : sequence of EarlyStopping and ModelCheckpoint
         The callbacks of the same ``fit`` that must know the best score so far and how
         long ago it was. Keras lets them start anew.
@@ -58,9 +57,8 @@ class Checkpoint(keras.callbacks.Callback):
     Raises
     ------
     ValueError
-        For ``EarlyStopping(restore_best_weights=True)``: it keeps weights in memory,
-        which a kill takes along. In ``fit``, if the backup was written with another
-        number of callbacks in ``remember``.
+        For ``EarlyStopping(restore_best_weights=True)``, whose best weights a kill
+        would lose; in ``fit``, if the backup was written with other settings.
     """
 
     def __init__(
@@ -77,66 +75,170 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         """Go back to the newest complete backup, if there is one."""
-        self._forget()
-        found = sorted(self.folder.glob("epoch-*"))
-        if not found:
-            return
-        stored = json.loads((found[-1] / "callbacks.json").read_text(encoding="utf-8"))
-        if len(stored) != len(self.remember):
-            raise ValueError(
-                f"{self.folder} was written with {len(stored)} callbacks in remember, "
-                f"and now there are {len(self.remember)}; give the same ones, or "
-                "delete the folder to start anew"
-            )
-        self._keras(found[-1]).on_train_begin()
-        for callback, values in zip(self.remember, stored, strict=True):
-            vars(callback).update(values)
+        self.model._initial_epoch = None  # else it stays what an earlier resume set
+        self.settings = json.loads(json.dumps(self._describe(), default=str))
+        for newest in sorted(self.folder.glob("epoch-*"))[-1:]:
+            kept = json.loads((newest / "callbacks.json").read_text(encoding="utf-8"))
+            refuse_other_settings(self.folder, kept["settings"], self.settings)
+            self._keras(newest).on_train_begin()
+            for callback, values in zip(self.remember, kept["scores"], strict=True):
+                vars(callback).update(values)
 
     def on_epoch_end(self, epoch, logs=None):
-        """Write a new backup; remove the old one when it is complete."""
+        """Write a new backup; remove the old one when the new one is complete."""
         part = self.folder / "part"
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-        last = self.params["epochs"] - 1  # nothing more is to do if it was stopped
+        last = self.params["epochs"] - 1  # nothing is left to do after an early stop
         self._keras(part).on_epoch_end(last if self.model.stop_training else epoch)
-        stored = [
-            {name: vars(c)[name] for name in _REMEMBERED if name in vars(c)}
-            for c in self.remember
-        ]
-        text = json.dumps(stored, default=float)
+        names = ("best", "best_epoch", "wait", "stopped_epoch")
+        scores = [{n: vars(c)[n] for n in names if n in vars(c)} for c in self.remember]
+        text = json.dumps({"settings": self.settings, "scores": scores}, default=float)
         (part / "callbacks.json").write_text(text, encoding="utf-8")
         old = list(self.folder.glob("epoch-*"))
         os.replace(part, self.folder / f"epoch-{epoch + 1:06}")
         for path in old:
-            os.replace(path, part)  # a half-removed folder has no name of a backup
+            os.replace(path, part)  # so that a half-removed backup is never taken
             shutil.rmtree(part)
 
     def on_train_end(self, logs=None):
         """Remove the backup."""
-        self._forget()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _forget(self):
-        """Clear the first epoch of a resumed run, or later ones would start at it."""
         self.model._initial_epoch = None
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _keras(self, folder):
         backup = keras.callbacks.BackupAndRestore(str(folder))
         backup.set_model(self.model)
         return backup
 
-
-_REMEMBERED = ("best", "best_epoch", "wait", "stopped_epoch")
+    def _describe(self):
+        """Spell out what decides how the run goes on, as far as ``fit`` tells it."""
+        found = {"epochs": self.params["epochs"], "steps": self.params["steps"]}
+        found["callbacks to remember"] = [type(c).__name__ for c in self.remember]
+        for i, weight in enumerate(self.model.weights):
+            found[f"shape of weight {i}"] = list(weight.shape)
+        with contextlib.suppress(NotImplementedError):  # a schedule without get_config
+            config = {**self.model.optimizer.get_config(), "name": None}
+            found |= {f"{key} of the optimizer": config[key] for key in config}
+        return found
 
 
 class EpochLines(keras.callbacks.Callback):
-    """Print one line for each epoch, on standard output."""
+    """Print one line for each epoch: its training loss and the validation scores."""
 
     def on_epoch_end(self, epoch, logs=None):
-        """Print the epoch, its training loss and the validation scores."""
-        parts = [f"epoch {epoch + 1:3}", f"loss {logs['loss']:.3f}"]
+        line = f"epoch {epoch + 1:3}  loss {logs['loss']:.3f}"
         scores = {k[4:]: v for k, v in logs.items() if k.startswith("val_")}
-        if scores:
-            parts.append("validation:")
-            parts += [f"{name} {value:.3f}" for name, value in scores.items()]
-        print("  ".join(parts), flush=True)
+        line += "  validation:" if scores else ""
+        print(line, *(f"{k} {v:.3f}" for k, v in scores.items()), sep="  ", flush=True)
+
+
+@keras.saving.register_keras_serializable("vit_course")
+class LayerwiseAdamW(keras.optimizers.Optimizer):
+    """AdamW whose learning rate shrinks from a ViT's head down to its first layers.
+
+    Keras has no groups of parameters, and to scale the gradients would change nothing,
+    because Adam divides by their size. So the step itself is scaled. One step is that
+    of ``torch.optim.AdamW``; Keras's own adds its epsilon elsewhere. Biases and norms
+    are free of weight decay.
+
+    Parameters
+    ----------
+    learning_rate : float or keras.optimizers.schedules.LearningRateSchedule
+        Of the head and the last norm.
+    decay : float
+        Factor from one layer to the one below; 1 gives all the same rate.
+    depth : int
+        Number of blocks, needed if ``decay`` is not 1. The rates of blocks beyond it
+        would rise, so a model that has one is refused at the first step.
+    weight_decay : float
+        What a step takes off a weight, as a share of it, in units of its rate.
+    beta_1, beta_2, epsilon : float
+        As in Adam.
+    """
+
+    def __init__(
+        self,
+        learning_rate,
+        decay=1.0,
+        depth=0,
+        weight_decay=0.01,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        **options,
+    ):
+        super().__init__(learning_rate, **options)
+        self.decay, self.depth, self.shrink = decay, depth, weight_decay
+        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+
+    def build(self, variables):
+        """Give each variable its two running means, its factor and its decay."""
+        if self.built:
+            return
+        super().build(variables)
+        self.means, self.squares = [
+            [self.add_variable_from_reference(v, name=name) for v in variables]
+            for name in ("momentum", "velocity")
+        ]
+        matrices = ("kernel", "embeddings", "class_token")
+        self.factors = [self.factor(v.path) for v in variables]
+        self.shrinks = [self.shrink * v.path.endswith(matrices) for v in variables]
+
+    def apply(self, grads, trainable_variables=None):
+        """Work out what all variables share, then move them."""
+        step = tf.cast(self.iterations + 1, tf.float32)
+        powers = self.beta_1**step, self.beta_2**step
+        # The kernel adds epsilon before, AdamW after the correction of the mean square.
+        self.shared = *powers, self.epsilon * tf.sqrt(1 - powers[1])
+        super().apply(grads, trainable_variables)
+
+    def update_step(self, gradient, variable, learning_rate):
+        """Move one variable (Loshchilov and Hutter 2019, algorithm 2).
+
+        TensorFlow's kernel for Adam does it in one operation; a graph of the formula
+        for each of a ViT's hundred variables would take long to build.
+        """
+        index = self._get_variable_index(variable)
+        rate = tf.cast(learning_rate, tf.float32) * self.factors[index]
+        if self.shrinks[index]:
+            self.assign_sub(variable, variable * (rate * self.shrinks[index]))
+        beta_1_power, beta_2_power, epsilon = self.shared
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self.means[index].value.handle,
+            v=self.squares[index].value.handle,
+            beta1_power=beta_1_power,
+            beta2_power=beta_2_power,
+            lr=rate,
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=epsilon,
+            grad=tf.convert_to_tensor(gradient),
+        )
+
+    def factor(self, path: str) -> float:
+        """Return what the rate of the variable at ``path`` is multiplied by."""
+        layer = block_of(path)
+        if layer > self.depth and self.decay != 1:
+            raise ValueError(
+                f"the model has a block {layer}, but this optimizer was made for "
+                f"depth={self.depth}, so the rate of that block would rise; give the "
+                f"number of blocks, such as depth={layer}"
+            )
+        if layer == 0 and "vit_patching_and_embedding" not in path:
+            layer = self.depth + 1
+        return self.decay ** (self.depth + 1 - layer)
+
+    def get_config(self):
+        """Return what the constructor takes, for ``.keras`` files."""
+        names = ("decay", "depth", "beta_1", "beta_2", "epsilon")
+        own = {name: getattr(self, name) for name in names}
+        return {**super().get_config(), **own, "weight_decay": self.shrink}
+
+
+def block_of(path: str) -> int:
+    """Return n for a variable in block n of KerasHub's ViT, and 0 for all others."""
+    # Older KerasHubs, Colab's among them, spell it tranformer_block_1.
+    found = re.search(r"\btrans?former_block_(\d+)/", path)
+    return int(found[1]) if found else 0

@@ -23,11 +23,10 @@ Pair = tuple[Tensor, Tensor]  # images (B, C, H, W), float, and labels (B,), int
 
 @dataclass
 class History:
-    """What a run recorded: the loss of each step, all else once for each epoch.
+    """What a run recorded: ``batch_loss`` for each step, the rest for each epoch.
 
-    ``train_loss`` is the mean of ``batch_loss`` over an epoch. Accuracy goes from 0 to
-    1. ``seconds`` counts the training steps up to the end of an epoch: processor time
-    for a model on the CPU, time of the clock otherwise.
+    Accuracy goes from 0 to 1. ``seconds`` adds up the time of the training steps:
+    processor time for a model on the CPU, time of the clock otherwise.
     """
 
     batch_loss: list[float] = field(default_factory=list)
@@ -118,17 +117,13 @@ def fit(
         Maps images (B, C, H, W) to logits (B, number of classes).
     train, validation : pair of Tensors
         Images (B, C, H, W), float, and labels (B,), int64.
-    lr, weight_decay : float
-        For the optimizer; ``lr`` is the learning rate at the top of the schedule.
-    batch_size : int
-        Images in a step; the last step of an epoch may have fewer.
+    lr, weight_decay, optimizer, schedule
+        ``optimizer(parameters, lr, weight_decay)`` gives a torch optimizer, and
+        ``schedule(share of the run that is done)`` the factor on ``lr``.
     label_smoothing : float
         Share of the target probability that is spread over all classes.
     augment : callable, optional
         Maps a batch of training images to a changed batch.
-    optimizer, schedule : callable
-        ``optimizer(parameters, lr, weight_decay)`` gives a torch optimizer, and
-        ``schedule(share of the run that is done)`` the factor on ``lr``.
     seed : int
         Of shuffling, augmentation and dropout. The caller's random numbers, and the
         mode of the model (training or evaluation), are given back as they were.
@@ -137,10 +132,8 @@ def fit(
 
     Raises
     ------
-    ValueError
-        If there is nothing to train, or data are not of this kind.
-    FloatingPointError
-        If the loss is no longer a finite number.
+    ValueError, FloatingPointError
+        If data are of another kind than above; if the loss is no longer a number.
     """
     settings = dict(locals())  # the arguments, which a checkpoint compares
     if min(epochs, batch_size) < 1:
@@ -194,17 +187,10 @@ def fit(
 
 @torch.inference_mode()
 def predict(model: nn.Module, images: Tensor, batch_size: int = 500) -> Tensor:
-    """Compute logits batch by batch, without dropout and without gradients.
+    """Compute logits (B, number of classes), on the CPU, without dropout and gradients.
 
-    Parameters
-    ----------
-    model : nn.Module
-        Left in the mode (training or evaluation) in which it came.
-    images : Tensor, shape (B, C, H, W), float; anything else is a ValueError
-
-    Returns
-    -------
-    Tensor, shape (B, number of classes), on the CPU
+    The images are a float tensor (B, C, H, W); anything else is a ValueError. The
+    model keeps its mode (training or evaluation).
     """
     check_images(model, images, "the image tensor")
     if batch_size < 1:
@@ -216,12 +202,9 @@ def predict(model: nn.Module, images: Tensor, batch_size: int = 500) -> Tensor:
 
 
 def evaluate(model: nn.Module, data: Pair, batch_size: int = 500) -> Scores:
-    """Mean cross-entropy and accuracy on ``data``, a pair as in ``fit``.
+    """Mean cross-entropy and accuracy on a pair of images and labels, as in ``fit``.
 
-    Raises
-    ------
-    ValueError
-        If ``data`` is empty or of another kind, or a label is not a class of the model.
+    Labels that are not classes of the model, or data of another kind, are a ValueError.
     """
     _check(model, data, "data")
     logits, labels = predict(model, data[0], batch_size).float(), data[1].cpu()
@@ -240,12 +223,12 @@ def _check(model, data, name):
 
 
 def _finite(loss, state):
-    if not math.isfinite(loss):
-        raise FloatingPointError(
-            f"the loss is {loss} at step {state.step + 1}; try a lower lr than "
-            f"{state.settings['lr']}, and look for NaN in the images"
-        )
-    return loss
+    if math.isfinite(loss):
+        return loss
+    raise FloatingPointError(
+        f"the loss is {loss} at step {state.step + 1}; try a lower lr than "
+        f"{state.settings['lr']}, and look for NaN in the images"
+    )
 
 
 def _shuffled(count, seed, epoch):
@@ -274,8 +257,7 @@ def own_mode(model: nn.Module):
 def own_randomness(seed: int, device: torch.device):
     """Seed all random numbers inside, and give the caller's state back afterwards.
 
-    ``torch.manual_seed`` would seed accelerators that the model does not use, and
-    ``torch.random.fork_rng`` leaves out Python and NumPy.
+    ``torch.random.fork_rng`` would leave out those of Python and NumPy.
     """
     outside = random_state(device)
     random.seed(seed)

@@ -58,11 +58,8 @@ def small_affine(
     cos, sin = angle.cos() / scale, angle.sin() / scale
     right, down = 2 * shift * draws[2:]  # the grid runs from -1 to 1
     tall = images.shape[2] / images.shape[3]  # both sides are 2 long in the grid
-    rows = [
-        torch.stack([cos, -sin * tall, right], 1),
-        torch.stack([sin / tall, cos, down], 1),
-    ]
-    maps = torch.stack(rows, 1)  # (B, 2, 3)
+    maps = torch.stack([cos, -sin * tall, right, sin / tall, cos, down], 1)
+    maps = maps.reshape(-1, 2, 3)  # (B, 6) -> (B, 2, 3)
     grid = F.affine_grid(maps, images.shape, align_corners=False)
     return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
@@ -70,48 +67,50 @@ def small_affine(
 def check_images(model: nn.Module, images: Tensor, name: str) -> None:
     """Refuse everything but a batch of images with which the model can compute."""
     if not isinstance(images, Tensor):
-        said = (
-            f"must be a Tensor, not of type {type(images).__qualname__}; to_tensors "
-            "makes tensors of a split, torch.from_numpy(array).float() one of an array"
+        todo = (
+            "to_tensors makes tensors of a split, torch.from_numpy(array) of an array"
         )
     elif images.ndim != 4:
-        said = (
-            f"has the shape {tuple(images.shape)}, but a model takes a batch (B, C, H, "
-            "W); images[None] makes a batch of a single image (C, H, W), "
-            "images[:, None] gives gray images (B, H, W) their channel"
+        todo = (
+            "images[None] makes a batch of one image, and images[:, None] gives gray "
+            "images their channel"
         )
     elif not images.is_floating_point():
-        said = (
-            f"holds {images.dtype}, but a model computes with floats; scale gray "
-            "levels as to_tensors does, (images.float() / 255 - 0.5) / 0.5"
+        todo = (
+            "scale gray levels as to_tensors does, (images.float() / 255 - 0.5) / 0.5"
         )
     elif images.dtype == torch.float64 != next(model.parameters()).dtype:
-        said = "holds torch.float64, unlike the model's weights; give images.float()"
+        todo = "give images.float(), as the model's weights are not torch.float64"
     else:
         return
-    raise ValueError(f"{name} {said}")
+    raise ValueError(
+        f"{name} must be a float Tensor of shape (B, C, H, W), not a {_kind(images)}; "
+        f"{todo}"
+    )
 
 
 def check_pair(model: nn.Module, data: tuple[Tensor, Tensor], name: str) -> None:
     """Refuse all but images and, for each of them, the number of its class."""
     if not isinstance(data, tuple | list) or len(data) != 2:
         raise ValueError(
-            f"{name} must be a pair, images and labels, not of type "
-            f"{type(data).__qualname__}; to_tensors makes such a pair of a split"
+            f"{name} must be a pair, images and labels, not a {_kind(data)}; "
+            "to_tensors makes such a pair of a split"
         )
     images, labels = data
     check_images(model, images, f"the image tensor of {name}")
-    kind = type(labels).__qualname__
-    if hasattr(labels, "shape"):
-        kind += f" of {labels.dtype} and shape {tuple(labels.shape)}"
-    if getattr(labels, "dtype", None) != torch.int64 or labels.ndim != 1:
+    if len(images) == 0:
+        raise ValueError(f"{name} has 0 images; give at least one, with its label")
+    wanted = f"Tensor of torch.int64 and shape ({len(images)},)"
+    if _kind(labels) != wanted:
         raise ValueError(
-            f"{name} needs labels as an int64 tensor of shape (B,), one number for "
-            f"each image, not a {kind}; torch.tensor(labels) makes one of a list or an "
-            "array, labels.long() of other numbers"
+            f"{name} has {len(images)} images, so its labels must be a {wanted}, not a "
+            f"{_kind(labels)}; torch.tensor(labels) makes a tensor of a list or an "
+            "array, labels.long() makes it torch.int64"
         )
-    if len(images) == 0 or len(images) != len(labels):
-        raise ValueError(
-            f"{name} has {len(images)} images and {len(labels)} labels; give one label "
-            "for each image, and at least one image"
-        )
+
+
+def _kind(value):
+    kind = type(value).__qualname__
+    if hasattr(value, "shape"):
+        kind += f" of {value.dtype} and shape {tuple(value.shape)}"
+    return kind

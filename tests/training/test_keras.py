@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -155,13 +154,13 @@ class Stopped(BaseException):
     """Raised instead of a kill where a process of its own would be too slow."""
 
 
-def small_run(backup, stop_at=None, monkeypatch=None, epochs=6):
+def small_run(backup, stop_at=None, epochs=6, rate=0.5, units=1, remembered=2):
     """A tiny model with dropout; ``stop_at`` counts the file operations of backups."""
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
-        [keras.Input((3,)), keras.layers.Dropout(0.5), keras.layers.Dense(1)]
+        [keras.Input((3,)), keras.layers.Dropout(0.5), keras.layers.Dense(units)]
     )
-    model.compile(keras.optimizers.SGD(0.5), "mse", run_eagerly=True)
+    model.compile(keras.optimizers.SGD(rate), "mse", run_eagerly=True)
     x = np.random.default_rng(0).normal(size=(16, 3)).astype("float32")
     keeper = keras.callbacks.ModelCheckpoint(
         str(backup) + ".keras", monitor="loss", save_best_only=True
@@ -171,7 +170,7 @@ def small_run(backup, stop_at=None, monkeypatch=None, epochs=6):
         SeededEpochs(1),
         keeper,
         stopper,
-        Checkpoint(backup, [keeper, stopper]),
+        Checkpoint(backup, [keeper, stopper][:remembered]),
     ]
     with pytest.MonkeyPatch.context() as patch:
         if stop_at is not None:
@@ -228,13 +227,21 @@ def test_a_fit_after_a_resumed_one_makes_all_its_epochs(tmp_path):
     assert again.epoch == [0, 1]
 
 
-def test_backup_of_other_callbacks_is_refused_before_anything_is_restored(tmp_path):
-    (tmp_path / "epoch-000001").mkdir()
-    (tmp_path / "epoch-000001" / "callbacks.json").write_text("[{}]")
-    backup = Checkpoint(tmp_path)
-    backup.set_model(SimpleNamespace(_initial_epoch=None))
-    with pytest.raises(ValueError, match="with 1 callbacks .* there are 0; give"):
-        backup.on_train_begin()
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"epochs": 5}, "epochs = 6, but this call has epochs = 5"),
+        ({"rate": 0.1}, "learning_rate of the optimizer = 0.5, but .* = 0.1"),
+        ({"units": 2}, r"shape of weight 0 = \[3, 1\], but .* = \[3, 2\]"),
+        ({"remembered": 1}, "callbacks to remember = .*ModelCheckpoint', 'EarlySt"),
+    ],
+)
+def test_backup_of_other_settings_is_refused(tmp_path, changes, named):
+    with pytest.raises(Stopped):
+        small_run(tmp_path / "backup", 14)
+    with pytest.raises(ValueError, match=f"{named}.*; use the former to resume, or"):
+        small_run(tmp_path / "backup", **changes)
+    small_run(tmp_path / "backup")
 
 
 def test_backup_refuses_weights_kept_in_memory(tmp_path):

@@ -1,6 +1,7 @@
 """A checkpoint of other settings, data or code is refused by name."""
 
 import functools
+import importlib
 import os
 import subprocess
 import sys
@@ -153,6 +154,19 @@ def test_function_edited_under_its_old_name_is_refused(
         run_of(RECIPE.replace(old, new), tmp_path, augment)
     assert "\n" not in str(refusal.value)
     run_of(RECIPE, tmp_path, augment)
+
+
+def test_function_edited_in_a_file_of_its_own_is_noticed(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    found = set()
+    for number in (1, 2):
+        (tmp_path / "own_file.py").write_text(
+            f"def brighter(x):\n    return x + {number}\n"
+        )
+        sys.modules.pop("own_file", None)
+        importlib.invalidate_caches()
+        found.add(checkpoint.fingerprint(importlib.import_module("own_file").brighter))
+    assert len(found) == 2
 
 
 def test_fingerprint_is_that_of_other_processes():
