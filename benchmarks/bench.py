@@ -30,7 +30,7 @@ from torch.nn import functional as F
 from transformers import ViTConfig, ViTForImageClassification
 
 from course_utils import session, training
-from course_utils.data import sets as data
+from course_utils.data import load
 from course_utils.finetune import torch as finetune
 from course_utils.session import use_tensorflow
 from course_utils.vit.torch import ViT
@@ -214,7 +214,7 @@ def compare_frameworks(rounds: int) -> dict:
 
 def compare_recipes(seeds: int) -> dict:
     """Train both recipes for about the same seconds and count test errors."""
-    splits = data.load("mnist")
+    splits = load("mnist")
     train, validation, test = (
         training.to_tensors(splits[name], mean=0.1307, std=0.3081) for name in splits
     )
@@ -270,7 +270,7 @@ def compare_storage(rows: int) -> dict:
     until the first batch of 16 is there.
     """
     datasets.disable_progress_bars()
-    pictures = data.load("cifar10")["train"]
+    pictures = load("cifar10")["train"]
     pictures = pictures.select(range(min(rows, len(pictures))))
     processor = finetune.load_processor(str(ROOT / "data" / "tiny-vit"))
     side = {"height": 224, "width": 224}

@@ -106,70 +106,9 @@ def download(
     ] = None,
 ) -> None:
     """Fetch data sets and checkpoints into a folder, for COURSE_HUB without network."""
-    from course_utils.data import hub
+    from course_tools.download import fill
 
-    console, names = Console(), list(dict.fromkeys(only or hub.REPOSITORIES))
-    unknown = [name for name in names if name not in hub.REPOSITORIES]
-    if unknown:
-        known = ", ".join(hub.REPOSITORIES)
-        say(console, f"--only {unknown[0]!r}: choose from {known}", "bold red")
-        raise typer.Exit(2)
-    folder = to.expanduser().absolute()
-    try:
-        with terminate_as_interrupt():
-            _fill(folder, [hub.REPOSITORIES[name] for name in names], console)
-    except hub.DataError as error:
-        say(Console(stderr=True), str(error), "bold red")
-        if isinstance(error, hub.Unreachable):
-            mend = (
-                "Unset HF_HUB_OFFLINE"
-                if hub.offline()
-                else "Check the connection (HTTPS_PROXY for a proxy, HF_ENDPOINT for a "
-                "mirror)"
-            )
-            say(Console(stderr=True), f"{mend} and run the same command again.")
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        say(console, "Interrupted; the same command goes on from here.", "yellow")
-        raise typer.Exit(130) from None
-    say(console, f"Complete and checked. To use it, set COURSE_HUB={folder}")
-
-
-def _fill(folder, repositories, console):
-    """Say what is to come, then download what is missing."""
-    from course_utils.data import hub
-
-    with console.status(f"comparing {folder} with {hub.endpoint()} ..."):
-        jobs = [hub.survey(wanted, folder / wanted.id) for wanted in repositories]
-    console.print(_shopping_list(jobs))
-    free = _megabytes(hub.free_space(folder))
-    say(console, f"From {hub.endpoint()} to {folder} ({free} free)")
-    hub.check_room(folder, sum(job.left for job in jobs))
-    for job in jobs:
-        hub.fetch(job)
-
-
-def _shopping_list(jobs):
-    table = Table("Repository", "Revision")
-    for heading in ("Files", "Size", "To download"):
-        table.add_column(heading, justify="right")
-    for job in jobs:
-        table.add_row(
-            Text(job.repository.id),
-            Text(job.repository.revision),
-            str(len(job.files)),
-            _megabytes(job.size),
-            _megabytes(job.left),
-        )
-    table.add_section()
-    files = str(sum(len(job.files) for job in jobs))
-    whole, left = sum(job.size for job in jobs), sum(job.left for job in jobs)
-    table.add_row("all", "", files, _megabytes(whole), _megabytes(left))
-    return table
-
-
-def _megabytes(size):
-    return f"{size / 1e6:,.1f} MB"
+    raise typer.Exit(fill(to.expanduser().absolute(), only or []))
 
 
 # run

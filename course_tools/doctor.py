@@ -11,8 +11,7 @@ import psutil
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from course_utils.data import checkpoints, hub
-from course_utils.data import sets as data
+from course_utils.data import checkpoints, download, hub, sets
 from course_utils.session import ROOT
 
 GROUPS = {
@@ -194,7 +193,7 @@ def _disk():
 
 
 def _bundled():
-    problems = filter(None, map(data.bundled_problem, data.DATA_SETS))
+    problems = filter(None, map(sets.bundled_problem, sets.DATA_SETS))
     return _intact("bundled data", "intact (sha256)", next(problems, None))
 
 
@@ -205,35 +204,30 @@ def _checkpoint():
 def _intact(name, wanted, problem):
     if problem is None:
         return Check(name, "ok", wanted)
-    found, remedy = _halves(problem.removeprefix(f"{name}: "))
-    return Check(name, "fail", found, wanted, remedy)
+    found = problem.problem.removeprefix(f"{name}: ").removesuffix(".")
+    return Check(name, "fail", found, wanted, problem.remedy.removesuffix("."))
 
 
 def _course_hub():
-    folder = os.environ["COURSE_HUB"]
+    folder, wanted = os.environ["COURSE_HUB"], "a folder with data"
     try:
         held = [
             name
             for name, repository in hub.REPOSITORIES.items()
             if hub.in_course_hub(repository)
         ]
-    except data.DataError as error:
-        problem, remedy = _halves(str(error))
-        return Check("COURSE_HUB", "fail", problem, "a folder with data", remedy)
+    except download.DataError as error:
+        found, remedy = (x.removesuffix(".") for x in (error.problem, error.remedy))
+        return Check("COURSE_HUB", "fail", found, wanted, remedy)
     rest = "" if len(held) == len(hub.REPOSITORIES) else "; the rest: from the Hub"
     found = f"{folder} holds {', '.join(held) or 'nothing of the course'}{rest}"
     return Check("COURSE_HUB", "ok" if held else "info", found)
 
 
-def _halves(message):
-    """Split a DataError's message into what is wrong and what to do."""
-    problem, _, remedy = message.partition(". ")
-    return problem, remedy.removesuffix(".")
-
-
 def _hub():
-    problem = hub.problem(hub.REPOSITORIES["mnist"], patience=3)
-    if problem is None:
-        return Check("Hugging Face Hub", "ok", "reachable")
-    found = problem.splitlines()[0].partition(": ")[2] or problem
-    return Check("Hugging Face Hub", "info", f"{found} Only profile full needs it.")
+    try:
+        download.first_answer(hub.REPOSITORIES["mnist"], patience=3)
+    except download.Unreachable as error:
+        why = error.problem.partition(": ")[2] or error.problem
+        return Check("Hugging Face Hub", "info", f"{why} Only profile full needs it.")
+    return Check("Hugging Face Hub", "ok", "reachable")

@@ -19,9 +19,9 @@ REPO = "ylecun/mnist"
 COMMIT = "0" * 40
 NOBODY = "http://127.0.0.1:9"  # nobody listens there
 # 404, 401, 500: the status of every answer; slow: no answer; truncated: the body
-# breaks off; crawl: the body comes byte by byte; drip: so does its second half;
-# corrupt: one byte is wrong; stall: the body stops half-way with the connection open.
-FAULTS = (404, 401, 500, "slow", "truncated", "crawl", "drip", "corrupt", "stall")
+# breaks off half-way, each time; corrupt: one byte is wrong; stall: the body stops
+# half-way with the connection open.
+FAULTS = (404, 401, 500, "slow", "truncated", "corrupt", "stall")
 _FILE = re.compile(r"/(?:datasets/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)")
 _INFO = re.compile(r"/api/(?:models|datasets)/([^/]+/[^/]+)(?:/revision/([^/]+))?")
 _TREE = re.compile(r"/api/(?:models|datasets)/([^/]+/[^/]+)/tree/([^/]+)(?:/(.+))?")
@@ -142,14 +142,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             if self.fault == "stall":
                 hub.closing.wait(60)
-        elif self.fault in ("crawl", "drip"):
-            quick = half if self.fault == "drip" else 0
-            self.wfile.write(body[:quick])
-            self.close_connection = len(body) > quick + 600
-            for start in range(quick, min(len(body), quick + 600)):  # for 30 s
-                self.wfile.write(body[start : start + 1])
-                if hub.closing.wait(0.05):
-                    return
         else:
             if self.fault == "corrupt":
                 body = body[:half] + bytes([body[half] ^ 1]) + body[half + 1 :]
@@ -197,9 +189,12 @@ def blob_id(path, changed):
 
 def isolate(monkeypatch, home):
     """Give a test its own HF_HOME, none of the caller's settings, and no Hub."""
+    from datasets import config
     from huggingface_hub import constants
 
-    for name in ("COURSE_PROFILE", "COURSE_HUB", "COURSE_ROWS", "HF_HUB_OFFLINE"):
+    for name in ("COURSE_PROFILE", "COURSE_HUB", "COURSE_ROWS"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("HF_ENDPOINT", NOBODY)
@@ -207,6 +202,7 @@ def isolate(monkeypatch, home):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "HF_HOME", str(home))
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(home / "hub"))
+    monkeypatch.setattr(config, "HF_DATASETS_CACHE", home / "datasets")
 
 
 @contextmanager
@@ -215,11 +211,13 @@ def serve_impatient(monkeypatch, folder):
 
     A machine that is busy with other things must have time for a good answer.
     """
-    from course_utils.data import hub
+    from huggingface_hub import constants
+
+    from course_utils.data import download
 
     monkeypatch.setenv("COURSE_PROFILE", "full")
-    monkeypatch.setattr(hub, "_PATIENCE", 5.0)
-    monkeypatch.setattr(hub, "_TRIAL", 2.0)
+    monkeypatch.setattr(download, "_PATIENCE", 5.0)
+    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 2)
     with serve(folder) as server:
         monkeypatch.setenv("HF_ENDPOINT", server.url)
         yield server

@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from course_utils.data import hub
-from course_utils.data.hub import DataError, first_line
+from course_utils.data.download import DataError, first_line
 from course_utils.session import ROOT, current_profile
 
 ROLES = ("finetune", "anatomy")  # names in hub.REPOSITORIES
@@ -29,9 +29,9 @@ def locate(role: str) -> str:
     -------
     str
         In profile reduced ``data/tiny-vit``, which has both. In full the folder of
-        ``google/vit-base-patch16-224-in21k`` or ``google/vit-base-patch16-224``:
-        under ``COURSE_HUB``, in the Hub's cache, or downloaded once. It holds
-        config.json, model.safetensors and preprocessor_config.json.
+        ``google/vit-base-patch16-224-in21k`` or ``google/vit-base-patch16-224``: under
+        ``COURSE_HUB``, or in the Hub's cache, into which it is downloaded once. It
+        holds config.json, model.safetensors and preprocessor_config.json.
 
     Raises
     ------
@@ -44,18 +44,13 @@ def locate(role: str) -> str:
         raise ValueError(f"unknown role {role!r}; there is {' and '.join(ROLES)}")
     if current_profile() == "full":
         return str(local(f"hf://{hub.REPOSITORIES[role].id}"))
-    _examine(_TINY, "Restore it with `git checkout data`.")
+    if problem := bundled_problem():
+        raise problem
     return str(_TINY)
 
 
 def local(source: str | Path) -> Path:
-    """Return the folder of a checkpoint that is given as a folder or by its id.
-
-    Parameters
-    ----------
-    source : str or Path
-        A folder, which is returned as it is, or ``"hf://owner/name"``. A repository
-        is found and kept as ``locate`` does it, in both profiles.
+    """Return the folder of a checkpoint: ``source`` is one, or ``"hf://owner/name"``.
 
     Raises
     ------
@@ -76,62 +71,17 @@ def local(source: str | Path) -> Path:
     other = replace(hub.REPOSITORIES["anatomy"], id=name, revision="main")
     files, remedy = hub.obtain(known.get(name, other))
     folder = files["weights"][0].parent
-    _examine(folder, remedy)
+    if problem := _problem(folder, remedy):
+        raise problem
     return folder
 
 
-def class_names(names: Iterable) -> list[str]:
-    """Return the names of a new head's classes as texts.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two, or if one of them stands for two classes.
-    """
-    names = [str(name) for name in names]
-    if len(names) < 2:
-        raise ValueError(
-            f"two or more different class names are needed, not {len(names)}; give the "
-            "names of all classes, in the order of their labels"
-        )
-    name, count = Counter(names).most_common(1)[0]
-    if count > 1:
-        raise ValueError(
-            f"two or more different class names are needed, but {name!r} is the name "
-            f"of {count} classes; give each class a name of its own"
-        )
-    return names
+def bundled_problem() -> DataError | None:
+    """Return what is wrong with ``data/tiny-vit``, or None if it can be read."""
+    return _problem(_TINY, "Restore it with `git checkout data`.")
 
 
-def resampling(value: int | str) -> int:
-    """Return Pillow's number for a way of resizing: 3 for 3, "bicubic" or "BICUBIC".
-
-    Raises
-    ------
-    ValueError
-        If Pillow has no such way.
-    """
-    ways = {way.name.lower(): int(way) for way in Image.Resampling}
-    if isinstance(value, str):
-        value = ways.get(value.rpartition(".")[2].lower(), value)
-    if value not in ways.values():
-        raise ValueError(
-            f'"resample" is {value!r}, which is no way of resizing in Pillow; write '
-            f"one of {', '.join(ways)} into preprocessor_config.json"
-        )
-    return int(value)
-
-
-def bundled_problem() -> str | None:
-    """Say what is wrong with ``data/tiny-vit``, or None if it can be read."""
-    try:
-        _examine(_TINY, "Restore it with `git checkout data`.")
-    except DataError as error:
-        return str(error)
-    return None
-
-
-def _examine(folder: Path, remedy: str) -> None:
+def _problem(folder, remedy):
     """Read the settings and the header of the weights; a cut-off file shows there."""
     from safetensors import SafetensorError, safe_open
 
@@ -145,4 +95,36 @@ def _examine(folder: Path, remedy: str) -> None:
                     weights.keys()
         except (OSError, ValueError, SafetensorError) as error:
             why = first_line(error) or type(error).__name__
-            raise DataError(f"{path} cannot be read ({why}). {remedy}") from None
+            return DataError(f"{path} cannot be read ({why}).", remedy)
+    return None
+
+
+def class_names(names: Iterable) -> list[str]:
+    """Return the names of a new head's classes as texts; refuse a name given twice."""
+    names = [str(name) for name in names]
+    wanted = "two or more different class names are needed, "
+    if len(names) < 2:
+        raise ValueError(
+            f"{wanted}not {len(names)}; give the names of all classes, in the order of "
+            "their labels"
+        )
+    name, count = Counter(names).most_common(1)[0]
+    if count > 1:
+        raise ValueError(
+            f"{wanted}but {name!r} is the name of {count} classes; give each class a "
+            "name of its own"
+        )
+    return names
+
+
+def resampling(value: int | str) -> int:
+    """Return Pillow's number for a way of resizing: 3 for 3, "bicubic" or "BICUBIC"."""
+    ways = {way.name.lower(): int(way) for way in Image.Resampling}
+    if isinstance(value, str):
+        value = ways.get(value.rpartition(".")[2].lower(), value)
+    if value not in ways.values():
+        raise ValueError(
+            f'"resample" is {value!r}, which is no way of resizing in Pillow; write '
+            f"one of {', '.join(ways)} into preprocessor_config.json"
+        )
+    return int(value)

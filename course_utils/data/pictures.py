@@ -1,6 +1,7 @@
 """One way to read a picture, and one look at labels, for every lesson and framework."""
 
 import contextlib
+import hashlib
 import io
 import os
 import re
@@ -8,9 +9,10 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.ExifTags import Base
 
-from course_utils.data.hub import first_line
+from course_utils.data.download import first_line
 
 
 def upright(picture) -> Image.Image:
@@ -48,9 +50,9 @@ def upright(picture) -> Image.Image:
         return _turned_on_white(picture)
     if hasattr(picture, "__array__"):
         return _turned_on_white(_from_array(picture))
+    kind = type(picture).__name__
     raise ValueError(
-        f"a picture is given as a path, bytes, a PIL image or an array, not as "
-        f"{type(picture).__name__}"
+        f"a picture is given as a path, bytes, a PIL image or an array, not as {kind}"
     )
 
 
@@ -75,26 +77,11 @@ def _from_file(text):
             f"folder (a relative path counts from {Path.cwd()})"
         ) from None
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or first_line(error)
-        raise ValueError(f"{path} cannot be opened ({why})") from None
+        raise ValueError(f"{path} cannot be opened ({first_line(error)})") from None
     try:
         return _from_bytes(content)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-
-
-def _from_bytes(content):
-    if not content:
-        raise ValueError("the picture is empty (0 bytes); get the file anew")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns of broken metadata
-        try:
-            image = Image.open(io.BytesIO(content))
-        except UnidentifiedImageError:
-            raise ValueError(_unknown(content)) from None
-        except Exception as error:
-            raise ValueError(_broken(error)) from None
-        return _turned_on_white(image)
 
 
 _OTHER_KINDS = (  # how files begin that are taken for pictures, and what they are
@@ -110,38 +97,37 @@ _OTHER_KINDS = (  # how files begin that are taken for pictures, and what they a
 )
 
 
-def _unknown(content):
-    """Say what a file is whose format Pillow does not know, and what to do."""
+def _from_bytes(content):
+    if not content:
+        raise ValueError("the picture is empty (0 bytes); get the file anew")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns of broken metadata
+        try:
+            image = Image.open(io.BytesIO(content))
+        except Exception as error:
+            raise ValueError(_unreadable(error, content)) from None
+        return _turned_on_white(image)
+
+
+def _unreadable(error, content=b""):
+    """Say why Pillow stopped with an error of any kind, and what to do."""
+    reason, save = first_line(error) or type(error).__name__, "open it in a viewer and"
     for start, kind in _OTHER_KINDS:
         if re.match(start, content[:400], re.DOTALL):
-            return (
-                f"the picture is {kind}, whatever its name says, and Pillow cannot "
-                "read it; get or save the picture as JPEG or PNG"
-            )
-    return (
-        "the picture is in no format that Pillow knows, or damaged at its beginning; "
-        "open it in a viewer and save it as JPEG or PNG"
-    )
-
-
-def _broken(error):
-    """Say why Pillow stopped: OSError, SyntaxError, ValueError, struct.error, ..."""
+            why = f"is {kind}, whatever its name says, and Pillow cannot read it"
+            return f"the picture {why}; get or save the picture as JPEG or PNG"
+    if isinstance(error, UnidentifiedImageError):
+        why = "is in no format that Pillow knows, or damaged at its beginning"
+        return f"the picture {why}; {save} save it as JPEG or PNG"
     if isinstance(error, Image.DecompressionBombError):
-        most = 2 * Image.MAX_IMAGE_PIXELS / 1e6
-        return (
-            f"the picture has more than {most:.0f} million pixels, the most that "
-            "Pillow reads; make it smaller in a viewer first"
-        )
-    why = first_line(error) or type(error).__name__
-    if re.search("(?i)(too large|too much memory).*text", why):
-        return (
-            "the picture carries more than a megabyte of text beside its pixels, which "
-            "Pillow refuses; open it in a viewer and save it anew, without the text"
-        )
-    return (
-        f"the picture is cut off or damaged ({why}); get it again, or open it in a "
-        "viewer and save it anew"
-    )
+        most = f"{2 * Image.MAX_IMAGE_PIXELS / 1e6:.0f} million pixels"
+        why = f"has more than {most}, the most that Pillow reads"
+        return f"the picture {why}; make it smaller in a viewer first"
+    if re.search("(?i)(too large|too much memory).*text", reason):
+        why = "carries more than a megabyte of text, which Pillow refuses"
+        return f"the picture {why}; {save} save it anew, without the text"
+    why = f"is cut off or damaged ({reason})"
+    return f"the picture {why}; get it again, or {save} save it anew"
 
 
 def _from_array(array):
@@ -165,34 +151,21 @@ def _from_array(array):
     return Image.fromarray(_gray_levels(array))
 
 
-_ORIENTATION = 0x0112  # the EXIF tag
-_PHOTOMETRIC = 0x0106
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-
-
 def _turned_on_white(image):
     """Return a picture of Pillow turned as its metadata say, on white, in RGB."""
     try:
         image.load()  # this turns a TIFF, and takes the tag away; so the tag is next
     except Exception as error:
-        raise ValueError(_broken(error)) from None
+        raise ValueError(_unreadable(error)) from None
     if 0 in image.size:
         raise ValueError(f"the picture of {image.width} x {image.height} has no pixels")
+    tags = getattr(image, "tag_v2", {})  # of a TIFF
     with contextlib.suppress(Exception):  # unreadable metadata turn nothing
-        turn = _TURNS.get(image.getexif().get(_ORIENTATION))
-        image = image if turn is None else image.transpose(turn)
+        image = ImageOps.exif_transpose(image)
     if image.mode == "F" or image.mode.startswith("I"):  # more than 8 bits a pixel
         values = np.asarray(image)
         levels = np.array(_gray_levels(values))
-        if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == 0:  # a TIFF's white is 0
+        if tags.get(Base.PhotometricInterpretation) == 0:  # white is stored as 0
             levels = 255 - levels
         if "transparency" in image.info:
             levels[values == image.info["transparency"]] = 255
@@ -232,57 +205,79 @@ def _gray_levels(values):
     return np.rint(values * np.float64(factor)).astype(np.uint8)
 
 
+def checked(cell: dict, mode: str) -> tuple[bytes | None, bytes | None, str | None]:
+    """Look at a data set's picture, of which ``cell`` holds the bytes and a path.
+
+    Returns
+    -------
+    content : bytes or None
+        The same bytes if they decode to an upright picture of the mode; else those of
+        a PNG that does, or None if the picture cannot be read.
+    pixels : bytes or None
+        A digest, equal for pictures with the same pixels.
+    why : str or None
+        Why the picture cannot be read.
+    """
+    content = cell.get("bytes")
+    image = _plain(content, mode)
+    try:
+        if content is None:
+            only = "a path, but not the picture" if cell.get("path") else "no picture"
+            raise ValueError(f"the row holds {only}; the file must store its bytes")
+        if image is None:
+            image, png = upright(content).convert(mode), io.BytesIO()
+            image.save(png, "PNG")
+            content = png.getvalue()
+    except ValueError as error:
+        return None, None, str(error)
+    pixels = hashlib.blake2b(repr(image.size).encode(), digest_size=16)
+    pixels.update(image.tobytes())
+    return content, pixels.digest(), None
+
+
+def _plain(content, mode):
+    """Decode a picture; return None if anything is odd about it."""
+    with warnings.catch_warnings(), contextlib.suppress(Exception):
+        warnings.simplefilter("error")  # Pillow warns of broken metadata
+        image = Image.open(io.BytesIO(content))
+        image.load()
+        odd = image.mode != mode or image.has_transparency_data
+        if not odd and image.getexif().get(Base.Orientation, 1) == 1:
+            return image
+    return None
+
+
 # Labels
 
 
 def class_numbers(labels, classes: int | None = None) -> np.ndarray:
-    """Return the labels of single pictures as whole numbers, or say what is wrong.
+    """Return the labels of single pictures as whole numbers, shape (B,).
 
-    Parameters
-    ----------
-    labels : sequence, array or tensor, shape (B,)
-    classes : int, optional
-        The number K of classes, where it is known.
-
-    Returns
-    -------
-    array, shape (B,), int64, from 0 to K - 1
-
-    Raises
-    ------
-    ValueError
-        If a label is missing, no whole number, negative, or K or more.
+    Raises ValueError if one is missing, no whole number, negative, or at least
+    ``classes``, the number of classes where it is known.
     """
     labels = labels.tolist() if hasattr(labels, "tolist") else list(labels)
     labels = [x.item() if getattr(x, "ndim", 1) == 0 else x for x in labels]
     wanted = f"0 to {classes - 1}" if classes else "0 and above"
     for row, label in enumerate(labels):
-        if label is None or (isinstance(label, float) and np.isnan(label)):
-            raise ValueError(
-                f"the label of row {row} is missing; leave out pictures without a "
-                "class, or give them one"
-            )
-        if not isinstance(label, int):
-            raise ValueError(
-                f"the label of row {row} is {label!r}, but classes are whole numbers, "
-                f"{wanted}; for texts, split.class_encode_column('label') makes them"
-            )
-        if label < 0 or (classes and label >= classes):
-            raise ValueError(
-                f"the label of row {row} is {label}, but classes are numbered "
-                f"{wanted}; leave out pictures without a class, or mend the numbers"
-            )
+        if (
+            label is None or label != label
+        ):  # NaN is the number that differs from itself
+            why = "is missing; leave out pictures without a class, or give them one"
+        elif not isinstance(label, int):
+            why = f"is {label!r}, but classes are whole numbers, {wanted}; for texts, "
+            why += "split.class_encode_column('label') makes them"
+        elif label < 0 or (classes and label >= classes):
+            why = f"is {label}, but classes are numbered {wanted}; leave out pictures "
+            why += "without a class, or mend the numbers"
+        else:
+            continue
+        raise ValueError(f"the label of row {row} {why}")
     return np.array(labels, dtype=np.int64)
 
 
 def labels_of(dataset) -> np.ndarray:
-    """Return the column ``label`` of a ``datasets.Dataset`` as ``class_numbers`` does.
-
-    Raises
-    ------
-    ValueError
-        If there is no such column, or a label that is no class of it.
-    """
+    """Return the column ``label`` of a data set as ``class_numbers`` does."""
     if "label" not in dataset.column_names:
         has = ", ".join(dataset.column_names)
         raise ValueError(

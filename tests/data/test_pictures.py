@@ -1,56 +1,14 @@
 """A picture is read in one way: upright, on white, in RGB, or with a true sentence."""
 
 import io
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from datasets import ClassLabel, Dataset, Features, Value
-from PIL import Image, PngImagePlugin
+from data_files import GRAYS, TURNS, assert_looks_like, photo, sixteen, stored
+from PIL import Image
 
-from course_utils.data import sets as data
-from course_utils.data.pictures import class_numbers, labels_of, upright
-
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
-
-
-def photo():
-    """Return a picture whose four quarters differ, so that a turn shows."""
-    image = Image.new("RGB", (64, 48), (200, 30, 30))
-    image.paste((30, 200, 30), (32, 0, 64, 24))
-    image.paste((30, 30, 220), (0, 24, 32, 48))
-    image.paste((240, 240, 120), (32, 24, 64, 48))
-    return image
-
-
-GRAYS = np.asarray(photo().convert("L"))  # 85, 130, 52 and 226
-
-
-def stored(image, kind="PNG", **settings):
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **settings)
-    return buffer.getvalue()
-
-
-def sixteen(levels=GRAYS):
-    return Image.fromarray(levels.astype(np.uint16) * 257)
-
-
-def assert_looks_like(image, wanted, tolerance=12):
-    assert image.mode == "RGB" and image.size == wanted.size
-    found, wanted = (np.asarray(x.convert("RGB")).astype(int) for x in (image, wanted))
-    np.testing.assert_allclose(found, wanted, atol=tolerance)
-
+from course_utils.data.pictures import checked, upright
 
 # What a picture may be
 
@@ -112,9 +70,9 @@ def both_ways(content):
     """Return what upright makes of a file, and what the loader's rows hold of it."""
     from datasets import Image as ImageFeature
 
-    cell, why = data._mended({"bytes": content, "path": None}, "RGB")
+    kept, _, why = checked({"bytes": content}, "RGB")
     assert why is None
-    return upright(content), ImageFeature().decode_example(cell)
+    return upright(content), ImageFeature().decode_example({"bytes": kept, "path": ""})
 
 
 MODES = {"RGB": "RGB", "RGBA": "RGB", "CMYK": "RGB", "P": "RGB", "L": "L", "I;16": "L"}
@@ -361,191 +319,3 @@ def test_tensors_are_read_like_arrays():
         upright(values.permute(2, 0, 1))
     with pytest.raises(ValueError, match="cannot be made an array"):
         upright((values / 255).requires_grad_())
-
-
-# Refusals
-
-
-def wordy():
-    note = PngImagePlugin.PngInfo()
-    note.add_text("prompt", "a " * 800_000, zip=True)
-    return stored(photo(), pnginfo=note)
-
-
-HEIC = b"\x00\x00\x00\x24ftypheic\x00\x00\x00\x00mif1MiHEmiafMiHBheic" + bytes(200)
-FILES = {
-    "panorama.png": (
-        lambda: stored(Image.new("1", (15000, 13000))),
-        "more than 179 million pixels.*make it smaller",
-    ),
-    "wordy.png": (wordy, "more than a megabyte of text.*without the text"),
-    "phone.jpg": (lambda: HEIC, "a HEIC picture.*as JPEG or PNG"),
-    "drawing.png": (lambda: b"<?xml version='1.0'?>\n<svg/>", "an SVG drawing"),
-    "page.jpg": (lambda: b"<!DOCTYPE html><p>404", "a web page"),
-    "paper.png": (lambda: b"%PDF-1.7\n", "a PDF document"),
-    "film.jpg": (lambda: b"\0\0\0\x20ftypisom\0\0\2\0isomiso2", "a video"),
-    "pointer.jpg": (lambda: b"version https://git-lfs.github.com/spec/v1", "Git LFS"),
-    "words.txt": (lambda: b"just some words", "in no format that Pillow knows"),
-    "empty.jpg": (lambda: b"", r"empty \(0 bytes\)"),
-    "cut.png": (lambda: noise("PNG")[:5000], "cut off or damaged"),
-    "cut.jpg": (lambda: noise("JPEG")[:3000], "cut off or damaged"),
-    "flat.tif": (lambda: stored(photo(), "TIFF")[:2000], "cut off or damaged"),
-}
-
-
-def noise(kind):
-    values = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
-    return stored(Image.fromarray(values), kind)
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_a_file_that_cannot_be_read_gets_one_true_sentence(tmp_path, name):
-    make, said = FILES[name]
-    path = tmp_path / name
-    path.write_bytes(make())
-    with pytest.raises(ValueError, match=said) as caught:
-        upright(path)
-    assert str(caught.value).startswith(f"{path}: the picture ")
-    assert "\n" not in str(caught.value)
-    cell, why = data._mended({"bytes": path.read_bytes(), "path": name}, "RGB")
-    assert cell["bytes"] is None and f"{path}: {why}" == str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("https://example.org/cat.jpg", "is an address.*download the picture first"),
-        ("file:///home/me/cat.jpg", "is an address"),
-        ("data:image/png;base64,iVBORw0KGgo", "is an address"),
-        ("typo.png", "there is no file .*typo.png; look at the spelling"),
-        ("no/where/cat.png", "there is no file"),
-        ("~nobody_of_that_name/cat.png", "there is no file"),
-        ("", "the path of the picture is empty"),
-        ("  ", "the path of the picture is empty"),
-        ("x" * 5000, "cannot be opened"),
-        ("a\0b", "cannot be opened"),
-    ],
-)
-def test_an_address_or_a_path_without_a_file_is_told(monkeypatch, tmp_path, text, said):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError, match=said) as caught:
-        upright(text)
-    assert "save it anew" not in str(caught.value)
-
-
-def test_a_folder_is_told(tmp_path):
-    with pytest.raises(ValueError, match="is a folder; give the path of one picture"):
-        upright(tmp_path)
-
-
-@pytest.mark.parametrize("thing", [None, 7, [[0, 1]], {"bytes": b"", "path": None}])
-def test_what_is_no_picture_at_all_is_told(thing):
-    with pytest.raises(ValueError, match=f"not as {type(thing).__name__}"):
-        upright(thing)
-
-
-def test_a_pillow_image_whose_file_was_closed_is_told(tmp_path):
-    (tmp_path / "a.jpg").write_bytes(stored(photo(), "JPEG"))
-    with Image.open(tmp_path / "a.jpg") as image:
-        pass
-    with pytest.raises(ValueError, match="the picture is cut off or damaged"):
-        upright(image)
-
-
-@pytest.mark.filterwarnings("error")
-def test_nothing_is_said_about_a_picture_that_can_be_read():
-    broken = b"Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x09\x01\x12\x00\x03\x00\x00"
-    assert upright(stored(photo(), "JPEG", exif=broken)).size == (64, 48)
-
-
-# Notebooks 08 and 09
-
-
-def own_picture(notebook, picture, workplace):
-    """Run the cell under *A picture of yours* on a picture; return what it read."""
-    cells = json.loads((NOTEBOOKS / notebook).read_text(encoding="utf-8"))["cells"]
-    sources = ["".join(cell["source"]) for cell in cells]
-    (source,) = [text for text in sources if text.startswith('PICTURE = ""')]
-    names = {"upright": data.upright, "workplace": workplace}
-    exec(source.replace('PICTURE = ""', f"PICTURE = {str(picture)!r}", 1), names)
-    return names["picture"]
-
-
-@pytest.mark.parametrize(
-    "notebook",
-    ["08_finetune_cifar10_pytorch.ipynb", "09_finetune_cifar10_tensorflow.ipynb"],
-)
-class TestAPictureOfYours:
-    """The cell in which a learner names a file."""
-
-    def test_a_gray_scan_of_16_bits_keeps_its_grays(self, notebook, tmp_path):
-        (tmp_path / "scan.png").write_bytes(stored(sixteen()))
-        read = own_picture(notebook, tmp_path / "scan.png", tmp_path)
-        assert_looks_like(read, photo().convert("L"), 0)
-
-    def test_a_quoted_path_is_read(self, notebook, tmp_path):
-        (tmp_path / "my cat.png").write_bytes(stored(photo()))
-        read = own_picture(notebook, f'"{tmp_path / "my cat.png"}"', tmp_path)
-        assert_looks_like(read, photo(), 0)
-
-    @pytest.mark.parametrize("name", ["panorama.png", "wordy.png", "phone.jpg"])
-    def test_a_file_that_cannot_be_read_is_told(self, notebook, name, tmp_path):
-        make, said = FILES[name]
-        (tmp_path / name).write_bytes(make())
-        with pytest.raises(ValueError, match=said):
-            own_picture(notebook, tmp_path / name, tmp_path)
-
-    def test_no_file_of_that_name_is_told(self, notebook, tmp_path):
-        for name in ("https://example.org/cat.jpg", tmp_path / "typo.png"):
-            with pytest.raises(ValueError, match="is an address|there is no file"):
-                own_picture(notebook, name, tmp_path)
-
-
-# Labels
-
-
-@pytest.mark.parametrize(
-    "labels", [[0, 1, 1], (0, 1, 1), np.array([0, 1, 1], np.int32), [False, True, True]]
-)
-def test_labels_become_whole_numbers(labels):
-    numbers = class_numbers(labels, 2)
-    assert numbers.dtype == np.int64 and numbers.tolist() == [0, 1, 1]
-
-
-def test_labels_in_tensors_become_whole_numbers():
-    torch = pytest.importorskip("torch")
-    for labels in (torch.tensor([0, 1]), [torch.tensor(0), torch.tensor(1)]):
-        assert class_numbers(labels).tolist() == [0, 1]
-
-
-@pytest.mark.parametrize(
-    ("labels", "said"),
-    [
-        ([0, 1, -1], "label of row 2 is -1, but classes are numbered 0 to 1"),
-        ([0, 2], "label of row 1 is 2, but classes are numbered 0 to 1"),
-        ([-100], "label of row 0 is -100, but"),
-        (["cat", "dog"], "is 'cat', but classes are whole numbers.*class_encode"),
-        ([0, None], "label of row 1 is missing"),
-        ([0.0, float("nan")], "is 0.0, but classes are whole numbers"),
-        ([float("nan")], "label of row 0 is missing"),
-        ([[0, 1], [1, 0]], "is .0, 1., but classes are whole numbers"),
-    ],
-)
-def test_labels_that_are_no_classes_are_told(labels, said):
-    for given in (labels, np.array(labels)):
-        with pytest.raises(ValueError, match=said):
-            class_numbers(given, 2)
-
-
-def test_labels_of_a_data_set_are_compared_with_its_names():
-    rows = Dataset.from_dict({"label": [0, 1]}, Features({"label": Value("int64")}))
-    assert labels_of(rows).tolist() == [0, 1]
-    named = rows.cast_column("label", ClassLabel(names=["cat", "dog"]))
-    hidden = named.with_transform(lambda rows: {"other": rows["label"]})
-    assert labels_of(hidden).tolist() == [0, 1]
-    few = Dataset(rows.data, info=rows.info.copy())
-    few.info.features = Features({"label": ClassLabel(names=["cat"])})
-    with pytest.raises(ValueError, match="row 1 is 1, but classes are numbered 0 to 0"):
-        labels_of(few)
-    with pytest.raises(ValueError, match="no column 'label' .it has kind"):
-        labels_of(rows.rename_column("label", "kind"))

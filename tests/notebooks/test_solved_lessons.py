@@ -28,8 +28,7 @@ from PIL import Image as Pillow
 from course_tools import cli, runner
 from course_tools.export import export
 from course_utils import session
-from course_utils.data import hub
-from course_utils.data import sets as data
+from course_utils.data import hub, sets
 from course_utils.exercises import catalog
 
 PYTORCH = {"torch", "transformers", "accelerate"}
@@ -170,7 +169,7 @@ def write_data_sets(folder):
         mnist = folder / REPO / f"mnist/{split}-00000-of-00001.parquet"
         mnist.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(session.ROOT / "data" / "digits" / f"{split}.parquet", mnist)
-    cifar = list(data.DATA_SETS["cifar10"].labels)
+    cifar = list(sets.DATA_SETS["cifar10"].labels)
     write("cifar10", ("img", "label"), cifar, 16, (32, 32), both)
     cut = noise(random, (90, 70))[:400]
     odd = [(3, gray((60, 80))), (5, rgba((50, 50))), (97, {"bytes": cut, "path": None})]

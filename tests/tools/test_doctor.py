@@ -9,8 +9,7 @@ from command_line import flat, vit_course
 
 from course_tools import doctor
 from course_utils import session
-from course_utils.data import checkpoints, hub
-from course_utils.data import sets as data
+from course_utils.data import checkpoints, hub, sets
 
 TINY = session.ROOT / "data" / "tiny-vit"
 
@@ -129,7 +128,7 @@ def test_doctor_judges_python(monkeypatch, healthy):
 
 
 def test_doctor_names_damaged_data_and_the_remedy(monkeypatch, healthy, tmp_path):
-    monkeypatch.setattr(data, "ROOT", tmp_path)
+    monkeypatch.setattr(sets, "ROOT", tmp_path)
     result = vit_course("doctor")
     assert result.exit_code == 1
     assert "SHA256SUMS is missing" in flat(result.output)

@@ -1,0 +1,235 @@
+"""COURSE_HUB: shards, second copies, a level too high or too deep, harmed files."""
+
+import os
+import shutil
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from data_files import (
+    DIGITS,
+    GOOGLE,
+    TEST,
+    TRAIN,
+    change,
+    cut,
+    lay_out_digits,
+    make_checkpoint,
+)
+from hub_stand_in import REPO
+
+from course_utils.data import checkpoints, load
+
+SPLITS = {"train": TRAIN, "test": TEST}
+
+
+def digits():
+    return len(load("mnist")["train"])
+
+
+@pytest.mark.parametrize(
+    "names",
+    [["00000-of-00002"], ["00001-of-00002"], ["00000-of-00001", "00001-of-00002"]],
+)
+def test_incomplete_shards_in_course_hub_are_refused(
+    monkeypatch, tmp_path, names, error_of
+):
+    folder = tmp_path / "local" / REPO / "mnist"
+    folder.mkdir(parents=True)
+    shutil.copyfile(DIGITS / "test.parquet", folder / "test-00000-of-00001.parquet")
+    for name in names:
+        shutil.copyfile(DIGITS / "train.parquet", folder / f"train-{name}.parquet")
+    monkeypatch.setenv("COURSE_PROFILE", "full")
+    monkeypatch.setenv("COURSE_HUB", str(tmp_path / "local"))
+    message = error_of(digits)
+    assert f"{REPO} in COURSE_HUB is incomplete" in message and "of-00002" in message
+
+
+def test_two_versions_side_by_side_are_refused(monkeypatch, tmp_path, error_of):
+    folder = tmp_path / "local" / REPO / "mnist"
+    folder.mkdir(parents=True)
+    for name in ("test-00000-of-00001", "train-00000-of-00001"):
+        split = name.partition("-")[0]
+        shutil.copyfile(DIGITS / f"{split}.parquet", folder / f"{name}.parquet")
+    for i in range(2):
+        name = f"train-{i:05d}-of-00002.parquet"
+        shutil.copyfile(DIGITS / "train.parquet", folder / name)
+    monkeypatch.setenv("COURSE_PROFILE", "full")
+    monkeypatch.setenv("COURSE_HUB", str(tmp_path / "local"))
+    assert "two versions" in error_of(digits)
+
+
+# Second copies, and a COURSE_HUB that is one level off
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "train-00000-of-00001 (1).parquet",
+        "train-00000-of-00001(2).parquet",
+        "train-00000-of-00001 - Copy.parquet",
+        "train-00000-of-00001 copy.parquet",
+        "train-00000-of-00001 copy 2.parquet",
+        "train-00000-of-00001_backup.parquet",
+        "train-00000-of-00001.bak.parquet",
+        "train-backup.parquet",
+        "train-old-00000.parquet",
+    ],
+)
+def test_second_copy_of_a_file_is_refused(local, name, error_of):
+    shutil.copyfile(local / REPO / TRAIN, local / REPO / "mnist" / name)
+    message = error_of(digits)
+    assert f"{REPO} in COURSE_HUB has a file too many" in message
+    assert f"{name} seems to be a second copy" in message
+    assert "Keep one version of each" in message
+
+
+def test_copy_of_one_of_two_shards_does_not_stand_for_the_other(local, error_of):
+    train = local / REPO / TRAIN
+    train.rename(train.with_name("train-00000-of-00002 (1).parquet"))
+    assert "seems to be a second copy" in error_of(digits)
+
+
+def test_same_shard_with_two_hashes_is_refused(local, error_of):
+    train = local / REPO / TRAIN
+    for digit in "ab":
+        name = f"train-00000-of-00001-{digit * 16}.parquet"
+        shutil.copyfile(train, train.with_name(name))
+    train.unlink()
+    assert "holds two versions" in error_of(digits)
+
+
+@pytest.mark.parametrize(
+    "name", ["train-00000-of-00001-0123456789abcdef.parquet", "train-all.parquet"]
+)
+def test_single_file_of_another_name_is_read(local, name):
+    (local / REPO / TRAIN).rename(local / REPO / "mnist" / name)
+    assert digits() == 1295
+
+
+def test_missing_shard_is_named_where_the_names_have_a_hash(local, error_of):
+    train = local / REPO / TRAIN
+    train.rename(train.with_name("train-00001-of-00002-0123456789abcdef.parquet"))
+    assert "train-00000-of-00002.parquet is missing" in error_of(digits)
+
+
+@pytest.mark.parametrize(
+    "below", ["..", "ylecun", "ylecun/mnist", "ylecun/mnist/mnist"]
+)
+def test_course_hub_one_level_off_is_told_with_the_right_one(
+    monkeypatch, local, below, error_of
+):
+    wrong = (local / below).resolve()
+    monkeypatch.setenv("COURSE_HUB", str(wrong))
+    message = error_of(digits)
+    assert f"COURSE_HUB={wrong} has no folder {REPO}, but {local} has one" in message
+    assert f"Set COURSE_HUB={local}, or unset it" in message
+
+
+@pytest.mark.parametrize("place", [".", "mnist"])
+def test_files_without_their_owner_s_folder_are_told(
+    monkeypatch, tmp_path, place, error_of
+):
+    monkeypatch.setenv("COURSE_PROFILE", "full")
+    monkeypatch.setenv("COURSE_HUB", str(tmp_path / "local"))
+    lay_out_digits(tmp_path / "local" / place)
+    message = error_of(digits)
+    assert f"such files lie in {tmp_path / 'local' / place}. Copy" in message
+    assert f"to {tmp_path / 'local' / REPO}" in message
+
+
+@pytest.mark.parametrize("below", ["", "hub", "datasets--ylecun--mnist"])
+def test_cache_of_the_hub_is_no_course_hub(monkeypatch, tmp_path, below, error_of):
+    cache = tmp_path / "huggingface" / "hub"
+    lay_out_digits(cache / "datasets--ylecun--mnist" / "snapshots" / "abc")
+    wrong = cache.parent if below == "" else cache if below == "hub" else cache / below
+    monkeypatch.setenv("COURSE_PROFILE", "full")
+    monkeypatch.setenv("COURSE_HUB", str(wrong))
+    message = error_of(digits)
+    assert f"{cache} is a cache of the Hub" in message
+    assert f"Set HF_HUB_CACHE={cache}" in message or "unset" in message.lower()
+
+
+def test_course_hub_with_a_folder_but_not_its_files_is_refused(local, error_of):
+    for name in (TRAIN, TEST):
+        path = local / REPO / name
+        path.rename(local / REPO / path.name)  # not in the folder mnist
+    assert f"{REPO} in COURSE_HUB is incomplete" in error_of(digits)
+
+
+def test_checkpoint_one_level_off_is_told_too(monkeypatch, tmp_path, error_of):
+    make_checkpoint(tmp_path / "hub" / GOOGLE)
+    monkeypatch.setenv("COURSE_PROFILE", "full")
+    monkeypatch.setenv("COURSE_HUB", str(tmp_path))
+    assert f"Set COURSE_HUB={tmp_path / 'hub'}" in error_of(
+        checkpoints.locate, "anatomy"
+    )
+
+
+def test_what_course_hub_lacks_is_said_when_the_hub_is_out_of_reach(local, error_of):
+    shutil.rmtree(local / REPO)
+    message = error_of(digits)
+    assert f"(COURSE_HUB={local} has no folder {REPO})" in message
+
+
+# Harmed files
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_local_set_without_a_file_is_refused(local, split, error_of):
+    (local / REPO / SPLITS[split]).unlink()
+    message = error_of(load, "mnist")
+    assert f"{REPO} in COURSE_HUB is incomplete" in message
+    assert f"{split}-*.parquet is missing" in message
+
+
+@pytest.mark.parametrize(
+    ("harm", "complaint"),
+    [
+        (cut, "cannot be read"),
+        (lambda path: path.write_bytes(b""), "cannot be read"),
+        (lambda path: path.write_text("<html>Not found</html>"), "cannot be read"),
+        (lambda path: change(path, drop="label"), "has no column 'label'"),
+        (lambda path: change(path, drop="image"), "has no column 'image'"),
+        (
+            lambda path: change(path, "image", lambda c: pa.nulls(len(c), pa.int8())),
+            "no pictures in its column 'image'",
+        ),
+        (
+            lambda path: pq.write_table(pq.read_table(path).slice(0, 0), path),
+            "has no rows",
+        ),
+    ],
+)
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_harmed_local_file_is_refused(local, split, harm, complaint, error_of):
+    path = local / REPO / SPLITS[split]
+    harm(path)
+    message = error_of(load, "mnist")
+    assert complaint in message and str(path) in message
+    assert "COURSE_HUB" in message or "Hub" in message
+
+
+def test_course_hub_that_is_no_folder_is_refused(monkeypatch, local, error_of):
+    monkeypatch.setenv("COURSE_HUB", str(local / "nowhere"))
+    message = error_of(load, "mnist")
+    assert "nowhere is not a folder. Point" in message and "unset" in message
+
+
+def test_relative_course_hub_shows_where_it_was_looked_for(
+    monkeypatch, local, tmp_path, error_of
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COURSE_HUB", "no/where")
+    message = error_of(load, "mnist")
+    assert "COURSE_HUB=no/where is not a folder" in message.replace(os.sep, "/")
+    assert str(tmp_path / "no" / "where") in message and "notebook" in message
+    monkeypatch.setenv("COURSE_HUB", local.name)
+    assert len(load("mnist")["test"]) == 359
+
+
+def test_what_course_hub_lacks_comes_from_the_hub(monkeypatch, tmp_path, server):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("COURSE_HUB", str(tmp_path / "empty"))
+    assert len(load("mnist")["test"]) == 359
+    assert server.requests
