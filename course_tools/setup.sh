@@ -1,10 +1,11 @@
 #!/bin/sh
-# Creates .venv with what requirements.lock names, brings an outdated one up to date,
-# and does nothing, quickly, where it is ready (with --say, it says so). `make setup`
-# calls it; so does every other target. Variables: PYTHON (the one Python to build on;
-# a .venv of another one is made anew), LOCK (another file of versions; /dev/null for the
-# newest releases), TORCH_INDEX (a package index to look for torch in, besides PyPI;
-# empty for none), and pip's own.
+# Makes .venv with the versions of requirements.lock, or brings an outdated one up to date.
+# Where .venv is ready, nothing happens, and quickly (--say says so). `make setup` calls
+# this, and so does every other target. It heeds these variables:
+#   PYTHON       the one Python to build on; a .venv of another one is made anew
+#   LOCK         another file of versions; /dev/null for the newest releases
+#   TORCH_INDEX  a package index to look for torch in, besides PyPI; empty for none
+# and those of pip and uv.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -112,34 +113,61 @@ else
 fi
 
 # A bar to look at in a terminal, silence in a log.
-if [ -t 1 ]; then quiet=; else quiet=-qq; fi
+if [ -t 1 ]; then quiet=; else quiet=-q; fi
 pip() { "$(venv_python)" -m pip --disable-pip-version-check "$@"; }
+uv() { "$(venv_python)" -m uv pip --no-config "$@" --python "$(venv_python)"; }
 give_up() {
-    echo "setup: pip could not install the packages; why stands above. It needs a" \
-        "network, and obeys HTTPS_PROXY and PIP_INDEX_URL." >&2
+    echo "setup: the packages could not be installed; the reason stands above. A network" \
+        "is needed; HTTPS_PROXY and PIP_INDEX_URL are obeyed." >&2
     if [ "$update" = yes ]; then
         echo "setup: until then .venv is as it was: .venv/bin/vit-course run," \
             ".venv/bin/jupyter lab" >&2
     fi
     exit 1
 }
-has_own_index() { # does PIP_INDEX_URL or pip's configuration name an index, to ask alone?
-    case "$(pip config list)" in *.index-url=*) ;; *) return 1 ;; esac
+pip_settings=$(pip config list) || pip_settings=
+pip_knows() { # PATTERN: does pip's configuration, or a variable PIP_..., set such a thing?
+    echo "$pip_settings" | grep -qE "\.($1)="
 }
 # PyPI's torch for Linux brings several GB of CUDA. Without an NVIDIA GPU, PyTorch's own
 # index has a build for the CPU; where that index cannot be reached, PyPI's has to do.
-if [ -z "${TORCH_INDEX+set}" ] && ! has_own_index &&
+# An index of one's own is asked alone.
+if [ -z "${TORCH_INDEX+set}" ] && ! pip_knows index-url &&
     [ "$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/null; then
     TORCH_INDEX=https://download.pytorch.org/whl/cpu
 fi
-# shellcheck disable=SC2086
 if [ -n "${TORCH_INDEX:-}" ]; then
     echo "setup: torch from $TORCH_INDEX, or from PyPI if that is out of reach"
-    pip install $quiet --no-deps --retries 1 --extra-index-url "$TORCH_INDEX" \
-        -c "$lock" torch || give_up
 fi
-# shellcheck disable=SC2086
-pip install $quiet -c "$lock" -e ".[torch,tensorflow,dev]" || give_up
+
+install_with_uv() {
+    # uv leaves it to the first import to compile a module. Where Python may not keep what
+    # it has compiled, every start would be slow.
+    if [ -n "${PYTHONDONTWRITEBYTECODE:-}" ]; then export UV_COMPILE_BYTECODE=1; fi
+    # shellcheck disable=SC2086
+    if [ -n "${TORCH_INDEX:-}" ]; then
+        uv install $quiet --no-deps --index "$TORCH_INDEX" -c "$lock" torch ||
+            echo "setup: $TORCH_INDEX is out of reach, so torch comes from PyPI"
+    fi
+    # shellcheck disable=SC2086
+    uv install $quiet -c "$lock" -e ".[torch,tensorflow,dev]"
+}
+install_with_pip() {
+    # shellcheck disable=SC2086
+    if [ -n "${TORCH_INDEX:-}" ]; then
+        pip install $quiet $quiet --no-deps --retries 1 -c "$lock" \
+            --extra-index-url "$TORCH_INDEX" torch || return 1
+    fi
+    # shellcheck disable=SC2086
+    pip install $quiet $quiet -c "$lock" -e ".[torch,tensorflow,dev]"
+}
+# uv takes a fraction of pip's time, but knows nothing of pip's settings. So pip does the
+# work where it has been told where packages come from, and where uv fails.
+settings='index-url|extra-index-url|find-links|no-index|constraint|cert|proxy|trusted-host'
+if pip_knows "$settings" || ! pip install -qq --retries 1 'uv>=0.8,<1' ||
+    ! install_with_uv; then
+    install_with_pip || give_up
+fi
 
 printf '%s\n' "$wanted" >"$stamp"
 echo "setup: .venv is ready"

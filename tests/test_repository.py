@@ -117,7 +117,8 @@ def test_lock_pins_torch_without_hashes_or_gpu_packages():
 
 def test_conda_installs_what_make_setup_installs():
     script = (ROOT / "course_tools/setup.sh").read_text(encoding="utf-8")
-    (line,) = re.findall(r"^pip install \$quiet (-c .*)$", script, flags=re.M)
+    by_uv, line = re.findall(r"^ +(?:uv|pip) install .*?(-c .* -e .*)$", script, re.M)
+    assert by_uv == line
     by_make = re.findall(r"-[ce] \S+", line.replace('"', ""))
     by_make[0] = by_make[0].replace("$lock", "requirements.lock")
     conda = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))

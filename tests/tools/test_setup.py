@@ -93,7 +93,7 @@ def test_failed_update_keeps_the_environment_and_is_tried_again(tmp_path):
     run = set_up(tmp_path, REAL, TORCH_INDEX="")
     assert run.returncode != 0
     assert "bringing .venv up to date" in run.stdout
-    assert "needs a network, and obeys HTTPS_PROXY and PIP_INDEX_URL" in run.stderr
+    assert "HTTPS_PROXY and PIP_INDEX_URL are obeyed" in run.stderr
     assert "until then .venv is as it was" in run.stderr
     assert (tmp_path / ".venv" / "bin" / "python").exists()
     again = ["sh", "course_tools/setup.sh"]
@@ -202,3 +202,42 @@ def test_pytorch_s_index_is_not_asked_beside_an_index_of_one_s_own(
     run = set_up(tmp_path, REAL, **{"PIP_CONFIG_FILE": os.devnull, **settings})
     assert run.returncode != 0
     assert ("torch from https://download.pytorch.org" in run.stdout) == asked
+
+
+@needs_unix
+@pytest.mark.parametrize(
+    ("settings", "fails", "used"),
+    [
+        ({}, "none", ["pip", "uv", "uv"]),
+        ({}, "uv", ["pip", "uv", "uv", "pip", "pip"]),
+        ({}, "pip", ["pip", "pip"]),
+        ({"TORCH_INDEX": ""}, "none", ["pip", "uv"]),
+        ({"PIP_INDEX_URL": "http://127.0.0.1/simple"}, "none", ["pip"]),
+        ({"PIP_FIND_LINKS": "wheels"}, "none", ["pip", "pip"]),
+        (
+            {"PYTHONDONTWRITEBYTECODE": "1", "TORCH_INDEX": ""},
+            "none",
+            ["pip", "uv-compiles"],
+        ),
+    ],
+    ids=[
+        "uv",
+        "uv fails",
+        "no network",
+        "no torch index",
+        "own index",
+        "own wheels",
+        "Python keeps nothing",
+    ],
+)
+def test_uv_installs_where_pip_has_no_settings_of_its_own(
+    settings, fails, used, tmp_path
+):
+    python = f"""case "$*" in
+    *" install "*) echo "$2${{UV_COMPILE_BYTECODE:+-compiles}}" >> log; [ "$2" != {fails} ] ;;
+    *) {REAL} ;;
+    esac"""
+    make_venv(tmp_path, python, f"{tmp_path} of old")
+    run = set_up(tmp_path, REAL, **{"PIP_CONFIG_FILE": os.devnull, **settings})
+    assert (tmp_path / "log").read_text().split() == used
+    assert (run.returncode == 0) == (fails != "pip")
