@@ -106,10 +106,9 @@ def augmentation() -> keras.Sequential:
     Half of the pictures are mirrored. A middle part with 80 to 100 % of the sides is
     enlarged to the old size, and moved by up to 5 % of them; what is missing at a
     border is mirrored there. Up to 15 % of the whole range is added to all values, and
-    contrast changes by up to 30 %. Pictures must lie between -1 and 1 and stay there:
-    brightness and contrast take 0 to 255 for the range if they are not told. (And a
-    single 0.3 would only ever raise the contrast.) With ``training=False``, as in
-    ``evaluate`` and ``predict``, the layers leave pictures alone.
+    contrast changes by up to 30 %. Pictures lie between -1 and 1 before and after: the
+    layers would take 0 to 255 for the range. (And a single 0.3 would only ever raise
+    the contrast.) With ``training=False`` the layers leave pictures alone.
     """
     span = (-1, 1)
     return keras.Sequential(
@@ -194,14 +193,13 @@ def batches(
 def load_backbone(
     source: str | Path, dtype: str | None = None
 ) -> keras_hub.models.ViTBackbone:
-    """Load KerasHub's ViT, without a head, with the weights of a checkpoint.
+    """Load KerasHub's ViT, without a head; the arguments are those of ``pretrained``.
 
     As ``keras_hub.models.ViTBackbone.from_preset`` without three of its traps: KerasHub
     leaves the epsilon of the layer norms at its own 1e-6, whatever the checkpoint says;
     it cannot read a backbone that was saved alone (``ViTModel``), whose names lack the
     prefix ``vit.``; and where the Hub is out of reach, it says after half a minute that
-    config.json is missing. The arguments are those of ``pretrained``. The tokens differ
-    from those of transformers by at most 1e-4, in float32.
+    config.json is missing. The tokens are those of transformers to 1e-4, in float32.
     """
     folder = checkpoints.local(source)
     arguments, weights = convert_keras.read_checkpoint(folder)
@@ -231,12 +229,9 @@ def pretrained(
     -------
     keras_hub.models.ViTImageClassifier
         From pictures as ``batches`` makes them, float32 (B, size, size, 3), to logits
-        (B, K). It has no preprocessor, so that nothing is prepared twice.
-
-    Raises
-    ------
-    ValueError
-        If the checkpoint is no ViT, or leaves weights other than the head's random.
+        (B, K). It has no preprocessor, so that nothing is prepared twice. Nothing but
+        its head is random: a checkpoint of another family, or without other weights,
+        raises a ValueError.
     """
     folder, names = checkpoints.local(source), checkpoints.class_names(names)
     model = keras_hub.models.ViTImageClassifier(
@@ -294,17 +289,11 @@ def features(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Compute what the head reads: the class token, after the last norm.
 
-    Parameters
-    ----------
-    model : keras_hub.models.ViTImageClassifier
-    dataset : datasets.Dataset
-        With the columns ``image`` and ``label``.
-    processor : Processor
-
     Returns
     -------
     features : array, shape (n, D), float32
     labels : array, shape (n,), int64
+        Of all n pictures of a data set with the columns ``image`` and ``label``.
     """
     pictures = batches(dataset, processor, batch_size).map(lambda images, _: images)
     tokens = keras.Model(model.input, model.backbone.output[:, 0])

@@ -1,6 +1,6 @@
 """Fine-tune a Vision Transformer of Hugging Face: what notebooks 08 and 10 share.
 
-``course_utils.finetune.keras`` does the same in Keras, under the same names;
+``course_utils.finetune.keras`` does it in Keras, under the same names, and
 ``examples/finetune.py`` does it without the course.
 """
 
@@ -39,10 +39,10 @@ def load_processor(source: str | Path):
     folder = checkpoints.local(source).as_posix()
     recipe, _ = transformers.ViTImageProcessorPil.get_image_processor_dict(folder)
     name = recipe.get("image_processor_type") or "ViTImageProcessor"
-    kind = re.sub(
+    name = re.sub(
         "(FeatureExtractor|ImageProcessor)(Fast)?$", "ImageProcessorPil", name
     )
-    processor = getattr(transformers, kind).from_pretrained(folder)
+    processor = getattr(transformers, name).from_pretrained(folder)
     processor.resample = checkpoints.resampling(processor.resample)
     return processor
 
@@ -133,13 +133,9 @@ def pretrained(
 
     Returns
     -------
-    ViTForImageClassification, or the other family's class for image classification
-        In float32. Nothing but its head (and a pooler, a part of it) is random.
-
-    Raises
-    ------
-    ValueError
-        If the checkpoint is of another family, or leaves other weights random.
+    ViTForImageClassification, or the other family's class, in float32
+        Nothing but its head (and a pooler, which is part of the head) is random: a
+        checkpoint of another family, or without other weights, raises a ValueError.
     """
     folder, config = _read_config(source, names, family)
     options = {"config": config, "dtype": torch.float32, "output_loading_info": True}
@@ -149,9 +145,8 @@ def pretrained(
     if type(config) is transformers.ViTConfig:
         # transformers 5.15, Colab's, leaves the blocks of a checkpoint without a head,
         # such as Google's, random in this class. A ViTModel gets all of them.
-        body, report = ViTModel.from_pretrained(
-            folder, add_pooling_layer=False, **options
-        )
+        options["add_pooling_layer"] = False
+        body, report = ViTModel.from_pretrained(folder, **options)
         model.vit.load_state_dict(body.state_dict())
     _refuse_unfit(folder, body, report)
     for layer in model.classifier.modules():  # the file's head may be in there
@@ -180,11 +175,10 @@ def _read_config(source, names, family):
         refusals.refuse_family(folder, found, own_class if found in CLASSIFIERS else "")
         found = "vit"
     elif found != family or found not in CLASSIFIERS:
-        why = f"{found!r}, not {family!r}"
-        if found == family:
-            why = f"{found!r}, and transformers has no image classifier for it"
+        why = "for which transformers has no image classifier"
+        why = f"not {family!r}" if found != family else why
         raise ValueError(
-            f"{folder} holds a model of type {why}; choose another checkpoint"
+            f"{folder} holds a model of type {found!r}, {why}; choose another one"
         )
     config = transformers.CONFIG_MAPPING[found].from_pretrained(folder, **labels)
     config.architectures = []  # a distilled DeiT names a class that cannot be trained
@@ -232,7 +226,6 @@ def features(
         Left in the mode (training or evaluation) in which it came.
     dataset : datasets.Dataset
         With the columns ``image`` and ``label``.
-    processor : image processor of transformers
 
     Returns
     -------
@@ -241,13 +234,13 @@ def features(
     """
     labels, seen, was_training = labels_of(dataset), [], model.training
 
-    def keep(tokens):
-        seen.append(tokens.flatten(1).float().cpu().numpy())
+    def keep(_, given, made=None):
+        seen.append(given[0].flatten(1) if made is None else made[:, 0])
 
     if isinstance(model, ViTModel):
-        hook = model.layernorm.register_forward_hook(lambda *x: keep(x[-1][:, 0]))
+        hook = model.layernorm.register_forward_hook(keep)
     elif isinstance(getattr(model, "classifier", None), nn.Module):
-        hook = model.classifier.register_forward_pre_hook(lambda _, x: keep(x[0]))
+        hook = model.classifier.register_forward_pre_hook(keep)
     else:
         raise ValueError(
             f"{type(model).__name__} has no head called classifier, so that it is not "
@@ -259,7 +252,7 @@ def features(
                 model.eval()(batch["pixel_values"].to(model.device, model.dtype))
     finally:
         model.train(was_training)
-    return np.concatenate(seen), labels
+    return torch.cat(seen).float().cpu().numpy(), labels
 
 
 def layerwise_adamw(
@@ -297,8 +290,8 @@ def _depths(model):
     if in_stages or not any(blocks.values()):
         raise ValueError(
             f"no single list of equal blocks can be found in {type(model).__name__}, "
-            "so its layers cannot be given rates by depth; train it with "
-            "torch.optim.AdamW(model.parameters(), lr)"
+            "so its layers cannot be numbered by depth; train all of them at one rate, "
+            "with torch.optim.AdamW(model.parameters(), lr)"
         )
     count = 1 + max(int(block[1]) for block in blocks.values() if block)
     early = re.compile(r"\b(embeddings|pre_layrnorm)\.")

@@ -1,4 +1,4 @@
-"""Who knows one fine-tuning module knows the other: same names, signatures and order."""
+"""Who knows one fine-tuning module knows the other: names, signatures and order."""
 
 import ast
 
