@@ -234,7 +234,9 @@ def test_uv_installs_where_pip_has_no_settings_of_its_own(
     settings, fails, used, tmp_path
 ):
     python = f"""case "$*" in
-    *" install "*) echo "$2${{UV_COMPILE_BYTECODE:+-compiles}}" >> log; [ "$2" != {fails} ] ;;
+    *" install "*)
+        echo "$2${{UV_COMPILE_BYTECODE:+-compiles}}" >> log
+        [ "$2" != {fails} ] ;;
     *) {REAL} ;;
     esac"""
     make_venv(tmp_path, python, f"{tmp_path} of old")
