@@ -10,8 +10,7 @@ import re
 import sys
 from pathlib import Path
 
-from course_utils import lessons
-from course_utils.exercises.catalog import LESSONS
+from course_utils.exercises.catalog import LESSONS, Lesson, read_lesson
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "teaching.md"
@@ -28,10 +27,10 @@ PLANS = {
 }
 
 
-def course(root: Path = ROOT) -> dict[str, lessons.Lesson]:
+def course(root: Path = ROOT) -> dict[str, Lesson]:
     """Return what each lesson of the catalog says of itself, by its number."""
     return {
-        name[:2]: lessons.read(root / "notebooks" / f"{name}.ipynb") for name in LESSONS
+        name[:2]: read_lesson(root / "notebooks" / f"{name}.ipynb") for name in LESSONS
     }
 
 
@@ -41,7 +40,7 @@ def bugs(number: str) -> list[str]:
     return [i for i, title in titles.items() if title.startswith("Spot the bug")]
 
 
-def minutes(number: str, which: str, found: dict[str, lessons.Lesson]) -> int:
+def minutes(number: str, which: str, found: dict[str, Lesson]) -> int:
     """Return the time of one lesson with all exercises, or with its bugs alone."""
     lesson = found[number]
     (count,) = (len(t) for name, t in LESSONS.items() if name.startswith(number))
@@ -54,7 +53,7 @@ def clock(total: int) -> str:
     return f"{total // 60} h {total % 60:02d} min"
 
 
-def timetable(found: dict[str, lessons.Lesson]) -> str:
+def timetable(found: dict[str, Lesson]) -> str:
     lines = [
         "| Lesson | Time to read | Time for exercises | You need | Spot the bug |",
         "|---|---|---|---|---|",
@@ -72,7 +71,7 @@ def timetable(found: dict[str, lessons.Lesson]) -> str:
     return "\n".join(lines)
 
 
-def plans(found: dict[str, lessons.Lesson]) -> str:
+def plans(found: dict[str, Lesson]) -> str:
     lines = [
         "| Plan | Lessons | Exercises | Time | Time of the longest lesson |",
         "|---|---|---|---|---|",

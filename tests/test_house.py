@@ -39,7 +39,7 @@ LAYERS = (
     {"data"},
     {"convert"},
     {"vit"},
-    {"session", "lessons", "colab"},
+    {"session", "colab"},
 )
 
 

@@ -1,5 +1,6 @@
 """When two results are the same, and in which simple way they are related if not."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -18,14 +19,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         items = [plain(item) for item in value]
         arrays = all(isinstance(item, np.ndarray) for item in items)
-        return np.array(items) if arrays and _one_shape(items) else items
+        alike = arrays and len({item.shape for item in items}) <= 1
+        return np.array(items) if alike else items
     if isinstance(value, bool | int | float | complex | str | np.ndarray | np.generic):
         return np.asarray(value)
     return value
-
-
-def _one_shape(arrays: list[np.ndarray]) -> bool:
-    return len({array.shape for array in arrays}) <= 1
 
 
 def same(first: Any, second: Any, tolerance: float) -> bool:
@@ -43,7 +41,7 @@ def same(first: Any, second: Any, tolerance: float) -> bool:
             same(a, b, tolerance) for a, b in zip(first, second, strict=True)
         )
     if isinstance(first, np.ndarray) and isinstance(second, np.ndarray):
-        if not _one_shape([first, second]):
+        if first.shape != second.shape:
             return False
         if all(np.issubdtype(array.dtype, np.number) for array in (first, second)):
             return np.allclose(first, second, tolerance, tolerance, equal_nan=True)
@@ -74,7 +72,7 @@ def relation(pairs: list[tuple[Any, Any]], tolerance: float) -> str | None:
     def equal(left: Callable, right: Callable) -> bool:
         return all(same(left(a), right(b), tolerance) for a, b in pairs)
 
-    shapes_agree = all(_one_shape(pair) for pair in pairs)
+    shapes_agree = all(a.shape == b.shape for a, b in pairs)
     if shapes_agree:
         wanted, given = (
             np.concatenate([np.ravel(array).astype(float) for array in side])
@@ -85,15 +83,17 @@ def relation(pairs: list[tuple[Any, Any]], tolerance: float) -> str | None:
         if words := _relation_of_numbers(pairs, wanted, given, tolerance):
             return words
     elif equal(np.squeeze, np.squeeze):
+        wanted, given = pairs[0]
         return (
-            f"The numbers are right, the shape is not: yours is {pairs[0][1].shape}, "
-            f"wanted is {pairs[0][0].shape}. Look at the axes of size 1."
+            f"The numbers are right, the shape is not: yours is {given.shape}, "
+            f"wanted is {wanted.shape}. Look at the axes of size 1."
         )
     if all(a.ndim == b.ndim > 1 for a, b in pairs) and equal(
         np.asarray, lambda given: np.swapaxes(given, -1, -2)
     ):
         return "Your result is transposed: the last two axes have changed places."
-    if shapes_agree and equal(*[lambda array: np.sort(array, None)] * 2):
+    in_order = functools.partial(np.sort, axis=None)
+    if shapes_agree and equal(in_order, in_order):
         return "These are the right numbers in another order."
     return None
 

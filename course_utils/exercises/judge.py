@@ -58,22 +58,16 @@ class Exercise:
 
     id: str  # like "01.2"
     title: str  # as in the heading of the notebook
-    # A function, class or value: what `solution()` shows (its source) and what answers
-    # are compared with. It must be readable alone and named as in the stub.
-    solution: Any
+    solution: Any  # a value, or a function or class named as in the stub
     mistakes: tuple[Mistake, ...]  # the catalog of wrong answers
     hints: tuple[str, ...]  # Markdown, from a nudge to nearly the answer
-    because: str  # one or two sentences, shown after a right answer: why it is right
-    # The arguments of each trial, the smallest first; empty if the answer is a value.
-    # Arrays in them reach an answer in the kinds below, and all else as it is.
-    cases: tuple[tuple, ...] = ()
-    # `probe(answer, *case)` gives what is compared. It raises `NotAnAnswer` with a
-    # message if the answer cannot be tried.
+    because: str  # why the solution is right; shown after a right answer
+    cases: tuple[tuple, ...] = ()  # arguments, the smallest first; none for a value
+    # `probe(answer, *case)` gives what is compared, or raises `NotAnAnswer`.
     probe: Callable = call
     alternatives: tuple = ()  # right answers in another style, which the tests run
-    # How the lesson may hand over arrays: "numpy", "torch" or "tensorflow". With
-    # several, an answer is right if it is right in one of them. Tensors of
-    # floating-point numbers have the default precision (float32).
+    # As what the lesson may hand over the arrays in a case: "numpy", "torch" or
+    # "tensorflow". With several, an answer is right if it is right in one of them.
     kinds: tuple[str, ...] = ("numpy",)
     tolerance: float = 1e-5  # largest difference, absolute or relative, that is equal
     # How long the answer itself may compute in one check, in seconds of the processor

@@ -21,8 +21,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from course_utils import lessons
-from course_utils.exercises.catalog import LESSONS, lesson_of
+from course_utils.exercises.catalog import LESSONS, lesson_of, read_lesson
 from course_utils.session import ROOT
 
 _LONGEST = 3600  # seconds that one pause counts at most
@@ -104,7 +103,7 @@ def progress_of(known: dict[str, dict]) -> Progress:
 @cache
 def _planned(notebook: Path) -> int | None:
     try:
-        found = lessons.read(notebook)
+        found = read_lesson(notebook)
     except (OSError, ValueError):  # a learner's notebook may be in any state
         return None
     return found.reading + found.exercises
@@ -203,8 +202,8 @@ def _known(*, set_aside: bool = False) -> dict[str, dict]:
     except ValueError:
         aside = path().with_suffix(".damaged.json")
         _say_once(
-            f"The progress file {path()} is damaged, so your record starts anew. The "
-            f"next check keeps the old file beside it, as {aside.name}."
+            f"The progress file {path()} is damaged, so your record starts anew. A "
+            f"check keeps the old file as {aside.name} before it writes a new one."
         )
         with suppress(OSError):  # then writing fails as well, and says so
             if set_aside:

@@ -6,8 +6,7 @@ import re
 import pytest
 
 from course_tools import timetable
-from course_utils import lessons
-from course_utils.exercises.catalog import LESSONS
+from course_utils.exercises.catalog import LESSONS, Lesson, read_lesson
 from course_utils.session import ROOT
 
 
@@ -23,8 +22,8 @@ def lesson(tmp_path, *rows, title="# 99 · A lesson"):
     [("45 min, and 40 min of exercises", (45, 40)), ("10 min", (10, 0))],
 )
 def test_times_and_needs_are_read_from_the_second_cell(tmp_path, time, minutes):
-    found = lessons.read(lesson(tmp_path, f"| {time} | NumPy |"))
-    assert found == lessons.Lesson("99 · A lesson", *minutes, "NumPy")
+    found = read_lesson(lesson(tmp_path, f"| {time} | NumPy |"))
+    assert found == Lesson("99 · A lesson", *minutes, "NumPy")
 
 
 @pytest.mark.parametrize(
@@ -38,12 +37,12 @@ def test_times_and_needs_are_read_from_the_second_cell(tmp_path, time, minutes):
 )
 def test_lesson_without_its_time_is_told_what_to_write(tmp_path, broken):
     with pytest.raises(ValueError, match=r"99_lesson.*'\| 45 min, and 40 min"):
-        lessons.read(broken(tmp_path))
+        read_lesson(broken(tmp_path))
 
 
 @pytest.mark.parametrize("name", LESSONS)
 def test_every_lesson_says_how_long_its_exercises_take(name):
-    found = lessons.read(ROOT / "notebooks" / f"{name}.ipynb")
+    found = read_lesson(ROOT / "notebooks" / f"{name}.ipynb")
     assert found.exercises or name.startswith("00")
 
 
@@ -81,5 +80,5 @@ def test_tables_of_readme_and_start_here_repeat_the_times_of_the_lessons():
         said = dict(re.findall(row, text, flags=re.M))
         assert said.keys() >= LESSONS.keys() - {"00_start_here"}, place
         for name, minutes in said.items():
-            found = lessons.read(ROOT / "notebooks" / f"{name}.ipynb")
+            found = read_lesson(ROOT / "notebooks" / f"{name}.ipynb")
             assert int(minutes) == found.reading, f"{place}: {name}"
