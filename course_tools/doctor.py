@@ -193,19 +193,24 @@ def _disk():
 
 
 def _bundled():
-    problems = filter(None, map(sets.bundled_problem, sets.DATA_SETS))
-    return _intact("bundled data", "intact (sha256)", next(problems, None))
+    def read():
+        for data_set in sets.DATA_SETS.values():
+            sets.bundled_files(data_set)
+
+    return _intact("bundled data", "intact (sha256)", read)
 
 
 def _checkpoint():
-    return _intact("tiny-vit", "readable", checkpoints.bundled_problem())
+    return _intact("tiny-vit", "readable", checkpoints.bundled)
 
 
-def _intact(name, wanted, problem):
-    if problem is None:
-        return Check(name, "ok", wanted)
-    found = problem.problem.removeprefix(f"{name}: ").removesuffix(".")
-    return Check(name, "fail", found, wanted, problem.remedy.removesuffix("."))
+def _intact(name, wanted, read):
+    try:
+        read()
+    except download.DataError as error:
+        found = error.problem.removeprefix(f"{name}: ").removesuffix(".")
+        return Check(name, "fail", found, wanted, error.remedy.removesuffix("."))
+    return Check(name, "ok", wanted)
 
 
 def _course_hub():

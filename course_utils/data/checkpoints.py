@@ -44,20 +44,13 @@ def locate(role: str) -> str:
         raise ValueError(f"unknown role {role!r}; there is {' and '.join(ROLES)}")
     if current_profile() == "full":
         return str(local(f"hf://{hub.REPOSITORIES[role].id}"))
-    if problem := bundled_problem():
-        raise problem
-    return str(_TINY)
+    return str(bundled())
 
 
 def local(source: str | Path) -> Path:
     """Return the folder of a checkpoint: ``source`` is one, or ``"hf://owner/name"``.
 
-    Raises
-    ------
-    DataError
-        If the repository is missing, damaged, incomplete or out of reach.
-    ValueError
-        If what follows ``hf://`` is no id.
+    Raises DataError as ``locate`` does, and ValueError if that is no id.
     """
     kind, separator, name = str(source).partition("://")
     if not separator:
@@ -71,17 +64,15 @@ def local(source: str | Path) -> Path:
     other = replace(hub.REPOSITORIES["anatomy"], id=name, revision="main")
     files, remedy = hub.obtain(known.get(name, other))
     folder = files["weights"][0].parent
-    if problem := _problem(folder, remedy):
-        raise problem
-    return folder
+    return _readable(folder, remedy)
 
 
-def bundled_problem() -> DataError | None:
-    """Return what is wrong with ``data/tiny-vit``, or None if it can be read."""
-    return _problem(_TINY, "Restore it with `git checkout data`.")
+def bundled() -> Path:
+    """Return the folder of tiny-vit, the checkpoint that comes with the course."""
+    return _readable(_TINY, "Restore it with `git checkout data`.")
 
 
-def _problem(folder, remedy):
+def _readable(folder, remedy):
     """Read the settings and the header of the weights; a cut-off file shows there."""
     from safetensors import SafetensorError, safe_open
 
@@ -95,8 +86,8 @@ def _problem(folder, remedy):
                     weights.keys()
         except (OSError, ValueError, SafetensorError) as error:
             why = first_line(error) or type(error).__name__
-            return DataError(f"{path} cannot be read ({why}).", remedy)
-    return None
+            raise DataError(f"{path} cannot be read ({why}).", remedy) from None
+    return folder
 
 
 def class_names(names: Iterable) -> list[str]:

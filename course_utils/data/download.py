@@ -7,6 +7,7 @@ import os
 import shutil
 import textwrap
 import threading
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
@@ -81,22 +82,18 @@ def into_cache(repository, note: str) -> None:
     fetch(repository, files)
 
 
-class _NoBar(tqdm):
-    def __init__(self, *arguments, **options):
-        super().__init__(*arguments, **{**options, "disable": True})
-
-
 def plan(repository, folder: Path | None = None) -> list:
     """List the files for a folder, or for the cache, as the Hub's ``DryRunFileInfo``.
 
     Raises Unreachable if the Hub does not answer, or lacks one of the files.
     """
     first_answer(repository, _PATIENCE)
+    no_bar = partial(tqdm, disable=True)
     with _in_our_words(repository, folder):
-        files = _snapshot(repository, local_dir=folder, dry_run=True, tqdm_class=_NoBar)
-    names = [file.filename for file in files]
+        files = _snapshot(repository, local_dir=folder, dry_run=True, tqdm_class=no_bar)
+    files.sort(key=lambda file: file.filename)
     for pattern in repository.patterns.values():
-        if not fnmatch.filter(names, pattern):
+        if not fnmatch.filter([file.filename for file in files], pattern):
             only = " (the course loads weights from no other format)"
             hint = only if pattern.endswith(".safetensors") else ""
             raise _unreachable(repository, f"it has no {pattern}{hint}")
@@ -115,13 +112,8 @@ def fetch(repository, files: list, folder: Path | None = None) -> None:
     for _ in range(2):
         with _in_our_words(repository, folder):
             for file in files:  # one by one: Ctrl-C would not stop snapshot_download
-                hf_hub_download(
-                    repository.id,
-                    file.filename,
-                    revision=file.commit_hash,
-                    endpoint=endpoint(),
-                    **place,
-                )
+                there = {"filename": file.filename, "revision": file.commit_hash}
+                hf_hub_download(repository.id, endpoint=endpoint(), **there, **place)
             compared = HfApi(endpoint=endpoint()).verify_repo_checksums(
                 repository.id, revision=repository.revision, **place
             )
@@ -129,7 +121,7 @@ def fetch(repository, files: list, folder: Path | None = None) -> None:
             return
         for mismatch in compared.mismatches:
             path = Path(compared.verified_path, mismatch["path"])
-            print(f"{path.name} is damaged (its checksum differs), and is deleted.")
+            print(f"{path.name} is deleted, since its checksum differs from the Hub's.")
             path.resolve().unlink()  # in the cache, the path is a link to the content
             path.unlink(missing_ok=True)
     raise _unreachable(repository, f"{path.name} arrived damaged twice")

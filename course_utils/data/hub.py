@@ -166,16 +166,15 @@ def _wrong_shards(paths):
     shards = [_SHARD.search(path.name) for path in paths]
     for path, shard in zip(paths, shards, strict=True):
         if not shard and (len(paths) > 1 or "-of-" in path.name):
+            right = "train-00000-of-00001.parquet"
             return (
-                f"{path} seems to be a second copy, since it is not named like "
-                "train-00000-of-00001.parquet"
+                f"{path} seems to be a second copy, since it is not named like {right}"
             )
     found = [shard.group(1, 2) for shard in shards if shard]
-    totals = {total for _, total in found}
-    for total in sorted(totals):
-        for i in range(int(total)):
-            if (f"{i:05d}", total) not in found:
-                name = _SHARD.sub(f"-{i:05d}-of-{total}", paths[0].name)
+    for total in sorted({total for _, total in found}):
+        for number in (f"{i:05d}" for i in range(int(total))):
+            if (number, total) not in found:
+                name = _SHARD.sub(f"-{number}-of-{total}", paths[0].name)
                 return f"{paths[0].with_name(name)} is missing"
-    twice = len(totals) > 1 or len(found) > len(set(found))
+    twice = len(found) > (int(found[0][1]) if found else 0)
     return f"{paths[0].parent} holds two versions" if twice else ""

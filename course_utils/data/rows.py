@@ -70,7 +70,7 @@ def _rows(source, key=None):
     """Yield a split's rows. In the cache of datasets, they go by source and key."""
     row, images = 0, [source.columns[0]]
     for path in source.paths:
-        with opened(path, source.remedy) as file:
+        with _opened(path, source.remedy) as file:
             _check_columns(path, file, source)
             labels = iter(_labels(path, file, source))
             for batch in file.iter_batches(_BATCH, columns=images):
@@ -89,7 +89,7 @@ def _rows(source, key=None):
 
 
 @contextlib.contextmanager
-def opened(path: Path, remedy: str):
+def _opened(path, remedy):
     """Open a parquet file; say so if it cannot be read, now or later on."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -128,7 +128,7 @@ def _labels(path, file, source):
     ``load_dataset("parquet")`` takes the numbers of all files as those of the first.
     """
     column = source.columns[1]
-    names = stated_names(file, column)
+    names = _names_in(file, column)
     if names is None and source.named:
         why = f"does not name the classes of {column!r}"
         raise DataError(f"{path} {why}.", source.remedy)
@@ -139,7 +139,8 @@ def _labels(path, file, source):
     strange = [name for name in names if name not in source.names]
     if strange or len(set(names)) < len(names):
         what = f"a class {strange[0]!r}" if strange else "a class twice"
-        why = f"names {what}, where the classes are {some(source.names)}"
+        known = ", ".join([*source.names[:10], *(["..."] if source.names[10:] else [])])
+        why = f"names {what}, where the classes are {known}"
         raise DataError(f"{path} {why}.", source.remedy)
     try:
         labels = file.read(columns=[column]).column(0).to_pylist()
@@ -149,7 +150,13 @@ def _labels(path, file, source):
     return [source.names.index(names[number]) for number in numbers]
 
 
-def stated_names(file, column: str) -> list[str] | None:
+def stated_names(path: Path, column: str, remedy: str) -> tuple[str, ...]:
+    """Return the different class names that a file states for a column."""
+    with _opened(path, remedy) as file:
+        return tuple(dict.fromkeys(_names_in(file, column) or ()))
+
+
+def _names_in(file, column):
     """Return the class names that a file states for a column, or None.
 
     ``Features.from_arrow_schema`` would stop at any other column it does not know, and
@@ -165,8 +172,3 @@ def stated_names(file, column: str) -> list[str] | None:
 def warn(text: str) -> None:
     """Say on stderr what a learner should know."""
     print(f"Warning: {text}", file=sys.stderr)
-
-
-def some(names) -> str:
-    """Return a text with the first ten names."""
-    return ", ".join([*names[:10], *(["..."] if len(names) > 10 else [])])

@@ -6,23 +6,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from course_utils.data import hub, rows
+from course_utils.data import hub
 from course_utils.data.download import DataError
-from course_utils.data.rows import some, warn
+from course_utils.data.rows import Source, in_cache, in_memory, stated_names, warn
 from course_utils.session import ROOT, current_profile
 
 VALIDATION_SHARE = 0.1
 TEST_SHARE = 0.2  # where the source has no test split
 _SEED = 0
-_NAMED = 10  # unusable pictures that are named one by one
 
 
 @dataclass(frozen=True)
 class _DataSet:
-    """Where one data set comes from, and how its columns become image and label."""
+    """What one data set is called in data/, and how its columns become ours."""
 
     bundled: str  # folder under data/
-    repository: hub.Repository | None  # None: bundled only
     columns: tuple[str, str] = ("image", "label")
     bundled_columns: tuple[str, str] | None = None  # where they differ from the Hub's
     labels: tuple[str, ...] = ()  # where a file does not name them itself
@@ -30,31 +28,17 @@ class _DataSet:
     sorted: bool = False  # by class: the course shuffles the rows once
 
 
-_CIFAR10 = "airplane automobile bird cat deer dog frog horse ship truck"
-DATA_SETS = {
-    "mnist": _DataSet(
-        "digits", hub.REPOSITORIES["mnist"], labels=tuple("0123456789"), mode="L"
-    ),
+_THINGS = "airplane automobile bird cat deer dog frog horse ship truck"
+DATA_SETS = {  # under their names in hub.REPOSITORIES
+    "mnist": _DataSet("digits", labels=tuple("0123456789"), mode="L"),
     "cifar10": _DataSet(
-        "drawn-cifar10",
-        hub.REPOSITORIES["cifar10"],
-        columns=("img", "label"),
-        labels=tuple(_CIFAR10.split()),
+        "drawn-cifar10", columns=("img", "label"), labels=tuple(_THINGS.split())
     ),
     "cats_vs_dogs": _DataSet(
-        "drawn-pets",
-        hub.REPOSITORIES["cats_vs_dogs"],
-        columns=("image", "labels"),
-        labels=("cat", "dog"),
-        sorted=True,
+        "drawn-pets", columns=("image", "labels"), labels=("cat", "dog"), sorted=True
     ),
-    "pets": _DataSet(
-        "drawn-pets",
-        hub.REPOSITORIES["pets"],
-        bundled_columns=("image", "breed"),
-        sorted=True,
-    ),
-    "pretraining": _DataSet("drawn-world", repository=None),
+    "pets": _DataSet("drawn-pets", bundled_columns=("image", "breed"), sorted=True),
+    "pretraining": _DataSet("drawn-world"),  # not on the Hub
 }
 
 
@@ -96,26 +80,22 @@ def load(name: str):
     """
     if name not in DATA_SETS:
         raise ValueError(f"unknown data set {name!r}; there is {', '.join(DATA_SETS)}")
-    data_set, limit = DATA_SETS[name], _row_limit()
-    if current_profile() == "reduced" or data_set.repository is None:
-        (files, remedy), read = _bundled_files(data_set), rows.in_memory
-        columns = data_set.bundled_columns or data_set.columns
+    data_set, repository = DATA_SETS[name], hub.REPOSITORIES.get(name)
+    limit, columns = _row_limit(), data_set.columns
+    if current_profile() == "reduced" or repository is None:
+        (files, remedy), read = bundled_files(data_set), in_memory
+        columns = data_set.bundled_columns or columns
     else:
-        (files, remedy), read = hub.obtain(data_set.repository), rows.in_cache
-        columns = data_set.columns
-    names, named = data_set.labels, not data_set.labels
-    if named:  # as in the first file, with which the others are to agree
-        with rows.opened(files["train"][0], remedy) as file:
-            names = tuple(dict.fromkeys(rows.stated_names(file, columns[1]) or ()))
+        (files, remedy), read = hub.obtain(repository), in_cache
+    # Without names of our own, those in the first file count, and all are to agree.
+    names = data_set.labels or stated_names(files["train"][0], columns[1], remedy)
+    shared = (columns, names, not data_set.labels, data_set.mode, remedy)
     tables = {
-        split: read(
-            rows.Source(
-                split, tuple(paths), columns, names, named, data_set.mode, remedy
-            )
-        )
+        split: read(Source(split, tuple(paths), *shared))
         for split, paths in files.items()
     }
-    return _splits(tables, data_set, limit)
+    title = repository.id if repository else data_set.bundled
+    return _splits(tables, title, data_set.sorted, limit)
 
 
 def _row_limit():
@@ -128,23 +108,13 @@ def _row_limit():
     return int(text) if text else None
 
 
-def bundled_problem(name: str) -> DataError | None:
-    """Return what is wrong with a bundled data set, or None if it is intact."""
-    try:
-        _bundled_files(DATA_SETS[name])
-    except DataError as error:
-        return error
-    return None
-
-
-def _bundled_files(data_set):
+def bundled_files(data_set: _DataSet) -> tuple[dict, str]:
+    """Return a bundled data set's files, and what to do if one is damaged (sha256)."""
     folder, files = ROOT / "data" / data_set.bundled, {}
     remedy = "Restore it with `git checkout data`, or fetch the course again."
     sums = folder / "SHA256SUMS"
-    if not sums.is_file():
-        raise DataError(f"bundled data: {sums} is missing.", remedy)
-    for line in sums.read_text(encoding="ascii").splitlines():
-        digest, name = line.split()
+    lines = sums.read_text(encoding="ascii").splitlines() if sums.is_file() else []
+    for digest, name in map(str.split, lines or ["- SHA256SUMS"]):
         path = folder / name
         if not path.is_file():
             raise DataError(f"bundled data: {path} is missing.", remedy)
@@ -158,32 +128,28 @@ def _bundled_files(data_set):
 # From rows to splits
 
 
-def _splits(tables, data_set, limit):
+def _splits(tables, name, is_sorted, limit):
     """Divide the rows of the source's splits among train, validation and test."""
     from datasets import DatasetDict
 
-    name = data_set.repository.id if data_set.repository else data_set.bundled
     rows = {split: _usable(table, name) for split, table in tables.items()}
     labels = {split: np.array(table["label"][:]) for split, table in tables.items()}
     looks = _looks(tables, rows, name)
-    if data_set.sorted:
+    if is_sorted:
         rows = {split: _shuffled(order) for split, order in rows.items()}
     if "test" not in rows:
         rows["train"], rows["test"] = _draw(rows, labels, looks, TEST_SHARE)
         for part in (tables, labels, looks):
             part["test"] = part["train"]
     rows["train"], rows["validation"] = _draw(rows, labels, looks, VALIDATION_SHARE)
-    tested = looks["test"][rows["test"]]
-    for split in ("train", "validation"):
-        rows[split] = rows[split][~np.isin(looks["train"][rows[split]], tested)]
+    tested, splits = looks["test"][rows["test"]], DatasetDict()
     half = limit and max(1, limit // 2)
-    splits = DatasetDict(
-        train=_pick(tables["train"], rows["train"], limit),
-        validation=_pick(tables["train"], rows["validation"], half),
-        test=_pick(tables["test"], rows["test"], half),
-    )
-    for split, part in splits.items():
-        _check_classes(name, split, part)
+    for split, most in {"train": limit, "validation": half, "test": half}.items():
+        chosen, source = rows[split], "test" if split == "test" else "train"
+        if source == "train":
+            chosen = chosen[~np.isin(looks["train"][chosen], tested)]
+        splits[split] = _pick(tables[source], chosen, most)
+        _check_classes(name, split, splits[split])
     return splits
 
 
@@ -193,10 +159,10 @@ def _usable(table, name):
     told = [why for why in problems if why]
     if len(told) == len(problems):
         raise DataError(f"{name}: not one picture can be read, {told[0]}.")
-    for why in told[:_NAMED]:
+    for why in told[:10]:
         warn(f"{name}, {why}. Training goes on without it.")
-    if len(told) > _NAMED:
-        warn(f"{name}, {len(told) - _NAMED} more.")
+    if len(told) > 10:
+        warn(f"{name}, {len(told) - 10} more.")
     return np.flatnonzero([why is None for why in problems])
 
 
@@ -223,13 +189,9 @@ def _shuffled(rows):
 
 
 def _draw(rows, labels, looks, share):
-    """Draw a share of each class's training rows with a fixed seed, copies together.
+    """Draw a share of each class's training rows; return the others and the drawn.
 
-    ``Dataset.train_test_split`` would stratify, too, but part the copies.
-
-    Returns
-    -------
-    rest, drawn : arrays of row numbers, in their old order
+    ``Dataset.train_test_split`` would draw in proportion, too, but part the copies.
     """
     rows, labels, looks = rows["train"], labels["train"], looks["train"]
     labels, looks = labels[rows], looks[rows]
@@ -262,7 +224,6 @@ def _check_classes(name, split, part):
     classes, there = part.features["label"], set(part["label"][:])
     absent = [x for number, x in enumerate(classes.names) if number not in there]
     if absent:
-        warn(
-            f"{name}, {split}: {len(absent)} of {classes.num_classes} classes have no "
-            f"picture: {some(absent)}{'' if len(absent) > 10 else '.'}"
-        )
+        count, end = len(absent), ", ..." if len(absent) > 10 else "."
+        told = f"{name}, {split}: {count} of {classes.num_classes} classes have no "
+        warn(f"{told}picture: {', '.join(absent[:10])}{end}")

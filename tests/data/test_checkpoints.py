@@ -54,7 +54,7 @@ def test_unknown_role_is_refused():
 
 
 def test_bundled_checkpoint_is_intact():
-    assert checkpoints.bundled_problem() is None
+    assert checkpoints.bundled() == TINY
 
 
 @pytest.mark.parametrize("name", hub.REPOSITORIES["anatomy"].patterns.values())

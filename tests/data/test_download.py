@@ -175,7 +175,7 @@ def test_file_that_arrives_damaged_once_is_downloaded_again(
 
     monkeypatch.setattr(server.RequestHandlerClass, "_send", spoil_the_first)
     assert anatomy() == WHOLE_CHECKPOINT and seen
-    assert f"{WEIGHTS} is damaged" in capsys.readouterr().out
+    assert f"{WEIGHTS} is deleted" in capsys.readouterr().out
 
 
 def test_damaged_download_says_which_file_to_delete(server, error_of, tmp_path):
