@@ -20,7 +20,7 @@ import pytest
 from checks.form import SETUP_CELL
 from packaging.requirements import Requirement
 
-from course_utils import colab
+from course_tools import colab
 from course_utils.session import PROFILES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,7 +60,7 @@ def github(tmp_path_factory):
     """Return a folder that stands for https://github.com, with ada/course in it."""
     folder = tmp_path_factory.mktemp("github")
     source = folder / "ada" / "course"
-    for part in (*PARTS, "course_utils/colab.py"):
+    for part in (*PARTS, "course_tools/colab.py"):
         (source / part).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / part, source / part)
     git("init", "-q", cwd=source)
