@@ -10,7 +10,8 @@ import re
 # Each row is a layer, or a single array, of our ViT; the one in PyTorch and the one in
 # Keras have the same. A row "within" says in which part of the model the rows below it
 # lie; "." is the model itself, {} the number of a block. Our layer qkv is three layers
-# elsewhere: the queries come first, then the keys, then the values.
+# elsewhere: first the queries, then the keys, then the values. KerasHub's names are the
+# way from its model to the layer.
 _TABLE = """
 kind    ours           transformers in memory       transformers on disk         KerasHub
 
@@ -65,17 +66,11 @@ SETTINGS = {
 
 
 def renaming(old: str, new: str, depth: int) -> dict[str, list[str]]:
-    """Map the names of all weights of a ViT with ``depth`` blocks to those in a naming.
+    """Map the names of all weights of a ViT with ``depth`` blocks to those elsewhere.
 
-    Parameters
-    ----------
-    old, new : "our PyTorch", "our Keras", "KerasHub", or transformers' "memory", "disk"
-    depth : int
-
-    Returns
-    -------
-    dict of str to list of str
-        One new name, or three where our ``qkv`` is cut into queries, keys and values.
+    ``old`` and ``new`` are "our PyTorch", "our Keras", "KerasHub", or transformers'
+    "memory" and "disk". Each old name leads to one new name, or to three where our
+    ``qkv`` is cut into queries, keys and values.
     """
     names = {}
     (first, ours), (second, theirs) = _NAMINGS[old], _NAMINGS[new]

@@ -38,7 +38,8 @@ def our_arguments(config: Mapping, source="the model") -> dict:
                 f"{source} has {key}={config[key]!r}, but {why} ({key}={value!r}); it "
                 "cannot be converted with equal results"
             )
-    config = {"num_labels": len(config.get("id2label") or "ab"), **config}
+    if config.get("id2label"):
+        config = {"num_labels": len(config["id2label"]), **config}
     found = {k: config.get(name, usual) for k, (name, usual, _) in SETTINGS.items()}
     for key in ("image_size", "patch_size"):
         sides = set(np.ravel(found[key]).tolist())
@@ -64,8 +65,7 @@ def label_settings(id2label: Mapping[int, str] | None, classes: int) -> dict:
     if set(id2label) != set(range(classes)):
         raise ValueError(
             f"id2label must have the keys 0 to {classes - 1}, one for each logit, but "
-            f"has {len(id2label)} entries: {', '.join(map(repr, list(id2label)[:5]))}"
-            + (", ..." if len(id2label) > 5 else "")
+            f"has {len(id2label)} keys that begin with {list(id2label)[:5]}"
         )
     id2label = {number: id2label[number] for number in range(classes)}
     # As in transformers, a name that two classes share leads to the later one.
@@ -76,8 +76,8 @@ def refuse_unfit(source, found: Mapping, wanted: Mapping, remedy: str = "") -> N
     """Refuse weights that would leave some of a model's random, or have no place in it.
 
     ``found`` and ``wanted`` hold the shape of each weight in the file and in the model
-    that ``config.json`` describes. The message names the first that does not fit and
-    says why; a ``remedy`` takes the place of this reason, where there is no file.
+    that ``config.json`` describes. A ``remedy`` takes the place of the reasons that a
+    file can have.
     """
     missing, strange = sorted(wanted.keys() - found), sorted(found.keys() - wanted)
     if missing:

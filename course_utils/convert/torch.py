@@ -26,18 +26,14 @@ def from_hf(hf_model: ViTForImageClassification) -> ViT:
     Parameters
     ----------
     hf_model : ViTForImageClassification
-        Square images and patches, exact GELU, biases everywhere, as Google's are.
+        Square images and patches, exact GELU, biases everywhere, as Google's are; what
+        our ViT has no place for is refused.
 
     Returns
     -------
     ViT
         New tensors on the same device, in the same dtype and mode. Largest difference
         of logits in float32: 1e-5.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is of another class or has no head, or has what our ViT has no place for.
     """
     if not isinstance(hf_model, ViTForImageClassification) or not hf_model.num_labels:
         raise TypeError(
@@ -46,8 +42,8 @@ def from_hf(hf_model: ViTForImageClassification) -> ViT:
             "finetune.torch.pretrained(folder, names), which gives it a head and "
             "leaves nothing else random"
         )
-    config = {**hf_model.config.to_dict(), "num_labels": hf_model.num_labels}
-    model = _build(our_arguments(config), hf_model.state_dict(), "memory")
+    arguments = our_arguments(hf_model.config.to_dict())
+    model = _build(arguments, hf_model.state_dict(), "memory")
     return model.train(hf_model.training)
 
 
@@ -66,11 +62,6 @@ def to_hf(
     -------
     ViTForImageClassification
         New tensors on the same device, in the same dtype and mode.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the model is not the course's ViT, or if its layer norms differ in ``eps``.
     """
     arguments = _arguments_of(model)
     config = {name: arguments[ours] for ours, (name, *_) in SETTINGS.items()}

@@ -315,7 +315,7 @@ def test_other_models_are_not_taken_for_ours():
     "id2label", [{0: "a"}, dict(enumerate("abcdef")), {str(i): "x" for i in range(5)}]
 )
 def test_labels_that_do_not_fit_the_head_are_refused(id2label):
-    message = f"keys 0 to 4, one for each logit, but has {len(id2label)} entries"
+    message = f"keys 0 to 4, one for each logit, but has {len(id2label)} keys"
     with pytest.raises(ValueError, match=message):
         to_hf(our_vit(), id2label=id2label)
 
