@@ -117,12 +117,14 @@ def fetch(repository, files: list, folder: Path | None = None) -> None:
             compared = HfApi(endpoint=endpoint()).verify_repo_checksums(
                 repository.id, revision=repository.revision, **place
             )
-        if not compared.mismatches:
+        wrong = {mismatch["path"] for mismatch in compared.mismatches}
+        wrong &= {file.filename for file in files}  # others are not ours to delete
+        if not wrong:
             return
-        for mismatch in compared.mismatches:
-            path = Path(compared.verified_path, mismatch["path"])
+        for path in (Path(compared.verified_path, name) for name in sorted(wrong)):
             print(f"{path.name} is deleted, since its checksum differs from the Hub's.")
-            path.resolve().unlink()  # in the cache, the path is a link to the content
+            if not folder:  # in the cache, the path is a link to the content
+                path.resolve().unlink()
             path.unlink(missing_ok=True)
     raise _unreachable(repository, f"{path.name} arrived damaged twice")
 

@@ -55,7 +55,8 @@ def obtain(repository: Repository) -> tuple[dict[str, list[Path]], str]:
     if found := in_course_hub(repository):
         return found, "Copy it again, or unset COURSE_HUB to use the Hub."
     remedy = "Delete that file and run this again to download a new copy."
-    if found := _in_cache(repository):
+    found, wrong = _in_cache(repository)
+    if not wrong:
         return found, remedy
     value, searched = os.environ.get("COURSE_HUB", "").strip(), ""
     if value:
@@ -71,14 +72,16 @@ def obtain(repository: Repository) -> tuple[dict[str, list[Path]], str]:
             f"{first}, set COURSE_HUB to a folder that holds it, or use the reduced "
             "profile (COURSE_PROFILE=reduced).",
         ) from None
-    return _in_cache(repository), remedy
+    found, wrong = _in_cache(repository)
+    if wrong:
+        raise DataError(f"{repository.id} is incomplete on the Hub: {wrong}.")
+    return found, remedy
 
 
 def _in_cache(repository):
-    """Find a repository's files in the Hub's own cache, or None if one is missing."""
+    """Return what the Hub's own cache has, and what is wrong with it, as find does."""
     folder = download.cached(repository)
-    found, wrong = find(folder, repository) if folder else (None, "")
-    return None if wrong else found
+    return find(folder, repository) if folder else ({}, "nothing is there")
 
 
 def in_course_hub(repository: Repository) -> dict[str, list[Path]] | None:

@@ -185,7 +185,6 @@ def test_damaged_download_says_which_file_to_delete(server, error_of, tmp_path):
     message = error_of(digits)
     assert str(path) in message and "Delete that file" in message
     path.unlink()
-    path.resolve().unlink(missing_ok=True)
     assert digits() == 1295
 
 
@@ -242,6 +241,14 @@ def test_sharded_files_are_found_by_the_hub_s_list(server):
     train.rename(train.with_name("train-00000-of-00002.parquet"))
     rows = load("mnist")
     assert len(rows["train"]) + len(rows["validation"]) == 2 * (1295 + 143)
+
+
+def test_repository_without_one_of_its_shards_is_told(server, error_of):
+    train = server.folder / REPO / TRAIN
+    train.rename(train.with_name("train-00001-of-00002.parquet"))
+    message = error_of(digits)
+    assert f"{REPO} is incomplete on the Hub" in message
+    assert "train-00000-of-00002.parquet is missing" in message
 
 
 def test_listed_path_that_leaves_the_folder_is_not_taken(

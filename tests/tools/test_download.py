@@ -85,6 +85,15 @@ def test_second_download_fetches_nothing_and_mends_what_is_damaged(
     assert list(hub_server.sent.values()) == [len(content)]
 
 
+def test_files_that_the_course_does_not_use_are_left_alone(hub_server, tmp_path):
+    name = f"{hub.REPOSITORIES['anatomy'].id}/notes.txt"
+    (hub_server.folder / name).write_text("the Hub's")
+    (tmp_path / "to" / name).parent.mkdir(parents=True)
+    (tmp_path / "to" / name).write_text("mine")
+    assert fetch_both(tmp_path / "to").exit_code == 0
+    assert (tmp_path / "to" / name).read_text() == "mine"
+
+
 def test_failed_download_is_told_in_two_lines_and_finished_by_the_next(
     hub_server, tmp_path
 ):
