@@ -78,9 +78,8 @@ class Checkpoint(loop.Callback):
         """Take over what the file holds; nothing changes if it does not fit."""
         kept = read(self.file)
         start, end = kept["settings"], kept["attributes"]
-        counters = {
-            k: v for k, v in end.items() if v != start[k]
-        }  # training moves them
+        # Some attributes of the model are counters, which training itself changes.
+        counters = {key: end[key] for key in end if end[key] != start.get(key)}
         refuse_other_settings(self.file, start | counters, self.settings | counters)
         state.model.load_state_dict(kept["model"])
         for name, value in counters.items():

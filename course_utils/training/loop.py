@@ -163,7 +163,7 @@ def fit(
                 for group in opt.param_groups:
                     group["lr"] = lr * schedule((state.step + 0.5) / total)
                 x, y = images[rows].to(device), labels[rows].to(device)
-                x = augment(x) if augment else x
+                x = x if augment is None else augment(x)
                 loss = F.cross_entropy(model(x), y, label_smoothing=label_smoothing)
                 opt.zero_grad()
                 loss.backward()

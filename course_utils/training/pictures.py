@@ -71,22 +71,15 @@ def check_images(model: nn.Module, images: Tensor, name: str) -> None:
             "to_tensors makes tensors of a split, torch.from_numpy(array) of an array"
         )
     elif images.ndim != 4:
-        todo = (
-            "images[None] makes a batch of one image, and images[:, None] gives gray "
-            "images their channel"
-        )
+        todo = "images[None] makes a batch of one, images[:, None] gives gray a channel"
     elif not images.is_floating_point():
-        todo = (
-            "scale gray levels as to_tensors does, (images.float() / 255 - 0.5) / 0.5"
-        )
+        todo = "scale gray levels as in to_tensors, (images.float() / 255 - 0.5) / 0.5"
     elif images.dtype == torch.float64 != next(model.parameters()).dtype:
         todo = "give images.float(), as the model's weights are not torch.float64"
     else:
         return
-    raise ValueError(
-        f"{name} must be a float Tensor of shape (B, C, H, W), not a {_kind(images)}; "
-        f"{todo}"
-    )
+    wanted = "a float Tensor of shape (B, C, H, W)"
+    raise ValueError(f"{name} must be {wanted}, not a {_kind(images)}; {todo}")
 
 
 def check_pair(model: nn.Module, data: tuple[Tensor, Tensor], name: str) -> None:
@@ -110,7 +103,5 @@ def check_pair(model: nn.Module, data: tuple[Tensor, Tensor], name: str) -> None
 
 
 def _kind(value):
-    kind = type(value).__qualname__
-    if hasattr(value, "shape"):
-        kind += f" of {value.dtype} and shape {tuple(value.shape)}"
-    return kind
+    shape = f" and shape {tuple(value.shape)}" if hasattr(value, "shape") else ""
+    return type(value).__qualname__ + (shape and f" of {value.dtype}{shape}")
