@@ -58,8 +58,11 @@ def small_affine(
     cos, sin = angle.cos() / scale, angle.sin() / scale
     right, down = 2 * shift * draws[2:]  # the grid runs from -1 to 1
     tall = images.shape[2] / images.shape[3]  # both sides are 2 long in the grid
-    maps = torch.stack([cos, -sin * tall, right, sin / tall, cos, down], 1)
-    maps = maps.reshape(-1, 2, 3)  # (B, 6) -> (B, 2, 3)
+    rows = [
+        torch.stack([cos, -sin * tall, right], 1),
+        torch.stack([sin / tall, cos, down], 1),
+    ]
+    maps = torch.stack(rows, 1)  # (B, 2, 3)
     grid = F.affine_grid(maps, images.shape, align_corners=False)
     return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
