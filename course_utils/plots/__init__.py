@@ -1,8 +1,7 @@
 """The look of all figures, and the figures that several lessons draw.
 
-Figures of one lesson, or of two twins, lie in ``nb03`` or ``nb04_05``. They draw on the
-``Axes`` that they are given, or make a figure and return it. They take arrays, lists or
-CPU tensors, and they compute nothing that a lesson should show.
+A figure draws on the ``Axes`` that it is given, or it makes a new figure. Its numbers
+are arrays, lists or CPU tensors; it computes nothing that a lesson should show.
 """
 
 import matplotlib.pyplot as plt
@@ -49,24 +48,18 @@ def ink_on(color):
 
 
 def heatmap(ax, values, *, title, rows=None, columns=None, digits=2, **look):
-    """Draw a small matrix with its numbers written into the cells.
+    """Draw a small matrix (R, C) with its numbers, rounded to ``digits``, in the cells.
 
-    Parameters
-    ----------
-    ax : matplotlib Axes
-    values : array, shape (R, C)
-    title : str
-    rows, columns : labels of the R rows and C columns; without them, numbers
-    digits : decimals of the numbers in the cells; None writes no numbers
-    **look : options of ``imshow``, such as ``vmin``, ``vmax`` and ``cmap``
+    ``rows`` and ``columns`` hold R and C labels; without labels, the axes are numbered.
+    With ``digits=None`` the cells stay empty. The options ``look`` go to ``imshow``.
     """
     values = np.asarray(values, dtype=float)
     image = ax.imshow(values, **look)
     ax.set_title(title)
     ax.spines[:].set_visible(False)
     height, width = values.shape
-    ax.set_yticks(range(height), range(height) if rows is None else rows)
-    ax.set_xticks(range(width), range(width) if columns is None else columns)
+    ax.set_yticks(range(height), rows)
+    ax.set_xticks(range(width), columns)
     if digits is not None:
         for (i, j), value in np.ndenumerate(values):
             color = ink_on(image.cmap(image.norm(value)))
@@ -75,15 +68,7 @@ def heatmap(ax, values, *, title, rows=None, columns=None, digits=2, **look):
 
 
 def draw_pictures(images, titles, *, title, per_row=8):
-    """Draw small pictures in rows, each with a label above it.
-
-    Parameters
-    ----------
-    images : N arrays of shape (H, W) or (H, W, 3), or Pillow images
-    titles : labels of the N pictures
-    title : str
-    per_row : pictures in one row
-    """
+    """Draw pictures, (H, W) or (H, W, 3), in rows, each with its own title above it."""
     rows = -(-len(images) // per_row)
     lines = 1 + max(str(text).count("\n") for text in titles)
     size = (6.5, 0.45 + rows * (0.85 + 0.2 * lines))
@@ -94,42 +79,29 @@ def draw_pictures(images, titles, *, title, per_row=8):
     for ax, image, text in zip(axes.flat, images, titles, strict=False):
         ax.imshow(image, cmap="gray")
         ax.set_title(text, loc="center", fontsize=11, fontweight="normal")
-    return figure
 
 
 def draw_confusion(ax, counts, names, *, title):
     """Draw a confusion matrix in which color shows mistakes, never right answers.
 
-    Parameters
-    ----------
-    ax : matplotlib Axes
-    counts : array of int, shape (K, K); rows are true classes, columns answers
-    names : names of the K classes
-    title : str
+    The rows of ``counts`` (K, K) are the true classes, its columns the model's answers.
     """
     counts = np.asarray(counts)
     mistakes = counts * (1 - np.eye(len(counts), dtype=int))
-    image = ax.imshow(mistakes, vmin=0, vmax=max(mistakes.max(), 1))
+    options = {"digits": None, "vmin": 0, "vmax": max(mistakes.max(), 1)}
+    image = heatmap(ax, mistakes, title=title, rows=names, columns=names, **options)
     for i, j in np.argwhere(counts):
         look = {"fontsize": 9, "weight": "normal" if i == j else "bold"}
         look["color"] = ink_on(image.cmap(image.norm(mistakes[i, j])))
         ax.text(j, i, counts[i, j], ha="center", va="center", **look)
-    ax.set(title=title, xlabel="answer of the model", ylabel="true digit")
-    ax.set_xticks(range(len(names)), names)
-    ax.set_yticks(range(len(names)), names)
-    ax.spines[:].set_visible(False)
-    return image
+    ax.set(xlabel="answer of the model", ylabel="true digit")
 
 
 def draw_similarity(ax, similarities, patch, *, title):
-    """Draw how similar the position embedding of one patch is to all others.
+    """Draw how similar one patch's position embedding is to those of all patches.
 
-    Parameters
-    ----------
-    ax : matplotlib Axes
-    similarities : array, shape (rows, columns), values from -1 to 1
-    patch : row and column of the patch; a cross marks it
-    title : str
+    ``similarities`` is a grid (rows, columns) of values from -1 to 1; a cross marks the
+    ``patch`` (row, column). The returned image is what a color bar needs.
     """
     image = ax.imshow(similarities, vmin=-1, vmax=1)
     ax.plot(patch[1], patch[0], "+", color="black", markersize=12, markeredgewidth=2)

@@ -1,5 +1,7 @@
 """What the diagrams of models are made of: a canvas, boxes, arrows and words."""
 
+from itertools import pairwise
+
 import matplotlib.pyplot as plt
 from matplotlib.patches import FancyBboxPatch
 
@@ -8,10 +10,10 @@ from course_utils.plots import COLORS
 
 def canvas(width, height, *, title):
     """Make a figure without axes, measured in inches from its top left corner."""
-    figure, ax = plt.subplots(figsize=(width, height))
+    _, ax = plt.subplots(figsize=(width, height))
     ax.set(xlim=(0, width), ylim=(height, 0), title=title)
     ax.set_axis_off()
-    return figure, ax
+    return ax
 
 
 def words(ax, x, y, text, **look):
@@ -20,11 +22,11 @@ def words(ax, x, y, text, **look):
 
 
 def box(ax, x, y, text, *, color, width, height=0.5):
-    """Draw a labeled box centered at (x, y)."""
+    """Draw a labeled box, in a color of the palette, centered at (x, y)."""
     corner = x - width / 2, y - height / 2
-    shape = {"boxstyle": "round,pad=0,rounding_size=0.08", "linewidth": 1.5}
-    shade = color + "38"  # the same color, mostly transparent
-    ax.add_patch(FancyBboxPatch(corner, width, height, fc=shade, ec=color, **shape))
+    look = {"boxstyle": "round,pad=0,rounding_size=0.08", "linewidth": 1.5}
+    look |= {"ec": COLORS[color], "fc": COLORS[color] + "38"}  # mostly transparent
+    ax.add_patch(FancyBboxPatch(corner, width, height, **look))
     words(ax, x, y, text)
 
 
@@ -37,7 +39,15 @@ def arrow(ax, *points, color=COLORS["black"], width=1.5):
     ax.annotate("", points[-1], points[-2], arrowprops=style)
 
 
-def plus(ax, x, y):
-    """Draw the circle in which a branch is added to the stream."""
-    ax.plot([x], [y], "o", ms=17, mfc="white", mec=COLORS["black"], mew=1.5, zorder=3)
-    words(ax, x, y - 0.01, "+", fontsize=14, zorder=4)
+def branch(ax, stream, x, boxes, *, width):
+    """Draw boxes (y, text, color, height), through which a residual branch passes."""
+    for y, text, color, height in boxes:
+        box(ax, x, y, text, color=color, width=width, height=height)
+    for (upper, *_, height), (lower, *_, next_height) in pairwise(boxes):
+        arrow(ax, (x, upper + height / 2), (x, lower - next_height / 2))
+    first, side = boxes[0][0], x - width / 2
+    arrow(ax, (stream, first), (side, first))
+    arrow(ax, (side, lower), (stream + 0.15, lower))
+    circle = {"mfc": "white", "mec": COLORS["black"], "mew": 1.5, "zorder": 3}
+    ax.plot([stream], [lower], "o", ms=17, **circle)
+    words(ax, stream, lower - 0.01, "+", fontsize=14, zorder=4)

@@ -17,9 +17,9 @@ PARTS = [
 
 def draw_course_map():
     """Draw a ViT from image to answer, with the notebook that builds each part."""
-    figure, ax = plt.subplots(figsize=(5.2, 4.6))
-    ax.set(xlim=(0, 10), ylim=(-0.2, len(PARTS)))
-    ax.set_title("Each part of the model has its notebook")
+    _, ax = plt.subplots(figsize=(5.2, 4.6))
+    title = "Each part of the model has its notebook"
+    ax.set(xlim=(0, 10), ylim=(-0.2, len(PARTS)), title=title)
     ax.set_axis_off()
     center = {"ha": "center", "va": "center"}
     for row, (name, what, notebook, color) in enumerate(reversed(PARTS)):
@@ -34,4 +34,3 @@ def draw_course_map():
     ax.text(7.9, len(PARTS) - 0.69, "notebook", weight="bold", **center)
     ax.plot([8.9, 9.1, 9.1, 8.9], [2.66, 2.66, 0.96, 0.96], color="black", lw=1.5)
     ax.text(9.2, 1.81, "repeated", rotation=90, va="center")
-    return figure

@@ -8,20 +8,18 @@ from course_utils.plots import COLORS, heatmap
 
 def compass(keys, labels, weights, query, *, title):
     """Draw a soft look-up in M keys (M, 2): each is an arrow as thick as its weight."""
-    fig, ax = plt.subplots(figsize=(5.6, 4))
+    _, ax = plt.subplots(figsize=(5.6, 4))
     for (x, y), label, weight in zip(keys, labels, weights, strict=True):
         arrow = {"arrowstyle": "-|>", "color": COLORS["blue"], "lw": 1 + 14 * weight}
         ax.annotate("", xy=(x, y), xytext=(0, 0), arrowprops=arrow)
         ha = ["right", "center", "left"][int(np.sign(round(x))) + 1]
         va = ["top", "center", "bottom"][int(np.sign(round(y))) + 1]
-        text = f"{label}\nweight {weight:.2f}"
-        ax.text(1.12 * x, 1.12 * y, text, ha=ha, va=va)
+        ax.text(1.12 * x, 1.12 * y, f"{label}\nweight {weight:.2f}", ha=ha, va=va)
     arrow = {"arrowstyle": "->", "color": COLORS["vermilion"], "lw": 2, "ls": "--"}
     ax.annotate("", xy=query, xytext=(0, 0), arrowprops=arrow)
     ax.text(*(1.08 * np.asarray(query)), "query")
     ax.set(xlim=(-2.3, 2.3), ylim=(-1.7, 1.7), aspect="equal", title=title)
     ax.set_axis_off()
-    return fig
 
 
 def weight_matrices(matrices, titles, *, finding, labels, outline=None):
@@ -39,4 +37,3 @@ def weight_matrices(matrices, titles, *, finding, labels, outline=None):
                 ax.add_patch(plt.Rectangle(corner, 1, 1, clip_on=False, **look))
         axes[0].set_ylabel("query")
         fig.suptitle(finding, x=0.01, ha="left")
-    return fig

@@ -4,43 +4,36 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from course_utils.plots import COLORS
-from course_utils.plots.diagrams import arrow, box, canvas, plus, words
+from course_utils.plots.diagrams import arrow, box, branch, canvas, words
 
 
 def draw_encoder_block():
     """Draw the pre-norm encoder block: a straight stream with two branches."""
-    figure, ax = canvas(4.4, 4.4, title="Two branches write into one stream")
-    main, branch = 0.75, 2.9
-    words(ax, main, 0.16, "tokens (B, T, D)")
-    words(ax, main, 4.24, "tokens (B, T, D)")
-    arrow(ax, (main, 0.32), (main, 4.1), color=COLORS["gray"], width=4)
+    ax = canvas(4.4, 4.4, title="Two branches write into one stream")
+    stream = 0.75
+    words(ax, stream, 0.16, "tokens (B, T, D)")
+    words(ax, stream, 4.24, "tokens (B, T, D)")
+    arrow(ax, (stream, 0.32), (stream, 4.1), color=COLORS["gray"], width=4)
     words(ax, 0.42, 2.2, "residual stream", rotation=90, fontsize=11)
-    for top, inside, color in (
-        (0.62, "attention:\nmixes tokens", COLORS["blue"]),
-        (2.47, "MLP: each\ntoken alone", COLORS["vermilion"]),
+    for top, *inside in (
+        (0.62, "attention:\nmixes tokens", "blue"),
+        (2.47, "MLP: each\ntoken alone", "vermilion"),
     ):
-        box(ax, branch, top, "layer norm", color=COLORS["green"], width=2)
-        box(ax, branch, top + 0.86, inside, color=color, width=2, height=0.72)
-        arrow(ax, (main, top), (branch - 1, top))
-        arrow(ax, (branch, top + 0.25), (branch, top + 0.5))
-        arrow(ax, (branch - 1, top + 0.86), (main + 0.15, top + 0.86))
-        plus(ax, main, top + 0.86)
-    return figure
+        boxes = (top, "layer norm", "green", 0.5), (top + 0.86, *inside, 0.72)
+        branch(ax, stream, 2.9, boxes, width=2)
 
 
 def draw_encoder_decoder():
     """Draw the encoder-decoder of Vaswani et al. (2017), one block on each side."""
-    figure, ax = canvas(5.2, 4.4, title="The encoder reads, the decoder writes")
+    ax = canvas(5.2, 4.4, title="The encoder reads, the decoder writes")
     left, right = 1.15, 3.9
-    blue, red, purple = COLORS["blue"], COLORS["vermilion"], COLORS["purple"]
-    ahead = "self-attention,\nno look ahead"
     for x, y, text, color, height in (
-        (left, 0.8, "self-attention", blue, 0.5),
-        (left, 1.75, "MLP", red, 0.5),
-        (right, 0.8, ahead, blue, 0.66),
-        (right, 1.85, "cross-attention", purple, 0.6),
-        (right, 2.8, "MLP", red, 0.5),
-        (right, 3.6, "logits", COLORS["gray"], 0.5),
+        (left, 0.8, "self-attention", "blue", 0.5),
+        (left, 1.75, "MLP", "vermilion", 0.5),
+        (right, 0.8, "self-attention,\nno look ahead", "blue", 0.66),
+        (right, 1.85, "cross-attention", "purple", 0.6),
+        (right, 2.8, "MLP", "vermilion", 0.5),
+        (right, 3.6, "logits", "gray", 0.5),
     ):
         box(ax, x, y, text, color=color, width=2.05, height=height)
     words(ax, left, 0.15, "w o r d $", fontsize=13)
@@ -53,14 +46,13 @@ def draw_encoder_decoder():
     arrow(ax, (left, 2.0), (left, 2.4), (2.52, 2.4), (2.52, 1.85), (right - 1.03, 1.85))
     for y in ((0.3, 0.47), (1.13, 1.55), (2.15, 2.55), (3.05, 3.35), (3.85, 4.12)):
         arrow(ax, (right, y[0]), (right, y[1]))
-    return figure
 
 
 def gradients_by_depth(sizes):
     """Draw gradient norms; ``sizes[design, depth]`` is an array (seeds, depth)."""
     designs, depths = (list(dict.fromkeys(part)) for part in zip(*sizes, strict=True))
     deepest, blocks = depths[-1], range(1, depths[-1] + 1)
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.4), sharey=True)
+    _, (left, right) = plt.subplots(1, 2, figsize=(7, 3.4), sharey=True)
     for name, marker in zip(designs, "os", strict=True):
         last = np.stack([sizes[name, depth][:, -1] for depth in depths], axis=1)
         panels = (left, blocks, sizes[name, deepest]), (right, depths, last)
@@ -78,19 +70,3 @@ def gradients_by_depth(sizes):
     right.legend(loc="lower left")
     for ax in (left, right):
         ax.minorticks_off()
-    return figure
-
-
-def loss_curves(curves, *, title, guessing):
-    """Draw losses against steps; ``curves[name]`` holds a list for each seed."""
-    figure, ax = plt.subplots()
-    styles = zip(curves.items(), plt.rcParams["axes.prop_cycle"], strict=False)
-    for (name, runs), style in styles:
-        for number, losses in enumerate(runs):
-            ax.plot(losses, label=None if number else name, lw=1.5, **style)
-    ax.axhline(guessing, color=COLORS["gray"], linewidth=1)
-    steps = max(len(losses) for runs in curves.values() for losses in runs)
-    ax.text(steps, guessing + 0.03, "guessing", ha="right", va="bottom")
-    ax.set(title=title, xlabel="step", ylabel="loss", ylim=(0, 1.3 * guessing))
-    ax.legend(loc="lower left")
-    return figure

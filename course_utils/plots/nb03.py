@@ -10,15 +10,14 @@ def draw_patches(ax, image, patch_size, *, title):
     ax.imshow(image, cmap="gray", interpolation="nearest")
     ax.set_title(title)
     ax.set_axis_off()
-    for row in range(0, height + 1, patch_size):
-        ax.axhline(row - 0.5, color="white", linewidth=1)
-    for column in range(0, width + 1, patch_size):
-        ax.axvline(column - 0.5, color="white", linewidth=1)
+    for draw_border, length in ((ax.axhline, height), (ax.axvline, width)):
+        for place in range(0, length + 1, patch_size):
+            draw_border(place - 0.5, color="white", linewidth=1)
     dark = {"boxstyle": "round,pad=0.15", "fc": "black", "ec": "none", "alpha": 0.55}
     look = {"ha": "center", "va": "center", "color": "white", "bbox": dark}
-    for number in range((height // patch_size) * (width // patch_size)):
-        place = np.array(divmod(number, width // patch_size))
-        y, x = (place + 0.5) * patch_size - 0.5
+    grid = np.ndindex(height // patch_size, width // patch_size)
+    for number, place in enumerate(grid):
+        y, x = (np.array(place) + 0.5) * patch_size - 0.5
         ax.text(x, y, f"{number}", **look)
 
 
@@ -31,4 +30,3 @@ def draw_patch_sequence(patches, *, title):
         ax.imshow(patch, cmap="gray", vmin=0, vmax=1)
         ax.set_title(f"{number}", loc="center", size=10, weight="normal", pad=2)
     figure.suptitle(title, x=0.01, ha="left")
-    return figure

@@ -14,11 +14,9 @@ def draw_vit(image, patch_size, *, dim, depth, classes, channels_last=False):
     """Draw the whole ViT around a gray image (2P, 2P), which is cut into patches."""
     image, P = np.asarray(image), patch_size
     if image.shape != (2 * P, 2 * P):
-        wanted = f"2 x 2 patches: with patch_size={P}, give an image of shape"
-        raise ValueError(
-            f"the drawing has room for {wanted} {(2 * P, 2 * P)}, not {image.shape}"
-        )
-    figure, ax = canvas(5.6, 6.7, title="A ViT: patches in, one token read out")
+        wanted = f"2 x 2 patches, an image of shape {(2 * P, 2 * P)}"
+        raise ValueError(f"the drawing has room for {wanted}, not {image.shape}")
+    ax = canvas(5.6, 6.7, title="A ViT: patches in, one token read out")
     batch = f"{2 * P}, {2 * P}, 1" if channels_last else f"1, {2 * P}, {2 * P}"
     words(ax, RIGHT, 0.53, f"(B, {batch})", ha="left", color=GRAY)
     words(ax, RIGHT, 1.61, f"(B, 4, {P * P})", ha="left", color=GRAY)
@@ -30,13 +28,12 @@ def draw_vit(image, patch_size, *, dim, depth, classes, channels_last=False):
         (0.77, 5.56, "layer norm", "green", 1.3, 0.5, dim),
         (0.77, 6.3, "head", "purple", 1.3, 0.5, classes),
     ):
-        box(ax, x, y, text, color=COLORS[color], width=width, height=height)
+        box(ax, x, y, text, color=color, width=width, height=height)
         words(ax, RIGHT, y, f"(B, {shape})", ha="left", color=GRAY)
     words(ax, XS[0], 2.3, "class\ntoken", fontsize=11)
     words(ax, 1.95, 6.3, f"{classes} logits", ha="left")
     _draw_patches(ax, image, P)
     _draw_tokens(ax)
-    return figure
 
 
 def _draw_patches(ax, image, P):

@@ -10,19 +10,16 @@ GRAY, RED = COLORS["gray"], COLORS["vermilion"]
 
 def learning_curves(sizes, accuracy, *, title, guessing):
     """Draw test accuracies and their spread; ``accuracy[name]`` is (sizes, seeds)."""
-    figure, ax = plt.subplots(figsize=(6.5, 4))
-    sizes = np.asarray(sizes)
-    cycle = zip("osD^v", plt.rcParams["axes.prop_cycle"], strict=True)
-    looks = dict(zip(accuracy, cycle, strict=False))
-    for number, (name, (marker, style)) in enumerate(looks.items()):
-        runs = 100 * np.asarray(accuracy[name])
+    _, ax = plt.subplots(figsize=(6.5, 4))
+    sizes, lines = np.asarray(sizes), {}
+    for number, (name, runs) in enumerate(accuracy.items()):
+        runs = 100 * np.asarray(runs)
         places = sizes * 1.035 ** (number - 1)  # beside each other
         spread = runs.std(axis=1, ddof=1) if runs.shape[1] > 1 else None
-        line = {"marker": marker, "capsize": 4, "elinewidth": 1.5, **style}
-        ax.errorbar(places, runs.mean(axis=1), yerr=spread, **line)
-        dots = {"s": 10, "color": style["color"], "alpha": 0.5}
-        ax.scatter(np.repeat(places, runs.shape[1]), runs, **dots)
-    _names_at_the_ends(ax, sizes[-1], accuracy, looks)
+        look = {"marker": "osD^v"[number], "capsize": 4, "elinewidth": 1.5}
+        lines[name], *_ = ax.errorbar(places, runs.mean(axis=1), yerr=spread, **look)
+        ax.scatter(np.repeat(places, runs.shape[1]), runs, s=10, alpha=0.5)
+    _write_names_at_the_ends(ax, sizes[-1], lines)
     level = 100 * guessing
     ax.hlines(level, 0.9 * sizes[0], 1.1 * sizes[-1], color=GRAY, lw=1, ls=":")
     ax.text(1.2 * sizes[0], level - 1, "guessing", va="top", color=GRAY)
@@ -31,17 +28,14 @@ def learning_curves(sizes, accuracy, *, title, guessing):
     ax.set_ylim(max(0, level - 10), 101)
     ax.set_xticks(sizes, sizes)
     ax.minorticks_off()
-    return figure
 
 
-def _names_at_the_ends(ax, last, accuracy, looks):
+def _write_names_at_the_ends(ax, last, lines):
     """Write each name beside the end of its line, all at least five percent apart."""
-    ends = {name: 100 * np.mean(runs[-1]) for name, runs in accuracy.items()}
     height = -np.inf
-    for name in sorted(ends, key=ends.get):
-        height = max(height + 5, ends[name])
-        marker, style = looks[name]
-        ax.plot(1.25 * last, height, marker, color=style["color"])
+    for name, line in sorted(lines.items(), key=lambda item: item[1].get_ydata()[-1]):
+        height = max(height + 5, line.get_ydata()[-1])
+        ax.plot(1.25 * last, height, line.get_marker(), color=line.get_color())
         ax.text(1.36 * last, height, name, va="center", weight="bold")
 
 
@@ -65,7 +59,6 @@ def forgetting(rates, new, old, distance, *, before, new_before, floor, title):
         ax.set(xscale="log", xlabel="learning rate")
         ax.minorticks_off()
         ax.set_xticks(rates, [f"{rate:g}" for rate in rates])
-    return figure
 
 
 def reliability(panels, *, bins, title):
@@ -85,7 +78,6 @@ def reliability(panels, *, bins, title):
         ax.set(title=name, xlabel="how sure (%)", xlim=(49, 101), ylim=(0, 104))
     axes[0].set_ylabel("how often right (%)")
     figure.suptitle(title, x=0.01, ha="left")
-    return figure
 
 
 def attention_rows(pictures, columns, titles, *, title):
@@ -109,4 +101,3 @@ def attention_rows(pictures, columns, titles, *, title):
             ax.imshow(values, cmap="viridis", alpha=0.6, vmin=0, **place)
             ax.set_aspect(picture.shape[0] / picture.shape[1])
     figure.suptitle(title, x=0.01, ha="left")
-    return figure

@@ -35,9 +35,8 @@ PAIRS = [{"04", "05"}, {"08", "09"}, {"10", "11"}]  # twins have a file of their
 
 
 def on_axes(function, *arguments, **options):
-    figure, ax = plt.subplots()
+    _, ax = plt.subplots()
     function(ax, *arguments, **options)
-    return figure
 
 
 FIGURES = {
@@ -57,9 +56,6 @@ FIGURES = {
             for n in ("pre-norm", "post-norm")
             for d in (1, 2)
         }
-    ),
-    "loss_curves": lambda: nb02.loss_curves(
-        {"pre-norm": [[2.0] * 100], "post-norm": [[1.0] * 100]}, title="t", guessing=2.3
     ),
     "draw_patches": lambda: on_axes(
         nb03.draw_patches, RNG.random((28, 28)), 7, title="t"
@@ -123,12 +119,6 @@ FIGURES = {
         ["a", "b"],
         title="t",
     ),
-    "moved_parts": lambda: on_axes(
-        nb12.moved_parts, [[0, 1], [1, 0]], ["one", "two"], ["embed", "1"], title="t"
-    ),
-    "attention_kinds": lambda: nb12.attention_kinds(
-        {"softmax": RNG.random((5, 5)), "linear": RNG.random((5, 5))}, title="t"
-    ),
     "cost_by_tokens": lambda: nb12.cost_by_tokens(
         [37, 145], {"softmax": [1, 1]}, {"softmax": [1, 1]}, title="t"
     ),
@@ -136,9 +126,6 @@ FIGURES = {
         {"softmax": {"before": 0.7, "after": 0.8}},
         {"37 tokens": [1.0], "577 tokens": [1.0]},
         title="t",
-    ),
-    "accuracy_by_depth": lambda: on_axes(
-        nb12.accuracy_by_depth, {2: 0.2, 3: 0.5}, {2: 0.4}, guessing=0.1, title="t"
     ),
 }
 
@@ -195,7 +182,8 @@ def drawn(request):
 
     with matplotlib.rc_context(), pytest.MonkeyPatch.context() as patch:
         plots.use_style()
-        figure = FIGURES[request.param]()
+        FIGURES[request.param]()
+        figure = plt.gcf()
         patch.setattr(Text, "draw", note_and_draw)
         patch.setattr(RendererAgg, "draw_text", lambda *arguments, **options: None)
         figure.canvas.draw()
@@ -232,6 +220,18 @@ def test_lines_and_bars_stand_out_from_white(drawn):
             sides = [bar.get_facecolor(), bar.get_edgecolor()]
             seen = [color for color in sides if color[3]]  # not "none"
             assert max(contrast(color, "white") for color in seen) >= 3, bar
+
+
+def numbers_after(words, source):
+    """Return the numbers written behind words, as behind ``fontsize=`` in code."""
+    return [float(number) for number in re.findall(rf"\b(?:{words})([\d.]+)", source)]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_figure_drawn_in_a_cell_is_readable_at_the_width_of_a_page(path):
+    source = "\n".join(cell.source for cell in read(path).code)
+    assert min(numbers_after("fontsize=|labelsize=", source), default=9) >= 9
+    assert max(numbers_after(r"figsize=\(", source), default=7.5) <= 7.5
 
 
 @pytest.mark.parametrize("cmap", [plots.MAGNITUDE, plots.DIVERGING])
