@@ -30,7 +30,7 @@ def report() -> dict:
         If the file cannot be read, is damaged, or is named but not there.
     """
     known = _stored()
-    seen = progress_file.progress_of(known)
+    seen = progress_file.Progress(known)
     return {
         "file": str(progress_file.path()),
         "done": sum(map(len, seen.done.values())),

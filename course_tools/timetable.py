@@ -6,11 +6,13 @@ Times and needs are read from the table at the top of each notebook, exercises f
 catalog. Everything else on the page is left alone.
 """
 
+import json
 import re
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
-from course_utils.exercises.catalog import LESSONS, Lesson, read_lesson
+from course_utils.exercises.catalog import LESSONS, TIMES
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "teaching.md"
@@ -25,6 +27,30 @@ PLANS = {
     "A term, PyTorch": {"": ("00 01 02 03 04 07 08 10", "all")},
     "A term, both frameworks": {"": ("00 01 02 03 04 05 07 08 09 10 11 12", "all")},
 }
+
+
+class Lesson(NamedTuple):
+    """A lesson's title, its time in minutes, and what a reader needs for it."""
+
+    title: str
+    reading: int
+    exercises: int
+    needs: str
+
+
+def read_lesson(path: Path) -> Lesson:
+    """Read the second cell of a notebook: ValueError if it says no title or time."""
+    try:
+        text = "".join(json.loads(path.read_text("utf-8"))["cells"][1]["source"])
+        title = re.search("^# (.*)", text, re.M)[1]
+        row = re.search(rf"^{TIMES.pattern} *([^|]*?) *\|", text, re.M)
+        reading, exercises, needs = row.groups(default=0)
+    except (LookupError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path.name}: its second cell needs a title and a row that begins with "
+            "'| 45 min, and 40 min of exercises | what a reader needs |'"
+        ) from error
+    return Lesson(title, int(reading), int(exercises), needs)
 
 
 def course(root: Path = ROOT) -> dict[str, Lesson]:

@@ -4,9 +4,9 @@ from typing import Any
 
 from course_utils.exercises import catalog, judge
 from course_utils.exercises.judge import Result
-from course_utils.exercises.progress_file import Progress, progress, record
+from course_utils.exercises.progress_file import progress, record
 
-__all__ = ["Progress", "Result", "check", "hint", "progress", "solution"]
+__all__ = ["check", "hint", "progress", "solution"]
 
 _hints_given: dict[str, int] = {}
 
@@ -23,19 +23,14 @@ def check(exercise_id: str, answer: Any) -> Result:
     Parameters
     ----------
     exercise_id : str
-        Like ``"01.2"``.
+        Like ``"01.2"``; a ValueError lists what there is if there is no such exercise.
     answer : function, class, array, tensor, nested list or number
-        What the exercise asks for. An unattempted stub gives ``passed=False``.
+        What the exercise asks for.
 
     Returns
     -------
     Result with ``passed`` and ``message``. An error inside the answer is shown in the
     message, and an answer that does not come to an end is stopped.
-
-    Raises
-    ------
-    ValueError
-        If there is no such exercise.
     """
     result = judge.judge(catalog.find(exercise_id), answer)
     if result.attempted:
@@ -44,30 +39,18 @@ def check(exercise_id: str, answer: Any) -> Result:
 
 
 def hint(exercise_id: str) -> Note:
-    """Give the next hint for an exercise, from a nudge to nearly the answer.
-
-    Raises
-    ------
-    ValueError
-        If there is no such exercise.
-    """
+    """Give the next hint for an exercise, from a nudge to nearly the answer."""
     hints = catalog.find(exercise_id).hints
     record(exercise_id)
-    given = min(_hints_given.get(exercise_id, 0), len(hints) - 1)
-    _hints_given[exercise_id] = given + 1
-    last = given + 1 == len(hints)
+    given = min(_hints_given.get(exercise_id, 0) + 1, len(hints))
+    _hints_given[exercise_id] = given
+    last = given == len(hints)
     more = "That was the last one." if last else "Run it again for the next one."
-    return Note(f"**Hint {given + 1} of {len(hints)}.** {hints[given]} *{more}*")
+    return Note(f"**Hint {given} of {len(hints)}.** {hints[given - 1]} *{more}*")
 
 
 def solution(exercise_id: str) -> Note:
-    """Show the solution of an exercise, with the reason why it is right.
-
-    Raises
-    ------
-    ValueError
-        If there is no such exercise.
-    """
+    """Show the solution of an exercise, with the reason why it is right."""
     exercise = catalog.find(exercise_id)
     record(exercise_id)
     return Note(

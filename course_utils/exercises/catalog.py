@@ -1,25 +1,19 @@
 """Which lessons and exercises there are; read without loading any framework.
 
-The files ``nbNN_….py`` beside this one are the only list: a lesson is there when its
-file is, and an exercise when its id and title stand in it. The headings of a notebook
-would say the same, but a learner may edit them. How long a lesson takes, and what a
-reader needs for it, stands in the notebook alone.
+The files ``nbNN_….py`` beside this one are the only list, because a learner may edit
+the notebooks. How long a lesson takes stands in its notebook alone.
 """
 
 import contextlib
 import importlib
-import json
 import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 # The first two lines of every exercise: its id and its title.
 _EXERCISE = re.compile(r'^ +id="(\d\d\.\d+)",\n +title="(.+)",$', re.MULTILINE)
-# The row of the table: | 45 min, and 40 min of exercises | what a reader needs | …
-_ROW = re.compile(
-    r"^\| (\d+) min(?:, and (\d+) min of exercises)? *\| *([^|]*?) *\|", re.M
-)
+# How a notebook's table says its time: | 45 min, and 40 min of exercises | …
+TIMES = re.compile(r"\| (\d+) min(?:, and (\d+) min of exercises)? *\|")
 
 # lesson (its notebook's name) -> exercise id -> title
 LESSONS: dict[str, dict[str, str]] = {
@@ -49,28 +43,3 @@ def find(exercise_id: str):
     with torch.device("cpu") if torch else contextlib.nullcontext():
         module = importlib.import_module(f"course_utils.exercises.nb{lesson}")
     return next(e for e in module.EXERCISES if e.id == exercise_id)
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """A lesson's title, its time in minutes, and what a reader needs for it."""
-
-    title: str
-    reading: int
-    exercises: int
-    needs: str
-
-
-def read_lesson(path: Path) -> Lesson:
-    """Read the second cell of a notebook: ValueError if it says no title or time."""
-    try:
-        cell = json.loads(path.read_text(encoding="utf-8"))["cells"][1]
-        text = "".join(cell["source"])
-        title = re.search("^# (.*)", text, re.M)[1]
-        reading, exercises, needs = _ROW.search(text).groups(default=0)
-    except (KeyError, IndexError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f"{path.name}: its second cell needs a title and a row that begins with "
-            "'| 45 min, and 40 min of exercises | what a reader needs |'"
-        ) from error
-    return Lesson(title, int(reading), int(exercises), needs)

@@ -1,6 +1,5 @@
 """When two results are the same, and in which simple way they are related if not."""
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -27,9 +26,9 @@ def plain(value: Any) -> Any:
 
 
 def same(first: Any, second: Any, tolerance: float) -> bool:
-    """Compare two results: arrays, tensors or nested lists of them, dicts, text.
+    """Compare arrays, tensors or text, or lists or dicts of them: shapes and values.
 
-    Shapes must be equal, and numbers up to ``tolerance``, absolute or relative.
+    Numbers may differ by ``tolerance``, absolute or relative.
     """
     first, second = plain(first), plain(second)
     if isinstance(first, dict) and isinstance(second, dict):
@@ -60,10 +59,7 @@ def changed(before: Any, after: Any) -> bool:
 
 
 def relation(pairs: list[tuple[Any, Any]], tolerance: float) -> str | None:
-    """Name a simple relation of given to wanted numbers that holds on every case.
-
-    ``pairs`` holds for each case what is wanted and what was given.
-    """
+    """Name a simple relation of wanted to given numbers that holds on every case."""
     pairs = [(plain(wanted), plain(given)) for wanted, given in pairs]
     arrays = [array for pair in pairs for array in pair]
     if not all(isinstance(a, np.ndarray) and a.dtype.kind in "iuf" for a in arrays):
@@ -73,35 +69,31 @@ def relation(pairs: list[tuple[Any, Any]], tolerance: float) -> str | None:
         return all(same(left(a), right(b), tolerance) for a, b in pairs)
 
     shapes_agree = all(a.shape == b.shape for a, b in pairs)
-    if shapes_agree:
-        wanted, given = (
-            np.concatenate([np.ravel(array).astype(float) for array in side])
-            for side in zip(*pairs, strict=True)
-        )
-        if wanted.size < 2 or not np.isfinite([wanted, given]).all():
-            return None
-        if words := _relation_of_numbers(pairs, wanted, given, tolerance):
-            return words
-    elif equal(np.squeeze, np.squeeze):
-        wanted, given = pairs[0]
+    if shapes_agree and (words := _relation_of_numbers(pairs, tolerance)):
+        return words
+    if not shapes_agree and equal(np.squeeze, np.squeeze):
+        wanted, given = (array.shape for array in pairs[0])
         return (
-            f"The numbers are right, the shape is not: yours is {given.shape}, "
-            f"wanted is {wanted.shape}. Look at the axes of size 1."
+            f"The numbers are right, the shape is not: yours is {given}, wanted is "
+            f"{wanted}. Look at the axes of size 1."
         )
-    if all(a.ndim == b.ndim > 1 for a, b in pairs) and equal(
-        np.asarray, lambda given: np.swapaxes(given, -1, -2)
+    if all(a.ndim > 1 for a in arrays) and equal(
+        np.asarray, lambda given: given.swapaxes(-1, -2)
     ):
         return "Your result is transposed: the last two axes have changed places."
-    in_order = functools.partial(np.sort, axis=None)
-    if shapes_agree and equal(in_order, in_order):
+    if shapes_agree and equal(*[lambda array: np.sort(array, axis=None)] * 2):
         return "These are the right numbers in another order."
     return None
 
 
-def _relation_of_numbers(
-    pairs: list, wanted: np.ndarray, given: np.ndarray, tolerance: float
-) -> str | None:
+def _relation_of_numbers(pairs: list, tolerance: float) -> str | None:
     """Find a relation that holds for each number alone."""
+    wanted, given = (
+        np.concatenate([np.ravel(array).astype(float) for array in side])
+        for side in zip(*pairs, strict=True)
+    )
+    if wanted.size < 2 or not np.isfinite([wanted, given]).all():
+        return None
     # Whole numbers that are off by one are not rounded. Each case has its own scale,
     # because the numbers of another case may be much larger.
     if not np.array_equal(wanted, wanted.round()) and all(

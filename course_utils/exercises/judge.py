@@ -1,11 +1,7 @@
 """What an exercise is, and how an answer to it is judged.
 
 A learner's answer and the solution run on the same cases. If the answer differs, the
-check names the mistake of the exercise's catalog that does the same as the answer on
-every case; a mistake that does the same on the shown case only is offered as a
-possibility. Without either, the check says how the numbers are related, if that is
-simple. The first case that differs is shown.
-
+check names the mistake of the catalog that does the same as the answer on every case.
 doctest, hypothesis, learntools and otter-grader judge answers, too, but none of them
 names the mistake behind a wrong one or hands over the arrays of several frameworks.
 """
@@ -19,17 +15,9 @@ from dataclasses import dataclass
 from types import EllipsisType
 from typing import Any
 
-from course_utils.exercises import show
+from course_utils.exercises import sandbox, show
 from course_utils.exercises.compare import relation, same
-from course_utils.exercises.sandbox import (
-    Clock,
-    Outcome,
-    TimeUp,
-    holds_placeholder,
-    in_kind,
-    run,
-    run_for,
-)
+from course_utils.exercises.sandbox import Clock, Outcome
 
 # Stands before a mistake that does the same as the answer on the shown case only.
 UNSURE = "On this example, though not on all, this mistake gives what you gave:"
@@ -54,7 +42,12 @@ class Mistake:
 
 @dataclass(frozen=True, eq=False)
 class Exercise:
-    """One exercise: all that is needed to judge an answer and to help a learner."""
+    """One exercise: all that is needed to judge an answer and to help a learner.
+
+    ``probe(answer, *case)`` gives what is compared, or raises ``NotAnAnswer``. The
+    arrays in a case come as "numpy", "torch" or "tensorflow", whatever the lesson may
+    hand over; with several ``kinds``, an answer is right if it is right in one of them.
+    """
 
     id: str  # like "01.2"
     title: str  # as in the heading of the notebook
@@ -63,16 +56,11 @@ class Exercise:
     hints: tuple[str, ...]  # Markdown, from a nudge to nearly the answer
     because: str  # why the solution is right; shown after a right answer
     cases: tuple[tuple, ...] = ()  # arguments, the smallest first; none for a value
-    # `probe(answer, *case)` gives what is compared, or raises `NotAnAnswer`.
     probe: Callable = call
     alternatives: tuple = ()  # right answers in another style, which the tests run
-    # As what the lesson may hand over the arrays in a case: "numpy", "torch" or
-    # "tensorflow". With several, an answer is right if it is right in one of them.
     kinds: tuple[str, ...] = ("numpy",)
     tolerance: float = 1e-5  # largest difference, absolute or relative, that is equal
-    # How long the answer itself may compute in one check, in seconds of the processor
-    # where the system can tell those of one thread.
-    seconds: float = 5.0
+    seconds: float = 5.0  # what the answer itself may compute in one check
 
     @property
     def source(self) -> str:
@@ -99,16 +87,15 @@ class Result:
 def judge(exercise: Exercise, answer: Any) -> Result:
     """Judge an answer; whatever the answer does, this returns and raises nothing."""
     name, wrong = exercise.id, ...
-    try:
-        if not holds_placeholder(answer) and answer is not None:
-            wrong = run_for(
-                exercise.seconds, functools.partial(_wrong, exercise, answer)
+    if answer is not None and not sandbox.holds_placeholder(answer):
+        try:
+            work = functools.partial(_wrong, exercise, answer)
+            wrong = sandbox.run_for(exercise.seconds, work)
+        except TimeoutError:
+            wrong = (
+                f"Your answer was still running after {exercise.seconds:g} seconds, so "
+                "the check stopped it. Look for a loop that never ends."
             )
-    except TimeoutError:
-        wrong = (
-            f"Your answer was still running after {exercise.seconds:g} seconds, so the "
-            "check stopped it. Look for a loop that never ends."
-        )
     if wrong is None:
         return Result(True, f"**{name} is right.** {exercise.because}")
     if wrong is not ...:
@@ -126,7 +113,7 @@ def _wrong(exercise: Exercise, answer: Any, clock: Clock) -> str | EllipsisType 
         if not exercise.cases:
             return _wrong_value(exercise, answer)
         return _wrong_on_cases(exercise, answer, clock)
-    except TimeUp:
+    except sandbox.TimeUp:
         raise
     except BaseException as problem:  # a result that fails when it is compared or shown
         return (
@@ -172,17 +159,13 @@ class _Trial:
     """An answer and the course's own on the cases in one kind; each runs once."""
 
     def __init__(self, exercise: Exercise, answer: Any, kind: str, clock: Clock):
-        def run_answer(number: int) -> Outcome:
-            case = in_kind(kind, exercise.cases[number])
-            return run(exercise.probe, answer, case, clock)
-
         self.exercise, self.kind = exercise, kind
-        self.theirs = functools.cache(run_answer)
         self.numbers = range(len(exercise.cases))
+        self.ours = functools.partial(_known, exercise, exercise.solution, kind)
+        self.theirs = functools.cache(
+            lambda number: _run(exercise, answer, kind, number, clock)
+        )
         self.first = next(filter(self._goes_wrong, self.numbers), None)
-
-    def ours(self, number: int) -> Outcome:
-        return _known(self.exercise, self.exercise.solution, self.kind, number)
 
     def _goes_wrong(self, number: int) -> bool:
         failed = self.ours(number).error is not None  # then no answer can be right
@@ -192,7 +175,7 @@ class _Trial:
     def does_like(self, own: Callable, number: int) -> bool:
         """Say whether the answer does what the solution, or a mistake, does."""
         its, theirs = _known(self.exercise, own, self.kind, number), self.theirs(number)
-        if its.error is None and theirs.error is None:
+        if its.error is theirs.error is None:
             return same(its.value, theirs.value, self.exercise.tolerance)
         alike = type(its.error) is type(theirs.error)
         return alike and str(its.error) == str(theirs.error)
@@ -203,17 +186,20 @@ class _Trial:
         return self.first, not isinstance(error, TypeError | AttributeError)
 
 
+def _run(exercise: Exercise, answer: Any, kind: str, number: int, *clock) -> Outcome:
+    case = sandbox.in_kind(kind, exercise.cases[number])
+    return sandbox.run(exercise.probe, answer, case, *clock)
+
+
 @functools.cache  # what the solution and the mistakes give is the same in each check
 def _known(exercise: Exercise, own: Callable, kind: str, number: int) -> Outcome:
     """Return what the solution, or a mistake, gives: in this kind if it can."""
-    outcomes = (
-        run(exercise.probe, own, in_kind(k, exercise.cases[number]))
-        for k in dict.fromkeys((kind, *exercise.kinds, "numpy"))
-    )
-    first = next(outcomes)
-    if first.error is None:
-        return first
-    return next((one for one in outcomes if one.error is None), first)
+    outcomes = []
+    for each in dict.fromkeys((kind, *exercise.kinds, "numpy")):
+        outcomes.append(_run(exercise, own, each, number))
+        if outcomes[-1].error is None:
+            return outcomes[-1]
+    return outcomes[0]
 
 
 def _explain(trial: _Trial) -> str:
@@ -235,24 +221,21 @@ def _explain(trial: _Trial) -> str:
     if not named and theirs.returned is None and ours.returned is not None:
         return "Your function returns nothing (`None`). Is the `return` missing?"
     why = named or _what_differs(trial, ours, theirs)
-    example = _example(trial.exercise, trial.exercise.cases[trial.first], ours, theirs)
-    return f"{why}\n\nThe smallest example on which it goes wrong:\n\n{example}"
+    return f"{why}\n\nThe smallest example on which it goes wrong:\n\n{_example(trial)}"
 
 
 def _named_mistake(trial: _Trial) -> str | None:
-    """Message of the mistake that does what the answer does, if there is one.
+    """Give the message of the mistake that does what the answer does on every case.
 
-    On every case: the message alone. On the shown case only: behind ``UNSURE``, and
-    not at all where both merely stop with the same error.
+    One that does so on the shown case only, without an error, comes behind ``UNSURE``.
     """
     mistakes = trial.exercise.mistakes
     alike = [m for m in mistakes if trial.does_like(m.answer, trial.first)]
     for mistake in alike:
         if all(trial.does_like(mistake.answer, number) for number in trial.numbers):
             return mistake.message
-    if alike and trial.theirs(trial.first).error is None:
-        return f"{UNSURE} {alike[0].message}"
-    return None
+    unsure = alike and trial.theirs(trial.first).error is None
+    return f"{UNSURE} {alike[0].message}" if unsure else None
 
 
 def _what_differs(trial: _Trial, ours: Outcome, theirs: Outcome) -> str:
@@ -270,13 +253,14 @@ def _what_differs(trial: _Trial, ours: Outcome, theirs: Outcome) -> str:
     return f"The check cannot work with what your answer gives ({problem})."
 
 
-def _example(exercise: Exercise, case: tuple, ours: Outcome, theirs: Outcome) -> str:
+def _example(trial: _Trial) -> str:
     """Show a case, its arguments named as the probe, or else the solution, does."""
+    exercise, number = trial.exercise, trial.first
     usual = exercise.probe is call
     named = inspect.signature(exercise.solution if usual else exercise.probe)
     names = list(named.parameters)[0 if usual else 1 :]
-    names += map(str, range(len(names), len(case)))
+    case = exercise.cases[number]
     values = [(f"{name} = ", value) for name, value in zip(names, case, strict=False)]
-    if theirs.error is None:
-        values.append(("yours:  ", theirs.value))
-    return show.example([*values, ("wanted: ", ours.value)])
+    if trial.theirs(number).error is None:
+        values.append(("yours:  ", trial.theirs(number).value))
+    return show.example([*values, ("wanted: ", trial.ours(number).value)])

@@ -4,8 +4,6 @@ The file is ``~/.vit-course/progress.json``, or wherever ``COURSE_PROGRESS`` poi
 never leaves the machine. Time is an estimate: each ``check``, ``hint`` or ``solution``
 adds to its lesson the time since the one before it, or since the kernel imported the
 exercises, whichever is shorter, and never more than an hour.
-
-A module ``progress`` would be hidden by the package's function ``progress``.
 """
 
 import errno
@@ -13,15 +11,14 @@ import json
 import os
 import sys
 import time
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from course_utils.exercises.catalog import LESSONS, lesson_of, read_lesson
+from course_utils.exercises.catalog import LESSONS, TIMES, lesson_of
 from course_utils.session import ROOT
 
 _LONGEST = 3600  # seconds that one pause counts at most
@@ -32,14 +29,20 @@ _unsaved: dict[str, dict] = {"exercises": {}, "lessons": {}}
 HEADINGS = ("Notebook", "Done", "Planned", "Spent, about", "Open")
 
 
-@dataclass(frozen=True)
 class Progress:
     """Exercises done and open, and minutes planned and spent, lesson by lesson."""
 
-    done: dict[str, list[str]]
-    open: dict[str, list[str]]
-    planned: dict[str, int | None]  # exercises included; None if it cannot be read
-    spent: dict[str, float]  # an estimate
+    def __init__(self, known: dict[str, dict]):
+        passed = {i for i, entry in known["exercises"].items() if entry["passed"]}
+        self.done: dict[str, list[str]] = {}
+        self.open: dict[str, list[str]] = {}
+        self.planned: dict[str, int | None] = {}  # None if it cannot be read
+        self.spent: dict[str, float] = {}  # an estimate
+        for lesson, ids in LESSONS.items():
+            self.done[lesson] = [i for i in ids if i in passed]
+            self.open[lesson] = [i for i in ids if i not in passed]
+            self.planned[lesson] = _planned(ROOT / "notebooks" / f"{lesson}.ipynb")
+            self.spent[lesson] = _seconds(known, lesson) / 60
 
     @property
     def next_step(self) -> str:
@@ -58,22 +61,17 @@ class Progress:
                 f"{len(done)} of {len(LESSONS[lesson])}",
                 _minutes(self.planned[lesson]),
                 _minutes(self.spent[lesson]),
-                ", ".join(self.open[lesson]),
+                ", ".join(self.open[lesson]) or "none",
             )
             for lesson, done in self.done.items()
         ]
 
     def __repr__(self) -> str:
-        rows = [tuple(map(str.lower, HEADINGS)), *self.rows()]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-        return "\n".join([*lines, "", self.next_step])
-
-    def _repr_markdown_(self) -> str:
-        rows = [(*cells, left or "none") for *cells, left in self.rows()]
-        table = [HEADINGS, ["---"] * len(HEADINGS), *rows]
+        table = [HEADINGS, ["---"] * len(HEADINGS), *self.rows()]
         lines = [f"| {' | '.join(row)} |" for row in table]
         return "\n".join([*lines, "", self.next_step])
+
+    _repr_markdown_ = __repr__
 
 
 def _minutes(number: float | None) -> str:
@@ -84,79 +82,60 @@ def _minutes(number: float | None) -> str:
 
 def progress() -> Progress:
     """Show which exercises are done and open, the time it took, and the next step."""
-    return progress_of(_known())
+    return Progress(_known())
 
 
-def progress_of(known: dict[str, dict]) -> Progress:
-    """Sum up what a progress file holds."""
-    exercises, times = known["exercises"], known["lessons"]
-    passed = {i for i in exercises if exercises[i]["passed"]}
-    found = Progress({}, {}, {}, {})
-    for lesson, ids in LESSONS.items():
-        found.done[lesson] = [i for i in ids if i in passed]
-        found.open[lesson] = [i for i in ids if i not in passed]
-        found.planned[lesson] = _planned(ROOT / "notebooks" / f"{lesson}.ipynb")
-        found.spent[lesson] = times.get(lesson, {"seconds": 0})["seconds"] / 60
-    return found
-
-
-@cache
 def _planned(notebook: Path) -> int | None:
     try:
-        found = read_lesson(notebook)
+        row = TIMES.search(notebook.read_text("utf-8"))
     except (OSError, ValueError):  # a learner's notebook may be in any state
         return None
-    return found.reading + found.exercises
+    return sum(map(int, row.groups(default=0))) if row else None
+
+
+def _seconds(known: dict[str, dict], lesson: str) -> float:
+    return known["lessons"].get(lesson, {"seconds": 0})["seconds"]
 
 
 def record(exercise_id: str, passed: bool | None = None) -> None:
     """Note work on an exercise, and an attempt if ``passed`` says how it ended."""
-    lock, alone = FileLock(f"{path()}.lock", timeout=_PATIENCE), True
-    try:
-        lock.acquire()
-    except Timeout:  # then nothing may be written
-        alone = False
-        _say_once(
-            f"The progress file {path()} has been held by another program for "
-            f"{_PATIENCE} seconds: your record waits in this kernel, and the next "
-            "check writes it. If that program hangs, please end it."
-        )
-    except (OSError, NotImplementedError):
-        pass  # a folder that cannot be written to is reported on writing
-    try:
+    alone = True
+    with ExitStack() as held:
+        try:
+            held.enter_context(FileLock(f"{path()}.lock", timeout=_PATIENCE))
+        except Timeout:  # then nothing may be written
+            alone = False
+            _say_once(
+                f"{path()} has been held by another program for {_PATIENCE} seconds: "
+                "your record waits in this kernel, and the next check writes it. If "
+                "that program hangs, please end it."
+            )
+        except (OSError, NotImplementedError):
+            pass  # a folder that cannot be written to is reported on writing
         known = _known(set_aside=alone)
         _note(known, exercise_id, passed)
         if alone:
             _write(known)
-    finally:
-        lock.release()
 
 
 def _note(known: dict[str, dict], exercise_id: str, passed: bool | None) -> None:
     """Add time, and an attempt; once passed, an exercise stays as it is."""
-    lesson, exercises = lesson_of(exercise_id), known["exercises"]
-    entry = known["lessons"].get(lesson, {"seconds": 0})
-    seconds = entry["seconds"] + _since_last_call(known["lessons"])
-    entry = {"seconds": round(seconds, 1), "last": _now().isoformat("T", "seconds")}
+    global _moment
+    before, _moment = _moment, time.monotonic()
+    gaps = [_moment - before, _LONGEST]
+    lesson, now = lesson_of(exercise_id), _now()
+    calls = [_when(entry["last"]) for entry in known["lessons"].values()]
+    if calls and max(calls) <= now:  # else the clock was set back since
+        gaps.append((now - max(calls)).total_seconds())  # a notebook beside this one
+    when = now.isoformat("T", "seconds")
+    entry = {"seconds": round(_seconds(known, lesson) + min(gaps), 1), "last": when}
     known["lessons"][lesson] = _unsaved["lessons"][lesson] = entry
     if passed is None:
         return
-    entry = exercises.get(exercise_id, {"attempts": 0, "passed": None})
+    entry = known["exercises"].get(exercise_id, {"attempts": 0, "passed": None})
     if not entry["passed"]:
-        when = _now().isoformat("T", "seconds") if passed else None
-        entry = {"attempts": entry["attempts"] + 1, "passed": when}
-    exercises[exercise_id] = _unsaved["exercises"][exercise_id] = entry
-
-
-def _since_last_call(times: dict[str, dict]) -> float:
-    """Return the seconds since the last call, here or in a notebook beside this one."""
-    global _moment
-    before, _moment = _moment, time.monotonic()
-    now, gaps = _now(), [_moment - before, _LONGEST]
-    calls = [_when(entry["last"]) for entry in times.values()]
-    if calls and max(calls) <= now:  # else the clock was set back since
-        gaps.append((now - max(calls)).total_seconds())
-    return min(gaps)
+        entry = {"attempts": entry["attempts"] + 1, "passed": when if passed else None}
+    known["exercises"][exercise_id] = _unsaved["exercises"][exercise_id] = entry
 
 
 def _now() -> datetime:
@@ -164,8 +143,7 @@ def _now() -> datetime:
 
 
 def _when(text: str) -> datetime:
-    """Read a moment; one without a time zone is local time."""
-    return datetime.fromisoformat(text).astimezone()
+    return datetime.fromisoformat(text).astimezone()  # without a zone, it is local time
 
 
 def path() -> Path:
@@ -195,15 +173,13 @@ def _known(*, set_aside: bool = False) -> dict[str, dict]:
     except FileNotFoundError:
         pass
     except OSError as error:
-        _say_once(
-            f"The progress file {path()} cannot be read ({error.strerror}): please "
-            "check its permissions."
-        )
+        why = error.strerror
+        _say_once(f"{path()} cannot be read ({why}): please check its permissions.")
     except ValueError:
         aside = path().with_suffix(".damaged.json")
         _say_once(
-            f"The progress file {path()} is damaged, so your record starts anew. A "
-            f"check keeps the old file as {aside.name} before it writes a new one."
+            f"{path()} is damaged, so your record starts anew. A check keeps the old "
+            f"file as {aside.name} before it writes a new one."
         )
         with suppress(OSError):  # then writing fails as well, and says so
             if set_aside:
@@ -214,25 +190,23 @@ def _known(*, set_aside: bool = False) -> dict[str, dict]:
 def _write(known: dict[str, dict]) -> None:
     part = Path(f"{path()}.{os.getpid()}.tmp")
     try:
+        # os.replace asks only whether the folder may be changed.
         if path().exists() and not os.access(path(), os.W_OK):
-            # os.replace asks only whether the folder may be changed
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         part.write_text(json.dumps(known, indent=1), encoding="utf-8")
         os.replace(part, path())
+        for entries in _unsaved.values():
+            entries.clear()
     except OSError as error:
         with suppress(OSError):
             part.unlink()
         _say_once(
-            f"The progress file {path()} cannot be written ({error.strerror}): your "
-            "record lasts until this kernel stops. Set COURSE_PROGRESS to a file you "
-            "may write."
+            f"{path()} cannot be written ({error.strerror}): your record lasts until "
+            "this kernel stops. Set COURSE_PROGRESS to a file you may write."
         )
-    else:
-        for entries in _unsaved.values():
-            entries.clear()
 
 
 @cache
-def _say_once(line: str) -> None:
+def _say_once(problem: str) -> None:
     # Not warnings.warn: it adds a line of the course's own code, which helps nobody.
-    print(line, file=sys.stderr)
+    print(f"The progress file {problem}", file=sys.stderr)

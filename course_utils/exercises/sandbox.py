@@ -2,7 +2,7 @@
 
 An answer that stays inside one call of C code and holds the interpreter (a product of
 huge matrices, a regular expression that explodes) cannot be stopped: the kernel is busy
-until that call returns. *Interrupt kernel* does not help either, but *Restart* does.
+until that call returns, and only *Restart kernel* helps.
 """
 
 import contextlib
@@ -30,10 +30,6 @@ class TimeUp(BaseException):
     """Stops an answer that runs too long; no ``except Exception`` catches it."""
 
 
-class _StillOpen(BaseException):
-    """Raised when an answer returns the placeholder of its stub."""
-
-
 @dataclass(frozen=True)
 class Outcome:
     """What an answer did on one case: gave a value, or raised an error."""
@@ -47,23 +43,25 @@ class Outcome:
 
 def run(probe: Callable, answer: Any, case: tuple, clock: Any = None) -> Outcome:
     """Probe an answer on a copy of a case, with the same random numbers each time."""
-    _seed()
-    arguments, results, errors = copy.deepcopy(case), [...], []
+    arguments, results, errors = copy.deepcopy(case), [], []
     watched = _watched(answer, results, errors)
+    value = error = None
     try:
-        with clock or contextlib.nullcontext():
+        with _same_randomness(), clock or contextlib.nullcontext():
             value = probe(watched, *arguments)
     except TimeUp:
         raise
-    except _StillOpen:
+    except BaseException as problem:  # a learner's exit() must not end the kernel
+        error = problem
+    if any(map(holds_placeholder, [*results, value])):
         return Outcome(...)
-    except BaseException as error:  # a learner's exit() must not end the kernel
-        of_learner = errors or inspect.isgenerator(results[-1])
-        if watched is answer:  # a class or an object, whose calls are not watched
-            of_learner = lines_of_learner(error)
-        return Outcome(error=error, returned=results[-1], in_probe=not of_learner)
-    value = ... if holds_placeholder(value) else value
-    return Outcome(value, None, results[-1], changed_input=changed(case, arguments))
+    returned = results[-1] if results else ...
+    if error is None:
+        return Outcome(value, None, returned, changed_input=changed(case, arguments))
+    of_learner = errors or inspect.isgenerator(returned)
+    if watched is answer:  # a class or an object, whose calls are not watched
+        of_learner = lines_of_learner(error)
+    return Outcome(None, error, returned, in_probe=not of_learner)
 
 
 def _watched(answer: Any, results: list, errors: list) -> Any:
@@ -78,8 +76,6 @@ def _watched(answer: Any, results: list, errors: list) -> Any:
         except BaseException as error:
             errors.append(error)
             raise
-        if holds_placeholder(results[-1]):
-            raise _StillOpen
         return results[-1]
 
     return watched
@@ -92,6 +88,25 @@ def holds_placeholder(value: Any) -> bool:
     if isinstance(value, tuple) or type(value) is list:
         return any(item is ... for item in value)
     return value is ...
+
+
+@contextlib.contextmanager
+def _same_randomness() -> Iterator[None]:
+    """Seed all random numbers, and give the notebook its own back afterwards."""
+    torch, tensorflow = sys.modules.get("torch"), sys.modules.get("tensorflow")
+    states = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=()) if torch else contextlib.nullcontext():
+        try:
+            random.seed(0)
+            np.random.seed(0)
+            if torch:  # its CPU generator only: no GPU is touched
+                torch.default_generator.manual_seed(0)
+            if tensorflow:
+                tensorflow.random.set_seed(0)
+            yield
+        finally:
+            random.setstate(states[0])
+            np.random.set_state(states[1])
 
 
 def in_kind(kind: str, argument: Any) -> Any:
@@ -118,14 +133,14 @@ def in_kind(kind: str, argument: Any) -> Any:
 class Clock:
     """Limits the time of an answer alone, not that of the check around it.
 
-    The worker thread starts and stops it by ``with clock:``, and the main thread asks
-    whether it is over. It counts the processor's seconds of the worker, where the
-    system can tell those of one thread, and else the seconds that pass.
+    The worker thread starts and stops it, and the main thread asks whether it is over.
+    It counts the processor's seconds of the worker, where the system can tell those of
+    one thread, and else the seconds that pass.
     """
 
     def __init__(self, seconds: float):
         self._left = np.array([seconds, PATIENCE * seconds])  # to compute, to wait
-        self._end: np.ndarray | None = None  # the main thread reads it, so in one piece
+        self._end: Any = np.inf  # the main thread reads it, so in one piece
         self._thread: int | None = None
 
     def __enter__(self) -> None:
@@ -134,7 +149,7 @@ class Clock:
         self._end = self._now() + self._left
 
     def __exit__(self, *error: object) -> None:
-        self._left, self._end = self._end - self._now(), None
+        self._left, self._end = self._end - self._now(), np.inf
 
     def _now(self) -> np.ndarray:
         passed = computed = time.monotonic()
@@ -144,8 +159,8 @@ class Clock:
         return np.array([computed, passed])
 
     def is_over(self) -> bool:
-        end = self._end
-        return end is not None and bool((self._now() > end).any())
+        end = self._end  # read before the time: the worker may start the clock between
+        return bool((self._now() > end).any())
 
 
 def run_for(seconds: float, work: Callable[[Clock], Any]) -> Any:
@@ -157,7 +172,7 @@ def run_for(seconds: float, work: Callable[[Clock], Any]) -> Any:
     found, clock = [], Clock(seconds)
 
     def job() -> None:
-        with contextlib.suppress(TimeUp), np.errstate(all="ignore"), _own_randomness():
+        with contextlib.suppress(TimeUp), np.errstate(all="ignore"):
             found.append(work(clock))
 
     worker = threading.Thread(target=job, daemon=True)
@@ -175,25 +190,3 @@ def run_for(seconds: float, work: Callable[[Clock], Any]) -> Any:
     if not found:
         raise TimeoutError
     return found[0]
-
-
-@contextlib.contextmanager
-def _own_randomness() -> Iterator[None]:
-    """Keep a check from changing the random numbers of the notebook around it."""
-    torch = sys.modules.get("torch")
-    states = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=()) if torch else contextlib.nullcontext():
-        try:
-            yield
-        finally:
-            random.setstate(states[0])
-            np.random.set_state(states[1])
-
-
-def _seed() -> None:
-    random.seed(0)
-    np.random.seed(0)
-    if torch := sys.modules.get("torch"):  # its CPU generator only: no GPU is touched
-        torch.default_generator.manual_seed(0)
-    if tensorflow := sys.modules.get("tensorflow"):
-        tensorflow.random.set_seed(0)

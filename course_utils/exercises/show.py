@@ -20,16 +20,14 @@ def kind(value: Any) -> str:
         return f"an array of shape {value.shape}" if value.shape else "one number"
     if isinstance(value, np.ndarray):
         return "text"
-    return f"{len(value)} results" if isinstance(value, list) else f"a {_type(value)}"
-
-
-def _type(value: Any) -> str:
-    return type(value).__name__
+    if isinstance(value, list):
+        return f"{len(value)} results"
+    return f"a {type(value).__name__}"
 
 
 def shown(value: Any) -> str:
     """Write a value, on several lines if it needs them, but never a long one whole."""
-    if isinstance(value, tuple) and not all(np.isscalar(item) for item in value):
+    if isinstance(value, tuple) and not all(map(np.isscalar, value)):
         return f"({_one_below_another(value)})"
     value = plain(value)
     if isinstance(value, dict):
@@ -69,20 +67,11 @@ def difference(wanted: Any, given: Any) -> str:
         return f"The result should be {kind(wanted)}, but yours is {kind(given)}."
     if given.dtype.kind == "f" and np.isnan(given).any():
         return "Your result holds `nan`, not a number: look for 0/0 or inf - inf."
-    if wanted.dtype.kind == given.dtype.kind == "U" and not wanted.shape:
-        return _difference_of_texts(str(wanted), str(given))
-    return "The shape is right, the numbers are not."
-
-
-def _difference_of_texts(wanted: str, given: str) -> str:
-    right = os.path.commonprefix([wanted, given])
-    if not right:
-        return "It is a text, as it should be, but another one."
-    if right == given:
-        return "Your text is right as far as it goes, but the end is missing."
-    if right == wanted:
-        return f"Your text goes on after `{right}`, where it should end."
-    return f"Your text is right up to `{right}`, and what follows is not."
+    if wanted.dtype.kind != "U" or wanted.shape:
+        return "The shape is right, the numbers are not."
+    if right := os.path.commonprefix([str(wanted), str(given)]):
+        return f"Your text is right up to `{right}`, and not after it."
+    return "It is a text, as it should be, but another one."
 
 
 def error(problem: BaseException) -> str:
@@ -95,9 +84,8 @@ def error(problem: BaseException) -> str:
 
 def lines_of_learner(problem: BaseException) -> list[str]:
     """Return the lines of a traceback that are neither ours nor a library's."""
-    ours = Path(__file__).resolve().parents[1]
-    libraries = (Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib"))
-    others = (ours, *libraries)
+    libraries = [sysconfig.get_path(name) for name in ("stdlib", "purelib")]
+    others = [Path(__file__).resolve().parents[1], *libraries]
     return [
         f"line {frame.lineno}, in {frame.name}:  {frame.line or '?'}"
         for frame in traceback.extract_tb(problem.__traceback__)
@@ -107,7 +95,8 @@ def lines_of_learner(problem: BaseException) -> list[str]:
 
 def in_a_line(problem: BaseException) -> str:
     """Name an error, without the codes that color text for a terminal."""
-    return f"{_type(problem)}: " + re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", str(problem))
+    words = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", str(problem))
+    return f"{type(problem).__name__}: {words}"
 
 
 def _fenced(lines: Iterable[str]) -> str:

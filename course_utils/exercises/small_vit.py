@@ -15,8 +15,8 @@ def _built() -> tuple:
 def small_classifier(frozen_before: str):
     """Return a classifier of three blocks in which all but the named parts learn.
 
-    The same one serves every call, since building takes long; so all flags are set
-    anew, and a classifier that an answer has rebuilt is given up.
+    Every call gets the same classifier with all flags set anew, since building takes
+    long; only if an answer has added or removed layers is another one built.
     """
     classifier, layers = _built()
     if list(classifier._flatten_layers()) != layers:
@@ -30,6 +30,11 @@ def small_classifier(frozen_before: str):
     return classifier
 
 
+def layers_of_encoder(classifier):
+    """Return the layer that holds all blocks and the last norm."""
+    return classifier.backbone.get_layer("vit_encoder")
+
+
 def _parts(classifier) -> dict:
     encoder = layers_of_encoder(classifier)
     return {
@@ -40,18 +45,12 @@ def _parts(classifier) -> dict:
     }
 
 
-def layers_of_encoder(classifier):
-    """Return the layer that holds all blocks and the last norm."""
-    return classifier.backbone.get_layer("vit_encoder")
-
-
 def what_learns(classifier) -> dict[str, str]:
     """Return for each part whether it learns, is frozen, or learns in part."""
     learning = {weight.path for weight in classifier.trainable_variables}
     found = {}
     for name, part in _parts(classifier).items():
         learns = [weight.path in learning for weight in part.weights]
-        found[name] = (
-            "learns" if all(learns) else "in part" if any(learns) else "frozen"
-        )
+        not_whole = "in part" if any(learns) else "frozen"
+        found[name] = "learns" if all(learns) else not_whole
     return found

@@ -2,8 +2,8 @@
 
 python tests/exercises/mutants.py [04.5 | 04 ...]
 
-The check must refuse each mutant, unless equal_mutants.py lists it with the
-reason why it does the same. mutmut and cosmic-ray were looked at: they change files and run a test
+The check must refuse each mutant, unless equal_mutants.py lists it with the reason why
+it does the same. mutmut and cosmic-ray were looked at: they change files and run a test
 suite on each, while here a function is handed to ``check``; a pass over the syntax tree
 is shorter than their set-up.
 """

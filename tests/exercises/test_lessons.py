@@ -6,7 +6,8 @@ import re
 import pytest
 
 from course_tools import timetable
-from course_utils.exercises.catalog import LESSONS, Lesson, read_lesson
+from course_tools.timetable import Lesson, read_lesson
+from course_utils.exercises.catalog import LESSONS
 from course_utils.session import ROOT
 
 
