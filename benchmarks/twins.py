@@ -41,10 +41,9 @@ def rows():
 def pytorch():
     """Return the test accuracies of ``Trainer``, a list for each start."""
     import torch
-    from transformers import TrainingArguments, set_seed
+    from transformers import PrinterCallback, Trainer, TrainingArguments, set_seed
 
     from course_utils.finetune import torch as finetune
-    from course_utils.training.trainer import ExactTrainer
 
     train, test, epochs, rate = rows()
     folder, names = locate("finetune"), train.features["label"].names
@@ -73,12 +72,13 @@ def pytorch():
                     disable_tqdm=True,
                     dataloader_pin_memory=torch.cuda.is_available(),
                 )
-                trainer = ExactTrainer(
+                trainer = Trainer(
                     model,
                     settings,
                     train_dataset=train.with_transform(prepare),
                     data_collator=finetune.collate,
                 )
+                trainer.remove_callback(PrinterCallback)
                 trainer.train()
                 pictures = test.with_transform(finetune.pixels(processor))
                 answers = trainer.predict(pictures).predictions.argmax(axis=-1)

@@ -8,7 +8,7 @@ import transformers as T
 from safetensors.torch import load_file, save_file
 from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessorPil
 
-from course_utils.training.trainer import quiet
+from course_utils.finetune.torch import quiet
 
 # --- Vision Transformers ----------------------------------------------------------
 

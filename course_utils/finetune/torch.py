@@ -4,6 +4,7 @@
 ``examples/finetune.py`` does it without the course.
 """
 
+import contextlib
 import functools
 import re
 from collections.abc import Callable, Sequence
@@ -25,7 +26,6 @@ from course_utils.convert import refusals
 from course_utils.convert.names import on_disk
 from course_utils.data import checkpoints
 from course_utils.data.pictures import class_numbers, labels_of, upright
-from course_utils.training.trainer import quiet
 
 # --- Pictures ---------------------------------------------------------------------
 
@@ -112,6 +112,21 @@ def batches(
 
 
 # --- Models -----------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def quiet():
+    """Keep transformers' loading reports and progress bars off the screen."""
+    logging = transformers.utils.logging
+    level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bar:
+            logging.enable_progress_bar()
 
 
 @quiet()

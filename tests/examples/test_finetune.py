@@ -134,6 +134,32 @@ def test_killed_script_resumes_and_ends_with_the_same_model(pictures, model, tmp
     assert largest_difference(whole, resumed) == 0.0
 
 
+def test_stored_model_is_that_of_the_best_epoch(pictures, model, tmp_path, monkeypatch):
+    scores = iter([0.5, 0.9, 0.1, 0.0])  # three epochs, then the test
+    monkeypatch.setattr(
+        script, "metrics", lambda _: {"accuracy": next(scores), "f1": 0.0}
+    )
+    run(pictures, model, tmp_path)
+    load = ViTForImageClassification.from_pretrained
+    best = load(tmp_path / "checkpoints/checkpoint-12")
+    assert largest_difference(load(tmp_path / "model"), best) == 0.0
+
+
+def test_two_processes_share_the_pictures_and_store_one_model(
+    pictures, model, tmp_path
+):
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc_per_node", "2", str(SCRIPT), pictures, "--model", model]
+    command += ["--output", str(tmp_path), "--batch-size", "8", "--epochs", "1"]
+    cache = {"HF_DATASETS_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command, env=os.environ | cache, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("test accuracy") == 1
+    assert (tmp_path / "checkpoints/checkpoint-3").exists()  # 48 / (2 * 8) steps
+
+
 def test_incomplete_checkpoints_are_passed_over(tmp_path):
     assert script.newest_checkpoint(tmp_path / "nowhere") is None
     for step, state in ((9, "{}"), (10, None), (11, '{"half"'), ("x", "{}")):

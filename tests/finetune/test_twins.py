@@ -9,7 +9,7 @@ from course_utils.session import ROOT
 FOLDER = ROOT / "course_utils/finetune"
 # What exists, or is a further argument, because one framework needs it.
 OWN = {
-    "torch": {"augment", "pixels", "collate"},
+    "torch": {"augment", "pixels", "collate", "quiet"},
     "keras": {"augmentation", "load_backbone"},
 }
 OPTIONS = {
