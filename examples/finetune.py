@@ -279,6 +279,8 @@ def make_trainer(options, splits, processor, model, folder):
         save_total_limit=1,  # and the best one
         remove_unused_columns=False,  # prepare needs them
         dataloader_pin_memory=torch.cuda.is_available(),
+        # Without this, several processes on CPUs would know nothing of each other.
+        use_cpu=not torch.accelerator.is_available(),
         report_to="none",
         seed=options.seed,
         disable_tqdm=True,
