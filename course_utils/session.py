@@ -32,24 +32,23 @@ def setup(seed: int = 0, profile: str | None = None) -> Run:
     Parameters
     ----------
     seed : int
-        The seed for ``random`` and NumPy, and for PyTorch, TensorFlow and Keras where
-        they have been imported.
+        For ``random``, NumPy, and each of PyTorch, TensorFlow and Keras that is there.
     profile : str, optional
-        ``"reduced"`` (the default) or ``"full"``. The environment variable
-        ``COURSE_PROFILE`` wins over it: it switches the whole course from outside.
-
-    Raises
-    ------
-    ValueError
-        If the profile is neither of the two.
+        ``"reduced"`` (the default) or ``"full"``; anything else is a ValueError. The
+        environment variable ``COURSE_PROFILE`` wins over it: it switches all lessons.
     """
     global _chosen
     _chosen = _resolve(profile)
     _seed_everything(seed)
     run = Run(profile=_chosen, device=_device(), seed=seed)
-    frameworks = {"torch", "tensorflow"} & sys.modules.keys()  # NumPy uses no device
-    device = [f"device {run.device}"] if frameworks else []
-    print(" | ".join([f"profile {run.profile}", *device, *_versions()]))
+    told = [f"profile {run.profile}"]
+    if {"torch", "tensorflow"} & sys.modules.keys():  # NumPy uses no device
+        told.append(f"device {run.device}")
+    told.append("Python " + ".".join(map(str, sys.version_info[:3])))
+    for name in ("numpy", "torch", "transformers", "tensorflow", "keras", "keras_hub"):
+        if version := getattr(sys.modules.get(name), "__version__", None):
+            told.append(f"{name} {version}")
+    print(" | ".join(told))
     return run
 
 
@@ -93,14 +92,6 @@ def _device() -> str:
     return "cuda" if has_gpu else "cpu"
 
 
-def _versions() -> list[str]:
-    told = ["Python " + ".".join(map(str, sys.version_info[:3]))]
-    for name in ("numpy", "torch", "transformers", "tensorflow", "keras", "keras_hub"):
-        if version := getattr(sys.modules.get(name), "__version__", None):
-            told.append(f"{name} {version}")
-    return told
-
-
 def use_tensorflow() -> None:
     """Make TensorFlow the backend of Keras, and import both without their noise.
 
@@ -125,7 +116,13 @@ def use_tensorflow() -> None:
             f"TensorFlow or Keras cannot be imported ({error}). In a local copy of the "
             "course `make setup` installs them."
         ) from error
-    _configure(tf)
+    # Leave room for PyTorch on a shared GPU, and obey OMP_NUM_THREADS.
+    with contextlib.suppress(RuntimeError, ValueError):  # at work already; no number
+        for gpu in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(gpu, True)
+        if threads := int(os.environ.get("OMP_NUM_THREADS") or 0):
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            tf.config.threading.set_inter_op_parallelism_threads(threads)
     advice = "triggered tf.function retracing"  # which each new model must do
     tf.get_logger().addFilter(lambda record: advice not in record.getMessage())
     _define_parity()
@@ -146,16 +143,6 @@ def _quiet_stderr():
             os.close(before)
             kept.seek(0)
             os.write(2, kept.read())
-
-
-def _configure(tf):
-    """Leave room for PyTorch on a shared GPU, and obey OMP_NUM_THREADS."""
-    with contextlib.suppress(RuntimeError, ValueError):  # at work already; no number
-        for gpu in tf.config.list_physical_devices("GPU"):
-            tf.config.experimental.set_memory_growth(gpu, True)
-        if threads := int(os.environ.get("OMP_NUM_THREADS") or 0):
-            tf.config.threading.set_intra_op_parallelism_threads(threads)
-            tf.config.threading.set_inter_op_parallelism_threads(threads)
 
 
 def _define_parity():
