@@ -1,17 +1,15 @@
 """Names of a ViT's weights and settings: ours, transformers', KerasHub's.
 
 All conversions read these two tables, so a new name is a change in this file alone.
-transformers has two columns: release 5.9 gave its modules new names, and
-``save_pretrained`` still writes the older ones into the file.
 """
 
+import functools
 import re
 
-# Each row is a layer, or a single array, of our ViT; the one in PyTorch and the one in
-# Keras have the same. A row "within" says in which part of the model the rows below it
-# lie; "." is the model itself, {} the number of a block. Our layer qkv is three layers
-# elsewhere: first the queries, then the keys, then the values. KerasHub's names are the
-# way from its model to the layer.
+# Each row is a layer, or a single array, of our ViT in PyTorch and in Keras. A row
+# "within" says in which part of the model the rows below it lie: "." is the model
+# itself, {} the number of a block. Our layer qkv is three layers elsewhere. The names
+# in transformers' files are older than those in its memory, which came with 5.9.
 _TABLE = """
 kind    ours           transformers in memory       transformers on disk         KerasHub
 
@@ -65,39 +63,35 @@ SETTINGS = {
 }
 
 
+@functools.cache
 def renaming(old: str, new: str, depth: int) -> dict[str, list[str]]:
     """Map the names of all weights of a ViT with ``depth`` blocks to those elsewhere.
 
     ``old`` and ``new`` are "our PyTorch", "our Keras", "KerasHub", or transformers'
-    "memory" and "disk". Each old name leads to one new name, or to three where our
-    ``qkv`` is cut into queries, keys and values.
+    "memory" and "disk". A name leads to three where our ``qkv`` is cut into queries,
+    keys and values, and to one otherwise.
     """
     names = {}
     (first, ours), (second, theirs) = _NAMINGS[old], _NAMINGS[new]
     for number in range(depth):
-        for kind, *cells in _rows():
+        for kind, *cells in filter(None, map(str.split, _TABLE.splitlines()[2:])):
+            if kind == "within":
+                within = [cell.removeprefix(".") for cell in cells]
+                continue
+            here, there = (
+                (within[i] + cells[i]).format(number) for i in (first, second)
+            )
             for array in _KINDS[kind]:
-                found = names.setdefault(cells[first].format(number) + array[ours], [])
-                name = cells[second].format(number) + array[theirs]
-                if name not in found:
+                found = names.setdefault(here + array[ours], [])
+                if (name := there + array[theirs]) not in found:
                     found.append(name)
     return names
 
 
-def _rows():
-    """Read the table: yield the kind of each row, and its names in full."""
-    for kind, *cells in filter(None, map(str.split, _TABLE.splitlines()[2:])):
-        if kind == "within":
-            within = [cell.removeprefix(".") for cell in cells]
-        else:
-            yield kind, *map("".join, zip(within, cells, strict=True))
-
-
 def on_disk(name: str) -> str:
-    """Return what one of transformers' weights is called in the file of a whole model.
+    """Return the name that a weight of transformers has in the file of a whole model.
 
-    Both kinds of names will do, also without ``vit.``, as where a backbone was saved
-    alone. A name that no weight of a ViT has comes back as it is.
+    A backbone saved alone lacks the prefix ``vit.``; unknown names come back with it.
     """
     if not name.startswith("classifier."):
         name = f"vit.{name.removeprefix('vit.')}"

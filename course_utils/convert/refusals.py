@@ -12,7 +12,7 @@ from course_utils.convert.names import SETTINGS
 ENCODERS = ("vit", "vit_mae", "vit_msn")
 # What a file may hold beside the encoder; a new head needs none of it.
 BESIDE = re.compile(r"(classifier|(vit\.)?pooler|decoder)\.|(vit\.)?embeddings\.mask_")
-# What our ViT, and KerasHub's as the course uses it, cannot have otherwise.
+# What our ViT cannot have otherwise, as transformers calls it.
 FIXED = {
     "hidden_act": ("gelu", "our MLP has the exact GELU"),
     "qkv_bias": (True, "our queries, keys and values have a bias"),
@@ -30,31 +30,31 @@ def refuse_family(source, kind: str | None, instead: str = "") -> None:
         )
 
 
-def our_arguments(config: Mapping, source="the model") -> dict:
+def our_arguments(config: Mapping, source="the model", fixed: Mapping = FIXED) -> dict:
     """Return the arguments of our ViT for a ``config.json``, or refuse it."""
-    for key, (value, why) in FIXED.items():
-        if config.get(key, value) != value:
-            raise ValueError(
-                f"{source} has {key}={config[key]!r}, but {why} ({key}={value!r}); it "
-                "cannot be converted with equal results"
-            )
+    faults = [
+        f"{key}={config[key]!r}, but {why} ({key}={value!r})"
+        for key, (value, why) in fixed.items()
+        if config.get(key, value) != value
+    ]
     if config.get("id2label"):
         config = {"num_labels": len(config["id2label"]), **config}
     found = {k: config.get(name, usual) for k, (name, usual, _) in SETTINGS.items()}
     for key in ("image_size", "patch_size"):
-        sides = set(np.ravel(found[key]).tolist())
-        if len(sides) != 1 or not all(isinstance(s, int) and s > 0 for s in sides):
-            raise ValueError(
-                f"{source} has {key}={found[key]}, but our ViT takes squares only; "
-                "choose another checkpoint"
-            )
-        found[key] = sides.pop()
+        sides = found[key]
+        found[key], *others = set(np.ravel(sides).tolist())
+        if others:
+            faults.append(f"{key}={sides}, but our ViT takes squares only")
     for key, unit in {"image_size": "patch_size", "dim": "heads"}.items():
         if found[key] % found[unit]:
-            raise ValueError(
-                f"{source} has {SETTINGS[key][0]} {found[key]}, which is not a multiple"
-                f" of its {SETTINGS[unit][0]} {found[unit]}; choose another checkpoint"
-            )
+            (name, *_), (divisor, *_) = SETTINGS[key], SETTINGS[unit]
+            value = f"{name} {found[key]}, which is not a multiple of its {divisor}"
+            faults.append(f"{value} {found[unit]}")
+    if faults:
+        raise ValueError(
+            f"{source} has {faults[0]}; it cannot be converted with equal results, so "
+            "choose another one"
+        )
     return found
 
 
@@ -67,40 +67,9 @@ def label_settings(id2label: Mapping[int, str] | None, classes: int) -> dict:
             f"id2label must have the keys 0 to {classes - 1}, one for each logit, but "
             f"has {len(id2label)} keys that begin with {list(id2label)[:5]}"
         )
-    id2label = {number: id2label[number] for number in range(classes)}
     # As in transformers, a name that two classes share leads to the later one.
-    return {"id2label": id2label, "label2id": {v: k for k, v in id2label.items()}}
-
-
-def refuse_unfit(source, found: Mapping, wanted: Mapping, remedy: str = "") -> None:
-    """Refuse weights that would leave some of a model's random, or have no place in it.
-
-    ``found`` and ``wanted`` hold the shape of each weight in the file and in the model
-    that ``config.json`` describes. A ``remedy`` takes the place of the reasons that a
-    file can have.
-    """
-    missing, strange = sorted(wanted.keys() - found), sorted(found.keys() - wanted)
-    if missing:
-        what = f" lacks {missing[0]}{more(missing)}, which would stay random"
-    elif strange:
-        what = f" holds {strange[0]}{more(strange)}, but the model that its settings "
-        what += "describe has no place for it"
-    elif other := [name for name in sorted(wanted) if found[name] != wanted[name]]:
-        what = f": {other[0]} has shape {found[other[0]]} in the file, but the model "
-        what += f"needs {wanted[other[0]]}"
-        if setting := _setting(other[0], found[other[0]], wanted):
-            remedy = f"write {setting} into config.json, as it was when the weights "
-            remedy += "were saved"
-    else:
-        return
-    raise ValueError(
-        f"{source}{what}; {remedy or _why(missing, strange, found, wanted)}"
-    )
-
-
-def more(names: list) -> str:
-    """Return " and 3 more" for four names, and nothing for a single one."""
-    return f" and {len(names) - 1} more" if len(names) > 1 else ""
+    label2id = {id2label[number]: number for number in range(classes)}
+    return {"id2label": dict(id2label), "label2id": label2id}
 
 
 def kind_of(value) -> str:
@@ -108,25 +77,60 @@ def kind_of(value) -> str:
     return f"{type(value).__module__.split('.')[0]}.{type(value).__name__}"
 
 
-def _why(missing, strange, found, wanted):
+def refuse_unfit(source, found: Mapping, wanted: Mapping, remedy: str = "") -> None:
+    """Refuse weights that would leave some of a model's random, or have no place in it.
+
+    ``found`` and ``wanted`` hold the shape of each weight in the file and in the model
+    that ``config.json`` describes. Without a ``remedy``, the likely one is looked for.
+    """
+    missing, strange = sorted(wanted.keys() - found), sorted(found.keys() - wanted)
+    other = [name for name in sorted(wanted) if found.get(name) != wanted[name]]
+    if not (names := missing or strange or other):
+        return
+    first = names[0]
+    what = f"{first} and {len(names) - 1} more" if names[1:] else first
+    if missing:
+        what = f" lacks {what}, which would stay random"
+    elif strange:
+        what = f" holds {what}, but a model of its settings has no place for it"
+    else:
+        what = f": {first} has shape {found[first]} but the model needs {wanted[first]}"
+        if setting := _setting(first, found[first], wanted):
+            remedy = f"write {setting} into config.json, as it was when the weights "
+            remedy += "were saved"
+    remedy = remedy or _remedy(missing, strange, found, wanted)
+    raise ValueError(f"{source}{what}; {remedy}")
+
+
+def _setting(name, shape, wanted):
+    """Return what config.json should say for a weight to have the shape in the file."""
+    if name.startswith("classifier."):
+        return f'"num_labels": {shape[0]}'
+    if "patch_embedding" in name and shape[:2] == wanted[name][:2]:
+        return f'"patch_size": {shape[-1]}'
+    if "position_embedding" in name:  # one for each patch, and one for the class token
+        patch = next(kernel[-1] for kernel in wanted.values() if len(kernel) == 4)
+        return f'"image_size": {math.isqrt(shape[-2]) * patch}'
+    return None
+
+
+def _remedy(missing, strange, found, wanted):
     """Say where names like these come from, and what to do about it."""
     for name in strange if missing else ():
         start, end, _ = name.rpartition(f".{missing[0].removeprefix('vit.')}")
         if end:
             start = start.removeprefix("vit.").removesuffix(".vit") + "."
             return (
-                f"all names in its file begin with {start!r}, which torch.compile, "
-                "DistributedDataParallel or another wrapper puts there: save the model "
-                "inside, accelerator.unwrap_model(model).save_pretrained(folder)"
+                f"all names in its file begin with {start!r}, which torch.compile or "
+                "another wrapper puts there: save accelerator.unwrap_model(model)"
             )
         if "attn.qkv" in name or "pos_embed" in name:
             return (
                 f"its file has timm's names, such as {name.removeprefix('vit.')}: "
-                "choose a checkpoint that transformers has saved, such as "
-                "google/vit-base-patch16-224"
+                "choose a checkpoint that transformers has saved"
             )
-    asked, there = (max(map(_block, n), default=-1) + 1 for n in (wanted, found))
-    if asked != there and min(map(_block, missing or strange)) == min(asked, there):
+    asked, there = _blocks(wanted), _blocks(found)
+    if asked != there > 0:
         return (
             f"config.json asks for {asked} blocks and the file has {there}: write "
             f'"num_hidden_layers": {there} there, or fetch the whole file again'
@@ -137,21 +141,7 @@ def _why(missing, strange, found, wanted):
     )
 
 
-def _setting(name, shape, wanted):
-    """Return what config.json should say for a weight to have the shape in the file."""
-    if name.startswith("classifier."):
-        return f'"num_labels": {shape[0]}'
-    if "patch_embedding" in name and shape[:2] == wanted[name][:2]:
-        return f'"patch_size": {shape[-1]}'
-    if "position_embedding" in name:
-        patch = next(kernel[-1] for kernel in wanted.values() if len(kernel) == 4)
-        beside = wanted[name][-2] - math.isqrt(wanted[name][-2]) ** 2  # class token
-        rows = math.isqrt(max(shape[-2] - beside, 0))
-        if rows**2 + beside == shape[-2]:
-            return f'"image_size": {rows * patch}'
-    return None
-
-
-def _block(name):
-    """Return the number in ``vit.encoder.layer.3.output.dense.bias``, or -1."""
-    return int("".join(re.findall(r"\blayers?\.(\d+)\.", name)[:1]) or -1)
+def _blocks(names):
+    """Count the blocks in names such as ``vit.encoder.layer.3.output.dense.bias``."""
+    numbers = re.findall(r"\blayers?\.(\d+)\.", " ".join(names))
+    return max(map(int, numbers), default=-1) + 1

@@ -232,20 +232,10 @@ class ViT(keras.Model):
         return {**super().get_config(), **self.arguments}
 
     def call(self, images, training=None, return_attention=False):
-        """Classify ``images``.
+        """Return the logits, shape (B, num_classes), of images of shape (B, H, W, C).
 
-        Parameters
-        ----------
-        images : tensor, shape (B, H, W, C), float
-        training : bool, optional
-            Whether dropout is at work; ``fit`` and ``predict`` set it themselves.
-        return_attention : bool
-            Also return the attention weights of every block.
-
-        Returns
-        -------
-        tensor, shape (B, num_classes), the logits; with ``return_attention`` a pair of
-        the logits and a list of ``depth`` tensors of shape (B, h, N+1, N+1).
+        With ``return_attention`` also a list with the attention weights of every block,
+        each of shape (B, h, N+1, N+1).
         """
         x = self.embed(images)  # (B, H, W, C) -> (B, N, D)
         class_token = ops.zeros_like(x[:, :1]) + self.class_token  # (B, 1, D)

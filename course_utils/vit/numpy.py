@@ -6,15 +6,8 @@ import numpy as np
 def softmax(scores: np.ndarray) -> np.ndarray:
     """Softmax along the last axis, safe for scores of any size.
 
-    Parameters
-    ----------
-    scores : array, shape (..., M)
-        Real numbers; ``-inf`` marks a place that gets weight 0. A row of nothing but
-        ``-inf`` gives nan.
-
-    Returns
-    -------
-    array, shape (..., M); every row sums to 1.
+    Scores (..., M) become weights (..., M), and every row sums to 1. A score of
+    ``-inf`` gets weight 0; a row of nothing but ``-inf`` gives nan.
     """
     shifted = scores - scores.max(axis=-1, keepdims=True)  # largest is now 0
     exponentials = np.exp(shifted)
@@ -31,8 +24,8 @@ def attention_weights(
     queries : array, shape (..., N, d)
     keys : array, shape (..., M, d)
     mask : array of bool, shape (..., N, M), optional
-        True where a query may look at a key. Each query needs at least one True; the
-        weights of one without are nan.
+        True where a query may look at a key. The weights of a query without any True
+        are nan.
 
     Returns
     -------
@@ -54,17 +47,9 @@ def attention(
 ) -> np.ndarray:
     """Scaled dot-product attention (Vaswani et al. 2017, equation 1).
 
-    Parameters
-    ----------
-    queries : array, shape (..., N, d)
-    keys : array, shape (..., M, d)
-    values : array, shape (..., M, v)
-    mask : array of bool, shape (..., N, M), optional
-        True where a query may look at a key.
-
-    Returns
-    -------
-    array, shape (..., N, v); each row is a weighted mean of the rows of ``values``.
+    Queries, keys and mask are those of ``attention_weights``; values have shape
+    (..., M, v). The result has shape (..., N, v), and each of its rows is a weighted
+    mean of the rows of ``values``.
     """
     weights = attention_weights(queries, keys, mask)
     return weights @ values  # (..., N, M) @ (..., M, v) -> (..., N, v)
@@ -73,20 +58,9 @@ def attention(
 def patchify(images: np.ndarray, patch_size: int) -> np.ndarray:
     """Cut images into square patches, row by row (ViT paper, section 3.1).
 
-    Parameters
-    ----------
-    images : array, shape (B, H, W, C)
-    patch_size : int
-        Patch side ``P`` in pixels.
-
-    Returns
-    -------
-    array, shape (B, N, P * P * C) with N = (H / P) * (W / P); patch 0 is top left.
-
-    Raises
-    ------
-    ValueError
-        If height or width is not a multiple of ``patch_size``.
+    Images (B, H, W, C) become patches (B, N, P * P * C), where P is ``patch_size`` and
+    N = (H / P) * (W / P); patch 0 is top left. Raises a ValueError if P does not
+    divide height and width.
     """
     B, H, W, C = images.shape
     P = patch_size
@@ -103,24 +77,10 @@ def patchify(images: np.ndarray, patch_size: int) -> np.ndarray:
 def sincos_positions(rows: int, columns: int, dim: int) -> np.ndarray:
     """Fixed 2-D sine-cosine position embedding (Vaswani et al. 2017, section 3.5).
 
-    Half of the numbers encode the row of a patch, half its column, as in MoCo v3 (Chen
-    et al. 2021) and Beyer et al. 2022; which number stands where differs by code base.
-
-    Parameters
-    ----------
-    rows, columns : int
-        Size of the patch grid.
-    dim : int
-        Model width ``D``, a multiple of 4.
-
-    Returns
-    -------
-    array, shape (rows * columns, dim), values from -1 to 1, in patchify's order.
-
-    Raises
-    ------
-    ValueError
-        If ``dim`` is not a multiple of 4.
+    Gives an array of shape (rows * columns, dim), in patchify's order, with values from
+    -1 to 1. Half of the numbers encode the row of a patch, half its column, as in
+    MoCo v3 (Chen et al. 2021) and Beyer et al. 2022; which number stands where differs
+    by code base. Raises a ValueError if ``dim`` is not a multiple of 4.
     """
     if dim % 4:
         raise ValueError(

@@ -151,18 +151,10 @@ class ViT(nn.Module):
         self.head = nn.Linear(dim, num_classes)
 
     def forward(self, images: Tensor, return_attention: bool = False):
-        """Classify ``images``.
+        """Return the logits, shape (B, num_classes), of images of shape (B, C, H, W).
 
-        Parameters
-        ----------
-        images : Tensor, shape (B, C, H, W), float
-        return_attention : bool
-            Also return the attention weights of every block.
-
-        Returns
-        -------
-        Tensor, shape (B, num_classes), the logits; with ``return_attention`` a pair of
-        the logits and a list of ``depth`` tensors of shape (B, h, N+1, N+1).
+        With ``return_attention`` also a list with the attention weights of every block,
+        each of shape (B, h, N+1, N+1).
         """
         x = self.embed(images)  # (B, C, H, W) -> (B, N, D)
         class_token = self.class_token.expand(len(x), -1, -1)  # (1, 1, D) -> (B, 1, D)

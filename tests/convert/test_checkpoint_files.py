@@ -10,7 +10,9 @@ from vit_checkpoints import ENCODERS, FAMILIES, store, timm_name, vit, without
 
 from course_tools.parity import parity
 from course_utils.convert import keras as convert_keras
+from course_utils.convert import refusals
 from course_utils.convert.keras import from_hf, to_keras_hub
+from course_utils.convert.names import SETTINGS
 from course_utils.finetune import torch as finetune
 from course_utils.finetune.keras import load_backbone, pretrained
 
@@ -77,8 +79,8 @@ def test_settings_left_out_are_those_of_transformers(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "vit"}', encoding="utf-8")
     config, usual = convert_keras.read_config(tmp_path), ViTConfig()
     assert config["initializer_range"] == usual.initializer_range
-    found = convert_keras.our_arguments(config)
-    for ours, (theirs, *_) in convert_keras.SETTINGS.items():
+    found = refusals.our_arguments(config)
+    for ours, (theirs, *_) in SETTINGS.items():
         assert found[ours] == getattr(usual, theirs)
 
 

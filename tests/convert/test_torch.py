@@ -1,8 +1,5 @@
 """Weights between our ViT and Hugging Face's: equal logits, and no silent loss."""
 
-import subprocess
-import sys
-
 import pytest
 import torch
 import transformers
@@ -10,9 +7,8 @@ from torch import nn
 from transformers import ViTConfig, ViTForImageClassification, ViTModel
 from vit_checkpoints import BASE, SMALL, hugging_face_vit
 
-import course_utils.convert
 from course_utils.convert.names import renaming
-from course_utils.convert.torch import from_hf, to_hf
+from course_utils.convert.torch import from_hf, to_hf, torch_to_keras
 from course_utils.finetune import torch as finetune
 from course_utils.session import ROOT
 from course_utils.vit.torch import ViT
@@ -203,20 +199,6 @@ def test_random_numbers_of_the_caller_are_left_alone():
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_short_names_need_no_framework_until_they_are_used():
-    code = (
-        "import sys, course_utils.convert as convert, course_utils.convert.keras;"
-        "assert not {'torch', 'transformers'} & set(sys.modules);"
-        "assert {'from_hf', 'to_hf'} <= set(convert.__all__);"
-        "from course_utils.convert import keras_to_torch;"
-        "assert 'torch' in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
-    assert course_utils.convert.from_hf is from_hf
-    with pytest.raises(AttributeError, match="has no attribute 'form_hf'"):
-        course_utils.convert.form_hf  # noqa: B018
-
-
 # --- refusals ---------------------------------------------------------------------
 
 
@@ -296,6 +278,15 @@ def test_added_layers_are_refused_instead_of_dropped():
     message = "holds vit.layers.1.attention.gate.bias and 1 more, .* before you add"
     with pytest.raises(ValueError, match=message):
         from_hf(theirs)
+
+
+def test_layers_added_to_ours_are_refused_instead_of_dropped():
+    ours = our_vit()
+    ours.blocks[1].gate = nn.Linear(2, 2)
+    for convert in (to_hf, torch_to_keras):
+        message = "holds blocks.1.gate.bias and 1 more, .* before you add"
+        with pytest.raises(ValueError, match=message):
+            convert(ours)
 
 
 def test_removed_layers_are_refused():
