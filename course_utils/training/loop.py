@@ -25,8 +25,7 @@ Pair = tuple[Tensor, Tensor]  # images (B, C, H, W), float, and labels (B,), int
 class History:
     """What a run recorded: ``batch_loss`` for each step, the rest for each epoch.
 
-    Accuracy goes from 0 to 1. ``seconds`` adds up the time of the training steps:
-    processor time for a model on the CPU, time of the clock otherwise.
+    ``seconds`` adds up the training steps: processor time for a model on the CPU.
     """
 
     batch_loss: list[float] = field(default_factory=list)
@@ -77,10 +76,7 @@ def sgd(parameters, lr: float, weight_decay: float) -> torch.optim.Optimizer:
 
 
 def warmup_cosine(progress: float, warmup: float = 0.1) -> float:
-    """Factor on the learning rate: up in a line, then down along half a cosine.
-
-    ``progress`` is the share of the run that is done, ``warmup`` the share that climbs.
-    """
+    """Factor on the learning rate: up in a line, then down along half a cosine."""
     if progress < warmup:
         return progress / warmup
     falling = (progress - warmup) / (1 - warmup)  # from 0 to 1
@@ -116,7 +112,7 @@ def fit(
     model : nn.Module
         Maps images (B, C, H, W) to logits (B, number of classes).
     train, validation : pair of Tensors
-        Images (B, C, H, W), float, and labels (B,), int64.
+        Images (B, C, H, W), float, and labels (B,), int64; a ValueError otherwise.
     lr, weight_decay, optimizer, schedule
         ``optimizer(parameters, lr, weight_decay)`` gives a torch optimizer, and
         ``schedule(share of the run that is done)`` the factor on ``lr``.
@@ -125,15 +121,9 @@ def fit(
     augment : callable, optional
         Maps a batch of training images to a changed batch.
     seed : int
-        Of shuffling, augmentation and dropout. The caller's random numbers, and the
-        mode of the model (training or evaluation), are given back as they were.
+        Of shuffling, augmentation and dropout; the caller's random numbers stay.
     callbacks : sequence of Callback
         With ``Checkpoint(folder, every=100)`` a killed run goes on where it stood.
-
-    Raises
-    ------
-    ValueError, FloatingPointError
-        If data are of another kind than above; if the loss is no longer a number.
     """
     settings = dict(locals())  # the arguments, which a checkpoint compares
     if min(epochs, batch_size) < 1:
@@ -149,15 +139,18 @@ def fit(
     clock = time.process_time if device.type == "cpu" else time.perf_counter
     opt = optimizer(parameters, lr, weight_decay)
     state = State(model, opt, device, settings)
+    look = {"unit": "step", "mininterval": 1.0, "ncols": 88, "file": sys.stdout}
+    bar = tqdm(total=total, disable=not progress, **look)
 
-    with own_randomness(seed, device), own_mode(model), _bar(total, progress) as bar:
+    with own_randomness(seed, device), own_mode(model), bar:
         for callback in callbacks:
             callback.on_start(state)
         bar.update(state.step)  # more than 0 if a checkpoint was there
         history = state.history
         for epoch in range(len(history.train_loss), epochs):
             model.train()
-            order = _shuffled(len(images), seed, epoch).split(batch_size)
+            own = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+            order = torch.randperm(len(images), generator=own).split(batch_size)
             for rows in order[state.step - epoch * steps :]:
                 started = clock()
                 for group in opt.param_groups:
@@ -187,10 +180,9 @@ def fit(
 
 @torch.inference_mode()
 def predict(model: nn.Module, images: Tensor, batch_size: int = 500) -> Tensor:
-    """Compute logits (B, number of classes), on the CPU, without dropout and gradients.
+    """Compute logits (B, classes) of images (B, C, H, W), on the CPU, without dropout.
 
-    The images are a float tensor (B, C, H, W); anything else is a ValueError. The
-    model keeps its mode (training or evaluation).
+    The model keeps its mode (training or evaluation).
     """
     check_images(model, images, "the image tensor")
     if batch_size < 1:
@@ -202,10 +194,7 @@ def predict(model: nn.Module, images: Tensor, batch_size: int = 500) -> Tensor:
 
 
 def evaluate(model: nn.Module, data: Pair, batch_size: int = 500) -> Scores:
-    """Mean cross-entropy and accuracy on a pair of images and labels, as in ``fit``.
-
-    Labels that are not classes of the model, or data of another kind, are a ValueError.
-    """
+    """Mean cross-entropy and accuracy on a pair of images and labels, as in ``fit``."""
     _check(model, data, "data")
     logits, labels = predict(model, data[0], batch_size).float(), data[1].cpu()
     loss = F.cross_entropy(logits, labels).item()
@@ -215,9 +204,8 @@ def evaluate(model: nn.Module, data: Pair, batch_size: int = 500) -> Scores:
 def _check(model, data, name):
     """Refuse data from which the model cannot learn or by which it cannot be judged."""
     check_pair(model, data, name)
-    classes = predict(model, data[0][:1]).shape[1]
     try:
-        class_numbers(data[1], classes)
+        class_numbers(data[1], predict(model, data[0][:1]).shape[1])
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
 
@@ -229,17 +217,6 @@ def _finite(loss, state):
         f"the loss is {loss} at step {state.step + 1}; try a lower lr than "
         f"{state.settings['lr']}, and look for NaN in the images"
     )
-
-
-def _shuffled(count, seed, epoch):
-    """Order of the images in one epoch, the same in every run with this seed."""
-    generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
-    return torch.randperm(count, generator=generator)
-
-
-def _bar(total, shown):
-    look = {"unit": "step", "mininterval": 1.0, "ncols": 88, "file": sys.stdout}
-    return tqdm(total=total, disable=not shown, **look)
 
 
 @contextlib.contextmanager
@@ -255,10 +232,7 @@ def own_mode(model: nn.Module):
 
 @contextlib.contextmanager
 def own_randomness(seed: int, device: torch.device):
-    """Seed all random numbers inside, and give the caller's state back afterwards.
-
-    ``torch.random.fork_rng`` would leave out those of Python and NumPy.
-    """
+    """Seed all random numbers inside, and give the caller's state back afterwards."""
     outside = random_state(device)
     random.seed(seed)
     np.random.seed(seed)

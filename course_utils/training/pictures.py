@@ -13,31 +13,20 @@ from course_utils.data.pictures import class_numbers, upright
 def to_tensors(split, mean: float = 0.5, std: float = 0.5) -> tuple[Tensor, Tensor]:
     """Decode a whole split into images (B, C, H, W), float32, and labels (B,), int64.
 
-    Parameters
-    ----------
-    split : datasets.Dataset
-        With the columns ``image`` (PIL, all of one size) and ``label``. Gray pictures
-        (mode L) keep their one channel; all others become RGB, as ``upright`` does it.
-    mean, std : float
-        Subtracted from the pixels, on the scale from 0 to 1, and divided by. The
-        defaults give -1 for black and 1 for white, as Hugging Face's ViTs expect it.
-
-    Raises
-    ------
-    ValueError
-        If the split is empty, its images differ in size, or a label is not a class.
+    Gray pictures (mode L) keep their one channel; all others become RGB, as ``upright``
+    does it. The usual ``mean`` and ``std`` give -1 for black and 1 for white. Images of
+    different sizes, or a label that is not a class, are a ValueError.
     """
     if not len(split):
         raise ValueError("the split has no rows, so there is nothing to decode")
-    labels = class_numbers(split["label"])
+    labels = torch.from_numpy(class_numbers(split["label"]))
     images = (x if x.mode == "L" else upright(x) for x in split["image"])
     arrays = [np.atleast_3d(image) for image in images]  # (H, W) -> (H, W, 1)
     shapes = {array.shape for array in arrays}
     if len(shapes) > 1:
         raise ValueError(f"images differ in size ({sorted(shapes)[:3]}); resize them")
     pixels = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2)  # -> (B, C, H, W)
-    images = ((pixels.float() / 255).contiguous() - mean) / std
-    return images, torch.from_numpy(labels)
+    return ((pixels.float() / 255).contiguous() - mean) / std, labels
 
 
 def small_affine(
@@ -45,11 +34,7 @@ def small_affine(
 ) -> Tensor:
     """Rotate, shift and zoom each image of a batch (B, C, H, W) a little, at random.
 
-    Parameters
-    ----------
-    images : Tensor, shape (B, C, H, W)
-    degrees, shift, zoom : float
-        Largest rotation in degrees; largest shift and zoom as a share of the side.
+    ``degrees`` is the largest rotation; ``shift`` and ``zoom`` are shares of the side.
     """
     device, dtype = images.device, images.dtype
     draws = 2 * torch.rand(4, len(images), device=device, dtype=dtype) - 1
@@ -70,9 +55,7 @@ def small_affine(
 def check_images(model: nn.Module, images: Tensor, name: str) -> None:
     """Refuse everything but a batch of images with which the model can compute."""
     if not isinstance(images, Tensor):
-        todo = (
-            "to_tensors makes tensors of a split, torch.from_numpy(array) of an array"
-        )
+        todo = "to_tensors makes tensors of a split, torch.from_numpy of an array"
     elif images.ndim != 4:
         todo = "images[None] makes a batch of one, images[:, None] gives gray a channel"
     elif not images.is_floating_point():
@@ -88,13 +71,11 @@ def check_images(model: nn.Module, images: Tensor, name: str) -> None:
 def check_pair(model: nn.Module, data: tuple[Tensor, Tensor], name: str) -> None:
     """Refuse all but images and, for each of them, the number of its class."""
     if not isinstance(data, tuple | list) or len(data) != 2:
-        raise ValueError(
-            f"{name} must be a pair, images and labels, not a {_kind(data)}; "
-            "to_tensors makes such a pair of a split"
-        )
+        wanted = f"{name} must be a pair, images and labels, not a {_kind(data)}"
+        raise ValueError(f"{wanted}; to_tensors makes such a pair of a split")
     images, labels = data
     check_images(model, images, f"the image tensor of {name}")
-    if len(images) == 0:
+    if not len(images):
         raise ValueError(f"{name} has 0 images; give at least one, with its label")
     wanted = f"Tensor of torch.int64 and shape ({len(images)},)"
     if _kind(labels) != wanted:

@@ -214,12 +214,16 @@ def test_batches_refuse_a_label_without_a_class(processor, some):
     plain = some.cast(Features({**some.features, "label": ClassLabel(num_classes=3)}))
     kinds = plain.features.copy()
     loose = plain.remove_columns("label").add_column("label", [-1] * 30)
-    with pytest.raises(ValueError, match="0 is -1, but classes are numbered 0 and"):
+    with pytest.raises(
+        ValueError, match="0 is -1, but classes are whole numbers, 0 and"
+    ):
         batches(loose, processor, 8)
     kinds["label"] = ClassLabel(num_classes=2)
     few = Dataset(plain.data, info=plain.info.copy())
     few.info.features = kinds
-    with pytest.raises(ValueError, match="2 is 2, but classes are numbered 0 to 1"):
+    with pytest.raises(
+        ValueError, match="2 is 2, but classes are whole numbers, 0 to 1"
+    ):
         batches(few, processor, 8)
 
 
@@ -227,8 +231,8 @@ def test_batches_refuse_a_label_without_a_class(processor, some):
     ("labels", "said"),
     [
         (["cat"] * 30, "row 0 is 'cat', but classes are whole numbers"),
-        ([0] * 29 + [None], "the label of row 29 is missing"),
-        ([0] * 29 + [-100], "row 29 is -100, but classes are numbered"),
+        ([0] * 29 + [None], "the label of row 29 is None, but classes are whole"),
+        ([0] * 29 + [-100], "row 29 is -100, but classes are whole numbers"),
         ([0.0] * 30, "row 0 is 0.0, but classes are whole numbers"),
     ],
 )

@@ -57,8 +57,8 @@ def test_to_tensors_reads_every_kind_of_picture_as_rgb():
     ("labels", "said"),
     [
         (["cat", "dog"], "label of row 0 is 'cat', but classes are whole numbers"),
-        ([0, None], "label of row 1 is missing"),
-        ([0, -1], "label of row 1 is -1, but classes are numbered 0 and above"),
+        ([0, None], "label of row 1 is None, but classes are whole numbers"),
+        ([0, -1], "label of row 1 is -1, but classes are whole numbers, 0 and above"),
     ],
 )
 def test_to_tensors_refuses_labels_that_are_no_classes(labels, said):
