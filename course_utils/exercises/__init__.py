@@ -23,14 +23,13 @@ def check(exercise_id: str, answer: Any) -> Result:
     Parameters
     ----------
     exercise_id : str
-        Like ``"01.2"``; a ValueError lists what there is if there is no such exercise.
+        Like ``"01.2"``; a ValueError says so if there is no such exercise.
     answer : function, class, array, tensor, nested list or number
-        What the exercise asks for.
+        What the exercise asks for; it is stopped if it does not come to an end.
 
     Returns
     -------
-    Result with ``passed`` and ``message``. An error inside the answer is shown in the
-    message, and an answer that does not come to an end is stopped.
+    Result with ``passed`` and ``message``, which shows an error inside the answer, too.
     """
     result = judge.judge(catalog.find(exercise_id), answer)
     if result.attempted:

@@ -32,9 +32,9 @@ def same(first: Any, second: Any, tolerance: float) -> bool:
     """
     first, second = plain(first), plain(second)
     if isinstance(first, dict) and isinstance(second, dict):
-        return first.keys() == second.keys() and all(
-            same(first[key], second[key], tolerance) for key in first
-        )
+        if first.keys() != second.keys():
+            return False
+        first, second = list(first.values()), [second[key] for key in first]
     if isinstance(first, list) and isinstance(second, list):
         return len(first) == len(second) and all(
             same(a, b, tolerance) for a, b in zip(first, second, strict=True)
@@ -81,7 +81,9 @@ def relation(pairs: list[tuple[Any, Any]], tolerance: float) -> str | None:
         np.asarray, lambda given: given.swapaxes(-1, -2)
     ):
         return "Your result is transposed: the last two axes have changed places."
-    if shapes_agree and equal(*[lambda array: np.sort(array, axis=None)] * 2):
+    if shapes_agree and all(
+        same(np.sort(a, None), np.sort(b, None), tolerance) for a, b in pairs
+    ):
         return "These are the right numbers in another order."
     return None
 

@@ -12,12 +12,11 @@ import sys
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import EllipsisType
 from typing import Any
 
 from course_utils.exercises import sandbox, show
 from course_utils.exercises.compare import relation, same
-from course_utils.exercises.sandbox import Clock, Outcome
+from course_utils.exercises.sandbox import Outcome
 
 # Stands before a mistake that does the same as the answer on the shown case only.
 UNSURE = "On this example, though not on all, this mistake gives what you gave:"
@@ -107,38 +106,28 @@ def judge(exercise: Exercise, answer: Any) -> Result:
     return Result(False, message, attempted=False)
 
 
-def _wrong(exercise: Exercise, answer: Any, clock: Clock) -> str | EllipsisType | None:
+def _wrong(exercise, answer, clock):
     """Say what is wrong with an answer: None if nothing is, ``...`` if it is open."""
     try:
-        if not exercise.cases:
-            return _wrong_value(exercise, answer)
-        return _wrong_on_cases(exercise, answer, clock)
-    except sandbox.TimeUp:
-        raise
-    except BaseException as problem:  # a result that fails when it is compared or shown
+        if exercise.cases:
+            return _wrong_on_cases(exercise, answer, clock)
+        if same(answer, exercise.solution, exercise.tolerance):
+            return None
+        for mistake in exercise.mistakes:
+            if same(answer, mistake.answer, exercise.tolerance):
+                return mistake.message
+        wanted, given = show.kind(exercise.solution), show.kind(answer)
+        if given != wanted:
+            return f"The check wants {wanted}, but you gave {given}."
+        return f"You gave `{show.shown(answer)}`, and that is not it."
+    except Exception as problem:  # a result that fails when it is compared or shown
         return (
             f"The check cannot read your result ({type(problem).__name__}). "
             "Give plain numbers, arrays or tensors."
         )
 
 
-def _wrong_value(exercise: Exercise, answer: Any) -> str | None:
-    if same(answer, exercise.solution, exercise.tolerance):
-        return None
-    for mistake in exercise.mistakes:
-        if same(answer, mistake.answer, exercise.tolerance):
-            return mistake.message
-    wanted, given = show.kind(exercise.solution), show.kind(answer)
-    if isinstance(answer, str) and wanted == "one number":
-        return "That is text. Give a number, without quotes."
-    if given != wanted:
-        return f"The check wants {wanted}, but you gave {given}."
-    return f"You gave `{show.shown(answer)}`, and that is not it."
-
-
-def _wrong_on_cases(
-    exercise: Exercise, answer: Any, clock: Clock
-) -> str | EllipsisType | None:
+def _wrong_on_cases(exercise, answer, clock):
     if not callable(answer):
         name = getattr(exercise.solution, "__name__", "answer")
         return (
@@ -158,19 +147,21 @@ def _wrong_on_cases(
 class _Trial:
     """An answer and the course's own on the cases in one kind; each runs once."""
 
-    def __init__(self, exercise: Exercise, answer: Any, kind: str, clock: Clock):
+    def __init__(self, exercise, answer, kind, clock):
         self.exercise, self.kind = exercise, kind
         self.numbers = range(len(exercise.cases))
         self.ours = functools.partial(_known, exercise, exercise.solution, kind)
         self.theirs = functools.cache(
-            lambda number: _run(exercise, answer, kind, number, clock)
+            lambda n: sandbox.run(
+                exercise.probe, answer, exercise.cases[n], kind, clock
+            )
         )
         self.first = next(filter(self._goes_wrong, self.numbers), None)
 
-    def _goes_wrong(self, number: int) -> bool:
-        failed = self.ours(number).error is not None  # then no answer can be right
-        equal = self.does_like(self.exercise.solution, number)
-        return failed or not equal or self.theirs(number).changed_input
+    def _goes_wrong(self, number):
+        known = self.ours(number).error is None  # if not, no answer can be right
+        right = known and self.does_like(self.exercise.solution, number)
+        return not right or self.theirs(number).changed_input
 
     def does_like(self, own: Callable, number: int) -> bool:
         """Say whether the answer does what the solution, or a mistake, does."""
@@ -186,17 +177,13 @@ class _Trial:
         return self.first, not isinstance(error, TypeError | AttributeError)
 
 
-def _run(exercise: Exercise, answer: Any, kind: str, number: int, *clock) -> Outcome:
-    case = sandbox.in_kind(kind, exercise.cases[number])
-    return sandbox.run(exercise.probe, answer, case, *clock)
-
-
 @functools.cache  # what the solution and the mistakes give is the same in each check
-def _known(exercise: Exercise, own: Callable, kind: str, number: int) -> Outcome:
+def _known(exercise, own, kind, number) -> Outcome:
     """Return what the solution, or a mistake, gives: in this kind if it can."""
     outcomes = []
     for each in dict.fromkeys((kind, *exercise.kinds, "numpy")):
-        outcomes.append(_run(exercise, own, each, number))
+        case = exercise.cases[number]
+        outcomes.append(sandbox.run(exercise.probe, own, case, each))
         if outcomes[-1].error is None:
             return outcomes[-1]
     return outcomes[0]
@@ -225,17 +212,15 @@ def _explain(trial: _Trial) -> str:
 
 
 def _named_mistake(trial: _Trial) -> str | None:
-    """Give the message of the mistake that does what the answer does on every case.
-
-    One that does so on the shown case only, without an error, comes behind ``UNSURE``.
-    """
+    """Give the message of the mistake that does what the answer does, if one does."""
     mistakes = trial.exercise.mistakes
     alike = [m for m in mistakes if trial.does_like(m.answer, trial.first)]
     for mistake in alike:
         if all(trial.does_like(mistake.answer, number) for number in trial.numbers):
             return mistake.message
-    unsure = alike and trial.theirs(trial.first).error is None
-    return f"{UNSURE} {alike[0].message}" if unsure else None
+    if alike and trial.theirs(trial.first).error is None:
+        return f"{UNSURE} {alike[0].message}"
+    return None
 
 
 def _what_differs(trial: _Trial, ours: Outcome, theirs: Outcome) -> str:
@@ -256,11 +241,10 @@ def _what_differs(trial: _Trial, ours: Outcome, theirs: Outcome) -> str:
 def _example(trial: _Trial) -> str:
     """Show a case, its arguments named as the probe, or else the solution, does."""
     exercise, number = trial.exercise, trial.first
-    usual = exercise.probe is call
-    named = inspect.signature(exercise.solution if usual else exercise.probe)
-    names = list(named.parameters)[0 if usual else 1 :]
-    case = exercise.cases[number]
-    values = [(f"{name} = ", value) for name, value in zip(names, case, strict=False)]
+    probe = functools.partial(exercise.probe, None)
+    named = inspect.signature(exercise.solution if exercise.probe is call else probe)
+    pairs = zip(named.parameters, exercise.cases[number], strict=False)
+    values = [(f"{name} = ", value) for name, value in pairs]
     if trial.theirs(number).error is None:
         values.append(("yours:  ", trial.theirs(number).value))
     return show.example([*values, ("wanted: ", trial.ours(number).value)])

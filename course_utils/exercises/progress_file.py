@@ -6,12 +6,10 @@ adds to its lesson the time since the one before it, or since the kernel importe
 exercises, whichever is shorter, and never more than an hour.
 """
 
-import errno
 import json
 import os
 import sys
 import time
-from contextlib import ExitStack, suppress
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -41,8 +39,17 @@ class Progress:
         for lesson, ids in LESSONS.items():
             self.done[lesson] = [i for i in ids if i in passed]
             self.open[lesson] = [i for i in ids if i not in passed]
-            self.planned[lesson] = _planned(ROOT / "notebooks" / f"{lesson}.ipynb")
-            self.spent[lesson] = _seconds(known, lesson) / 60
+            try:
+                text = (ROOT / "notebooks" / f"{lesson}.ipynb").read_text("utf-8")
+                self.planned[lesson] = sum(map(int, TIMES.search(text).groups(0)))
+            except (
+                OSError,
+                ValueError,
+                AttributeError,
+            ):  # a learner may have edited it
+                self.planned[lesson] = None
+            seconds = known["lessons"].get(lesson, {}).get("seconds", 0)
+            self.spent[lesson] = seconds / 60
 
     @property
     def next_step(self) -> str:
@@ -85,37 +92,26 @@ def progress() -> Progress:
     return Progress(_known())
 
 
-def _planned(notebook: Path) -> int | None:
-    try:
-        row = TIMES.search(notebook.read_text("utf-8"))
-    except (OSError, ValueError):  # a learner's notebook may be in any state
-        return None
-    return sum(map(int, row.groups(default=0))) if row else None
-
-
-def _seconds(known: dict[str, dict], lesson: str) -> float:
-    return known["lessons"].get(lesson, {"seconds": 0})["seconds"]
-
-
 def record(exercise_id: str, passed: bool | None = None) -> None:
     """Note work on an exercise, and an attempt if ``passed`` says how it ended."""
-    alone = True
-    with ExitStack() as held:
-        try:
-            held.enter_context(FileLock(f"{path()}.lock", timeout=_PATIENCE))
-        except Timeout:  # then nothing may be written
-            alone = False
-            _say_once(
-                f"{path()} has been held by another program for {_PATIENCE} seconds: "
-                "your record waits in this kernel, and the next check writes it. If "
-                "that program hangs, please end it."
-            )
-        except (OSError, NotImplementedError):
-            pass  # a folder that cannot be written to is reported on writing
-        known = _known(set_aside=alone)
-        _note(known, exercise_id, passed)
-        if alone:
+    known = None
+    try:
+        with FileLock(f"{path()}.lock", timeout=_PATIENCE):
+            known = _known(set_aside=True)
+            _note(known, exercise_id, passed)
             _write(known)
+    except (OSError, NotImplementedError) as error:
+        if known is None:
+            _note(_known(), exercise_id, passed)
+        why = getattr(error, "strerror", error)
+        _say_once(
+            f"{path()} has been held by another program for {_PATIENCE} seconds: your "
+            "record waits in this kernel, and the next check writes it. If that "
+            "program hangs, please end it."
+            if isinstance(error, Timeout)
+            else f"{path()} cannot be written ({why}): your record lasts until this "
+            "kernel stops. Set COURSE_PROGRESS to a file you may write."
+        )
 
 
 def _note(known: dict[str, dict], exercise_id: str, passed: bool | None) -> None:
@@ -123,12 +119,13 @@ def _note(known: dict[str, dict], exercise_id: str, passed: bool | None) -> None
     global _moment
     before, _moment = _moment, time.monotonic()
     gaps = [_moment - before, _LONGEST]
-    lesson, now = lesson_of(exercise_id), _now()
+    lesson, now = lesson_of(exercise_id), datetime.now().astimezone()
     calls = [_when(entry["last"]) for entry in known["lessons"].values()]
     if calls and max(calls) <= now:  # else the clock was set back since
         gaps.append((now - max(calls)).total_seconds())  # a notebook beside this one
     when = now.isoformat("T", "seconds")
-    entry = {"seconds": round(_seconds(known, lesson) + min(gaps), 1), "last": when}
+    seconds = known["lessons"].get(lesson, {}).get("seconds", 0) + min(gaps)
+    entry = {"seconds": round(seconds, 1), "last": when}
     known["lessons"][lesson] = _unsaved["lessons"][lesson] = entry
     if passed is None:
         return
@@ -136,10 +133,6 @@ def _note(known: dict[str, dict], exercise_id: str, passed: bool | None) -> None
     if not entry["passed"]:
         entry = {"attempts": entry["attempts"] + 1, "passed": when if passed else None}
     known["exercises"][exercise_id] = _unsaved["exercises"][exercise_id] = entry
-
-
-def _now() -> datetime:
-    return datetime.now().astimezone()
 
 
 def _when(text: str) -> datetime:
@@ -181,29 +174,22 @@ def _known(*, set_aside: bool = False) -> dict[str, dict]:
             f"{path()} is damaged, so your record starts anew. A check keeps the old "
             f"file as {aside.name} before it writes a new one."
         )
-        with suppress(OSError):  # then writing fails as well, and says so
-            if set_aside:
-                os.replace(path(), aside)
+        if set_aside:
+            os.replace(path(), aside)
     return {part: {**known.get(part, {}), **new} for part, new in _unsaved.items()}
 
 
 def _write(known: dict[str, dict]) -> None:
     part = Path(f"{path()}.{os.getpid()}.tmp")
     try:
-        # os.replace asks only whether the folder may be changed.
-        if path().exists() and not os.access(path(), os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        if path().exists():  # os.replace asks only whether the folder may be changed
+            path().open("r+").close()
         part.write_text(json.dumps(known, indent=1), encoding="utf-8")
         os.replace(part, path())
-        for entries in _unsaved.values():
-            entries.clear()
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink()
-        _say_once(
-            f"{path()} cannot be written ({error.strerror}): your record lasts until "
-            "this kernel stops. Set COURSE_PROGRESS to a file you may write."
-        )
+    finally:
+        part.unlink(missing_ok=True)
+    for entries in _unsaved.values():
+        entries.clear()
 
 
 @cache

@@ -41,10 +41,11 @@ class Outcome:
     changed_input: bool = False
 
 
-def run(probe: Callable, answer: Any, case: tuple, clock: Any = None) -> Outcome:
+def run(probe: Callable, answer: Any, case: tuple, kind: str, clock=None) -> Outcome:
     """Probe an answer on a copy of a case, with the same random numbers each time."""
-    arguments, results, errors = copy.deepcopy(case), [], []
-    watched = _watched(answer, results, errors)
+    case, calls = _in_kind(kind, case), []
+    arguments = copy.deepcopy(case)
+    watched = _watched(answer, calls)
     value = error = None
     try:
         with _same_randomness(), clock or contextlib.nullcontext():
@@ -53,30 +54,28 @@ def run(probe: Callable, answer: Any, case: tuple, clock: Any = None) -> Outcome
         raise
     except BaseException as problem:  # a learner's exit() must not end the kernel
         error = problem
+    results = [result for call in calls for result in call]
     if any(map(holds_placeholder, [*results, value])):
         return Outcome(...)
     returned = results[-1] if results else ...
     if error is None:
         return Outcome(value, None, returned, changed_input=changed(case, arguments))
-    of_learner = errors or inspect.isgenerator(returned)
+    of_learner = not all(calls) or inspect.isgenerator(returned)
     if watched is answer:  # a class or an object, whose calls are not watched
         of_learner = lines_of_learner(error)
     return Outcome(None, error, returned, in_probe=not of_learner)
 
 
-def _watched(answer: Any, results: list, errors: list) -> Any:
-    """Wrap a function so that its results and errors are known; keep all else."""
+def _watched(answer: Any, calls: list[list]) -> Any:
+    """Wrap a function: each call adds a list with its result, or empty if it failed."""
     if not (inspect.isroutine(answer) or isinstance(answer, functools.partial)):
         return answer
 
     @functools.wraps(answer)
     def watched(*arguments, **named):
-        try:
-            results.append(answer(*arguments, **named))
-        except BaseException as error:
-            errors.append(error)
-            raise
-        return results[-1]
+        calls.append(call := [])
+        call.append(answer(*arguments, **named))
+        return call[0]
 
     return watched
 
@@ -109,12 +108,12 @@ def _same_randomness() -> Iterator[None]:
             np.random.set_state(states[1])
 
 
-def in_kind(kind: str, argument: Any) -> Any:
+def _in_kind(kind: str, argument: Any) -> Any:
     """Turn the arrays inside an argument into tensors of a framework."""
     if isinstance(argument, dict):
-        return {key: in_kind(kind, item) for key, item in argument.items()}
+        return {key: _in_kind(kind, item) for key, item in argument.items()}
     if type(argument) in (list, tuple):
-        return type(argument)(in_kind(kind, item) for item in argument)
+        return type(argument)(_in_kind(kind, item) for item in argument)
     if not isinstance(argument, np.ndarray) or argument.dtype.kind not in "biuf":
         return argument
     double = argument.dtype == np.float64  # becomes the framework's usual precision

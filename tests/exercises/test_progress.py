@@ -1,10 +1,10 @@
 """The learner's record: exercises done, time spent, and a file in any state."""
 
 import json
-import os
 import subprocess
 import sys
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -108,7 +108,14 @@ def test_write_protected_progress_file_is_left_as_it_is(
     own_progress_file, monkeypatch, capsys
 ):
     own_progress_file.write_text('{"exercises": {}}')
-    monkeypatch.setattr("os.access", lambda path, mode: mode != os.W_OK)
+    usual = Path.open
+
+    def refuse(path, mode="r", *more, **named):
+        if path == own_progress_file and mode != "r":  # root may write everything
+            raise PermissionError(13, "Permission denied")
+        return usual(path, mode, *more, **named)
+
+    monkeypatch.setattr(Path, "open", refuse)
     check("01.1", catalog.find("01.1").solution)
     assert "cannot be written (Permission denied)" in capsys.readouterr().err
     assert own_progress_file.read_text() == '{"exercises": {}}'
@@ -239,7 +246,13 @@ class Clock:
 def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(progress_file.time, "monotonic", lambda: clock.monotonic)
-    monkeypatch.setattr(progress_file, "_now", lambda: clock.wall)
+
+    class Now(datetime):
+        @classmethod
+        def now(cls):
+            return clock.wall
+
+    monkeypatch.setattr(progress_file, "datetime", Now)
     monkeypatch.setattr(progress_file, "_moment", clock.monotonic)
     return clock
 
