@@ -151,11 +151,8 @@ class _Trial:
         self.exercise, self.kind = exercise, kind
         self.numbers = range(len(exercise.cases))
         self.ours = functools.partial(_known, exercise, exercise.solution, kind)
-        self.theirs = functools.cache(
-            lambda n: sandbox.run(
-                exercise.probe, answer, exercise.cases[n], kind, clock
-            )
-        )
+        run = functools.partial(sandbox.run, exercise, answer, kind, clock=clock)
+        self.theirs = functools.cache(run)
         self.first = next(filter(self._goes_wrong, self.numbers), None)
 
     def _goes_wrong(self, number):
@@ -182,8 +179,7 @@ def _known(exercise, own, kind, number) -> Outcome:
     """Return what the solution, or a mistake, gives: in this kind if it can."""
     outcomes = []
     for each in dict.fromkeys((kind, *exercise.kinds, "numpy")):
-        case = exercise.cases[number]
-        outcomes.append(sandbox.run(exercise.probe, own, case, each))
+        outcomes.append(sandbox.run(exercise, own, each, number))
         if outcomes[-1].error is None:
             return outcomes[-1]
     return outcomes[0]

@@ -41,15 +41,15 @@ class Outcome:
     changed_input: bool = False
 
 
-def run(probe: Callable, answer: Any, case: tuple, kind: str, clock=None) -> Outcome:
+def run(exercise, answer: Any, kind: str, number: int, clock: Any = None) -> Outcome:
     """Probe an answer on a copy of a case, with the same random numbers each time."""
-    case, calls = _in_kind(kind, case), []
+    case, calls = _in_kind(kind, exercise.cases[number]), []
     arguments = copy.deepcopy(case)
     watched = _watched(answer, calls)
     value = error = None
     try:
         with _same_randomness(), clock or contextlib.nullcontext():
-            value = probe(watched, *arguments)
+            value = exercise.probe(watched, *arguments)
     except TimeUp:
         raise
     except BaseException as problem:  # a learner's exit() must not end the kernel
