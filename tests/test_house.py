@@ -76,8 +76,11 @@ def test_tour_of_one_framework_takes_an_evening(framework):
 def test_tours_and_contributing_name_the_same_files():
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     tours = page.partition("## An evening's tour")[2].partition("\n## ")[0]
-    named = set(re.findall(r"`((?:vit|convert|training|finetune)/\w+\.py)`", tours))
+    rows = re.findall(r"\| `(\w+/\w+\.py)` \| (\d+) \|", tours)
+    named = {name for name, _ in rows}
     assert named == {name for files in TOURS.values() for name in files}
+    for name, minutes in rows:
+        assert round(lines(PACKAGE / name) / 12) == int(minutes), name
     every = {
         path.relative_to(PACKAGE).as_posix()
         for part in ("vit", "convert", "training", "finetune")
