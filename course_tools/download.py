@@ -55,15 +55,15 @@ def fill(folder: Path, names: list[str]) -> int:
 def _fill(folder, repositories, console):
     """Say what is to come, then download what is missing."""
     places = [folder / repository.id for repository in repositories]
-    with console.status(f"comparing {folder} with {download.endpoint()} ..."):
+    address = download.client().endpoint
+    with console.status(f"comparing {folder} with {address} ..."):
         plans = [
             download.plan(repository, place)
             for repository, place in zip(repositories, places, strict=True)
         ]
     console.print(_shopping_list(repositories, plans))
-    free = _megabytes(download.free_space(folder))
-    say(console, f"From {download.endpoint()} to {folder} ({free} free)")
-    download.check_room(folder, sum(_sizes(plan)[1] for plan in plans))
+    free = download.check_room(folder, sum(_sizes(plan)[1] for plan in plans))
+    say(console, f"From {address} to {folder} ({free} free)")
     for repository, place, plan in zip(repositories, places, plans, strict=True):
         download.fetch(repository, plan, place)
         if wrong := hub.find(place, repository)[1]:  # also shards of an older version

@@ -30,8 +30,7 @@ def locate(role: str) -> str:
     str
         In profile reduced ``data/tiny-vit``, which has both. In full the folder of
         ``google/vit-base-patch16-224-in21k`` or ``google/vit-base-patch16-224``: under
-        ``COURSE_HUB``, or in the Hub's cache, into which it is downloaded once. It
-        holds config.json, model.safetensors and preprocessor_config.json.
+        ``COURSE_HUB``, or in the Hub's cache, into which it is downloaded once.
 
     Raises
     ------
@@ -85,25 +84,20 @@ def _readable(folder, remedy):
                 with safe_open(path, "np") as weights:
                     weights.keys()
         except (OSError, ValueError, SafetensorError) as error:
-            why = first_line(error) or type(error).__name__
-            raise DataError(f"{path} cannot be read ({why}).", remedy) from None
+            why = f"{path} cannot be read ({first_line(error)})."
+            raise DataError(why, remedy) from None
     return folder
 
 
 def class_names(names: Iterable) -> list[str]:
     """Return the names of a new head's classes as texts; refuse a name given twice."""
     names = [str(name) for name in names]
-    wanted = "two or more different class names are needed, "
-    if len(names) < 2:
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice or len(names) < 2:
+        given = f"{twice[0]!r} is given twice" if twice else f"there is {len(names)}"
         raise ValueError(
-            f"{wanted}not {len(names)}; give the names of all classes, in the order of "
-            "their labels"
-        )
-    name, count = Counter(names).most_common(1)[0]
-    if count > 1:
-        raise ValueError(
-            f"{wanted}but {name!r} is the name of {count} classes; give each class a "
-            "name of its own"
+            f"a head needs two or more different class names, but {given}; give each "
+            "class a name of its own, in the order of the labels"
         )
     return names
 
@@ -111,8 +105,7 @@ def class_names(names: Iterable) -> list[str]:
 def resampling(value: int | str) -> int:
     """Return Pillow's number for a way of resizing: 3 for 3, "bicubic" or "BICUBIC"."""
     ways = {way.name.lower(): int(way) for way in Image.Resampling}
-    if isinstance(value, str):
-        value = ways.get(value.rpartition(".")[2].lower(), value)
+    value = ways.get(str(value).rpartition(".")[2].lower(), value)
     if value not in ways.values():
         raise ValueError(
             f'"resample" is {value!r}, which is no way of resizing in Pillow; write '

@@ -1,7 +1,6 @@
 """Downloads from the Hugging Face Hub: announced, checked, and refused in time."""
 
 import contextlib
-import errno
 import fnmatch
 import os
 import shutil
@@ -12,8 +11,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-_PATIENCE = 8  # seconds that the Hub has for its first answer
-_MORE_ROOM = "Free some space, or choose a folder with room (HF_HOME or --to)."
+_PATIENCE = 15  # seconds that the Hub has for listing the files of a repository
+_REMEDY = "Choose another folder (HF_HOME or --to), or free some space on the disk."
 
 
 class DataError(RuntimeError):
@@ -28,46 +27,45 @@ class Unreachable(DataError):
     """The Hub did not answer, or not completely. The caller adds what to do."""
 
 
-def endpoint() -> str:
-    """Return the address of the Hub, or of the stand-in that ``HF_ENDPOINT`` names."""
-    from huggingface_hub import constants
+def client():
+    """Return the Hub's client, for the address that ``HF_ENDPOINT`` names now."""
+    from huggingface_hub import HfApi, constants
 
-    return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+    return HfApi((os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/"))
 
 
 def offline() -> str | None:
     """Return the name of the variable that forbids downloads, or None."""
-    from huggingface_hub import constants, is_offline_mode
+    from huggingface_hub import constants
 
     for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
-        if value := os.environ.get(name):
-            return name if value.upper() in constants.ENV_VARS_TRUE_VALUES else None
-    return "HF_HUB_OFFLINE" if is_offline_mode() else None
+        if os.environ.get(name, "").upper() in constants.ENV_VARS_TRUE_VALUES:
+            return name
+    return "HF_HUB_OFFLINE" if constants.HF_HUB_OFFLINE else None
 
 
-def _snapshot(repository, **options):
-    """Call the Hub's client for the files that the course uses, and their card."""
-    from huggingface_hub import snapshot_download
-
-    return snapshot_download(
-        repository.id,
-        repo_type=repository.kind,
-        revision=repository.revision,
-        allow_patterns=[*repository.patterns.values(), "README.md"],
-        endpoint=endpoint(),
-        **options,
-    )
-
-
-def cached(repository) -> Path | None:
-    """Return the folder that the Hub's own cache has for a repository, whole or not."""
+def cached(repository) -> Path:
+    """Return where the Hub's own cache has a repository: whole, in part, or not yet."""
+    from huggingface_hub import constants
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
         folder = _snapshot(repository, local_files_only=True)
     except LocalEntryNotFoundError as error:
-        folder = getattr(error, "snapshot_path", None)
-    return folder and Path(folder)
+        nowhere = Path(constants.HF_HUB_CACHE, repository.id)
+        folder = getattr(error, "snapshot_path", None) or nowhere
+    return Path(folder)
+
+
+def _snapshot(repository, **options):
+    """Call the Hub's client for the files that the course uses, and their card."""
+    return client().snapshot_download(
+        repository.id,
+        repo_type=repository.kind,
+        revision=repository.revision,
+        allow_patterns=[*repository.patterns.values(), "README.md"],
+        **options,
+    )
 
 
 def into_cache(repository, note: str) -> None:
@@ -77,7 +75,7 @@ def into_cache(repository, note: str) -> None:
     files, cache = plan(repository), Path(constants.HF_HUB_CACHE)
     size = sum(file.file_size for file in files if file.will_download)
     check_room(cache, size)
-    told = f"{repository.id} ({size / 1e6:.1f} MB) from {endpoint()} to {cache}"
+    told = f"{repository.id} ({size / 1e6:.1f} MB) from {client().endpoint} to {cache}"
     print(f"Downloading {told}{note}", flush=True)
     fetch(repository, files)
 
@@ -85,13 +83,29 @@ def into_cache(repository, note: str) -> None:
 def plan(repository, folder: Path | None = None) -> list:
     """List the files for a folder, or for the cache, as the Hub's ``DryRunFileInfo``.
 
-    Raises Unreachable if the Hub does not answer, or lacks one of the files.
+    The Hub's client would wait for a silent server for minutes. A thread asks it, since
+    not even looking up the name of a host can be given a time limit. Raises Unreachable
+    if no answer comes in time, or if the Hub lacks one of the files.
     """
-    first_answer(repository, _PATIENCE)
+    if variable := offline():
+        raise _unreachable(repository, f"{variable} is set")
+    outcome = [TimeoutError(f"within {_PATIENCE:.2g} s")]
     no_bar = partial(tqdm, disable=True)
+
+    def ask():
+        settings = {"local_dir": folder, "dry_run": True, "tqdm_class": no_bar}
+        try:
+            outcome.append(_snapshot(repository, **settings))
+        except Exception as error:  # raised again below, in the thread that waits
+            outcome.append(error)
+
+    thread = threading.Thread(target=ask, daemon=True)
     with _in_our_words(repository, folder):
-        files = _snapshot(repository, local_dir=folder, dry_run=True, tqdm_class=no_bar)
-    files.sort(key=lambda file: file.filename)
+        thread.start()
+        thread.join(_PATIENCE)
+        if isinstance(outcome[-1], Exception):
+            raise outcome[-1]
+    files = sorted(outcome[-1], key=lambda file: file.filename)
     for pattern in repository.patterns.values():
         if not fnmatch.filter([file.filename for file in files], pattern):
             only = " (the course loads weights from no other format)"
@@ -106,15 +120,13 @@ def fetch(repository, files: list, folder: Path | None = None) -> None:
     A file that differs is deleted and downloaded once more. Raises DataError if the
     disk is full, and Unreachable if the Hub fails or a file arrives damaged twice.
     """
-    from huggingface_hub import HfApi, hf_hub_download
-
-    place = {"repo_type": repository.kind, "local_dir": folder}
+    hub, place = client(), {"repo_type": repository.kind, "local_dir": folder}
     for _ in range(2):
         with _in_our_words(repository, folder):
             for file in files:  # one by one: Ctrl-C would not stop snapshot_download
                 there = {"filename": file.filename, "revision": file.commit_hash}
-                hf_hub_download(repository.id, endpoint=endpoint(), **there, **place)
-            compared = HfApi(endpoint=endpoint()).verify_repo_checksums(
+                hub.hf_hub_download(repository.id, **there, **place)
+            compared = hub.verify_repo_checksums(
                 repository.id, revision=repository.revision, **place
             )
         wrong = {mismatch["path"] for mismatch in compared.mismatches}
@@ -129,41 +141,12 @@ def fetch(repository, files: list, folder: Path | None = None) -> None:
     raise _unreachable(repository, f"{path.name} arrived damaged twice")
 
 
-def first_answer(repository, patience: float) -> None:
-    """Ask the Hub for a repository; raise Unreachable if no good answer comes in time.
-
-    The Hub's own clients wait for a silent server for minutes.
-    """
-    from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
-
-    if variable := offline():
-        raise _unreachable(repository, f"{variable} is set")
-    path = f"{repository.kind}s/{repository.id}/revision/{repository.revision}"
-    outcome = [TimeoutError(f"within {patience:.2g} s")]
-
-    def ask():
-        try:
-            answer = get_session().get(
-                f"{endpoint()}/api/{path}", headers=build_hf_headers(), timeout=patience
-            )
-            hf_raise_for_status(answer)
-            outcome.append(answer.json())
-        except Exception as error:  # reported below, in the thread that waits
-            outcome.append(error)
-
-    # A thread, because looking up a host name cannot be given a time limit.
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(patience)
-    if isinstance(outcome[-1], Exception):
-        raise _unreachable(repository, _reason(outcome[-1]))
-
-
 # What to say when it fails
 
 
 def _unreachable(repository, why):
-    return Unreachable(f"{repository.id} cannot be fetched from {endpoint()}: {why}.")
+    where = f"{repository.id} cannot be fetched from {client().endpoint}"
+    return Unreachable(f"{where}: {why}.")
 
 
 @contextlib.contextmanager
@@ -180,13 +163,12 @@ def _in_our_words(repository, folder):
         raise _unreachable(repository, _reason(error)) from None
 
 
-_PLAIN_WORDS = {
+_PLAIN_WORDS = {  # for the errors whose names end like this
+    "Timeout": "no answer",
+    "TimeoutError": "no answer",
     "ConnectError": "no connection",
     "ReadError": "the connection broke off",
-    "RemoteProtocolError": "the connection broke off",
-    "TimeoutError": "no answer",
-    "ConnectTimeout": "no answer",
-    "ReadTimeout": "no answer",
+    "ProtocolError": "the connection broke off",
     "JSONDecodeError": "the answer is no list of files; is that address right?",
 }
 
@@ -195,39 +177,35 @@ def _reason(error):
     """Say in a few words why a request failed; the Hub's client wraps the cause."""
     cause = error
     while cause is not None:
-        response, words = getattr(cause, "response", None), type(cause).__name__
-        if response is not None:
+        if (response := getattr(cause, "response", None)) is not None:
             status = response.status_code
             hint = "; check your access token" if status in (401, 403) else ""
             return f"the server answered {status} {response.reason_phrase}{hint}"
-        if words in _PLAIN_WORDS:
-            return f"{_PLAIN_WORDS[words]} ({first_line(cause)})"
+        for name, words in _PLAIN_WORDS.items():
+            if type(cause).__name__.endswith(name):
+                return f"{words} ({first_line(cause)})"
         cause = cause.__cause__
     return f"{type(error).__name__} ({first_line(error)})"
 
 
 def first_line(error: Exception) -> str:
-    """Return the first line of an error's message, shortened."""
-    return textwrap.shorten((str(error).splitlines() or [""])[0], 90, placeholder="...")
+    """Return the first line of an error's message, shortened, or the error's kind."""
+    line = (str(error).splitlines() or [""])[0] or type(error).__name__
+    return textwrap.shorten(line, 90, placeholder="...")
 
 
-def check_room(folder: Path, needed: int) -> None:
-    """Raise DataError if a folder's disk has less than ``needed`` bytes free."""
-    free = free_space(folder)
-    if needed > free:
-        needed, free = f"{needed / 1e6:.0f} MB", f"{free / 1e6:.0f} MB"
-        why = f"{needed} are to be written there and {free} are free."
-        raise DataError(f"{folder}: {why}", _MORE_ROOM)
-
-
-def free_space(folder: Path) -> int:
-    """Return the free bytes of the disk that a folder is on, or will be on."""
+def check_room(folder: Path, needed: int) -> str:
+    """Return how much of a folder's disk is free, or raise DataError if too little."""
     there = next(p for p in (folder, *folder.absolute().parents) if p.exists())
-    return shutil.disk_usage(there).free
+    size = shutil.disk_usage(there).free
+    free = f"{size / 1e6:,.1f} MB"
+    if needed > size:
+        why = f"{needed / 1e6:,.1f} MB are to be written there and {free} are free."
+        raise DataError(f"{folder}: {why}", _REMEDY)
+    return free
 
 
 def unwritable(path: str | Path, error: OSError) -> DataError:
     """Say that a file cannot be written, and what to do."""
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    remedy = _MORE_ROOM if full else "Choose another folder (HF_HOME or --to)."
-    return DataError(f"{path} cannot be written ({os.strerror(error.errno)}).", remedy)
+    why = os.strerror(error.errno)
+    return DataError(f"{path} cannot be written ({why}).", _REMEDY)

@@ -54,34 +54,30 @@ def obtain(repository: Repository) -> tuple[dict[str, list[Path]], str]:
     """
     if found := in_course_hub(repository):
         return found, "Copy it again, or unset COURSE_HUB to use the Hub."
-    remedy = "Delete that file and run this again to download a new copy."
-    found, wrong = _in_cache(repository)
-    if not wrong:
-        return found, remedy
-    value, searched = os.environ.get("COURSE_HUB", "").strip(), ""
+    found, wrong = find(download.cached(repository), repository)
+    if wrong:
+        _download(repository)
+        found, wrong = find(download.cached(repository), repository)
+    if wrong:
+        raise DataError(f"{repository.id} is incomplete on the Hub: {wrong}.")
+    return found, "Delete that file and run this again to download a new copy."
+
+
+def _download(repository):
+    value, note = os.environ.get("COURSE_HUB", "").strip(), ""
     if value:
-        searched = f" (COURSE_HUB={value} has no folder {repository.id})"
+        note = f" (COURSE_HUB={value} has no folder {repository.id})"
     try:
-        download.into_cache(repository, searched)
+        download.into_cache(repository, note)
     except download.Unreachable as error:
         first = "Try again later (whole files are kept)"
         if variable := download.offline():
             first = f"Unset {variable}"
         raise DataError(
-            f"{error.problem.removesuffix('.')}{searched}.",
+            f"{error.problem.removesuffix('.')}{note}.",
             f"{first}, set COURSE_HUB to a folder that holds it, or use the reduced "
             "profile (COURSE_PROFILE=reduced).",
         ) from None
-    found, wrong = _in_cache(repository)
-    if wrong:
-        raise DataError(f"{repository.id} is incomplete on the Hub: {wrong}.")
-    return found, remedy
-
-
-def _in_cache(repository):
-    """Return what the Hub's own cache has, and what is wrong with it, as find does."""
-    folder = download.cached(repository)
-    return find(folder, repository) if folder else ({}, "nothing is there")
 
 
 def in_course_hub(repository: Repository) -> dict[str, list[Path]] | None:
@@ -107,44 +103,33 @@ def in_course_hub(repository: Repository) -> dict[str, list[Path]] | None:
         return None
     found, wrong = find(hub / repository.id, repository)
     if wrong:
-        fault, remedy = "has a file too many", "Keep one version of each"
-        if wrong.endswith("is missing"):
-            fault, remedy = "is incomplete", "Copy all of it there"
         raise DataError(
-            f"{repository.id} in COURSE_HUB {fault}: {wrong}.",
-            f"{remedy}, or remove its folder to use the Hub.",
+            f"{repository.id} in COURSE_HUB cannot be used: {wrong}.",
+            "Keep all of its files there, in one version, or remove its folder to use "
+            "the Hub.",
         )
     return found
 
 
 def _check_level(hub, repository):
     """Say where a repository lies if ``COURSE_HUB`` is a level too high or too deep."""
-    lacks = f"COURSE_HUB={hub} has no folder {repository.id}"
-    cache = f"{repository.kind}s--{repository.id.replace('/', '--')}"
-    below = [place for place in hub.glob("*") if place.is_dir()]
-    places = [*below, *hub.absolute().parents[:3]]
-
-    def holds(place):
-        return any(find(place, repository)[0].values())
-
-    def refuse(what, remedy):
-        raise DataError(f"{lacks}, but {what}.", remedy)
-
-    for place in places:
-        if holds(place / repository.id):
-            remedy = f"Set COURSE_HUB={place}, or unset it to use the Hub."
-            refuse(f"{place} has one", remedy)
-    for place in (hub, hub / repository.id.rpartition("/")[2]):
-        if holds(place):
-            remedy = (
-                f"Copy what is in there to {hub / repository.id}, or unset COURSE_HUB."
-            )
-            refuse(f"such files lie in {place}", remedy)
-    for place in (hub, *places):
-        if (place / cache).is_dir():
-            what = f"{place} is a cache of the Hub, whose folders have other names"
-            remedy = f"set HF_HUB_CACHE={place} before Python starts."
-            refuse(f"{what} ({cache})", f"Unset COURSE_HUB, and {remedy}")
+    owner, name = repository.id.split("/")
+    places = [hub, *filter(Path.is_dir, hub.glob("*")), *hub.absolute().parents[:3]]
+    tries = {
+        place / owner / name: f"Set COURSE_HUB={place}, or unset it to use the Hub."
+        for place in places
+    }
+    for place in (hub, hub / name):
+        remedy = f"Copy them to {hub / owner / name}, or unset COURSE_HUB."
+        tries.setdefault(place, remedy)
+    for place in places:  # which may be a cache of the Hub: its folders have long names
+        remedy = f"Unset COURSE_HUB, and set HF_HUB_CACHE={place} before Python starts."
+        cache = place / f"{repository.kind}s--{owner}--{name}"
+        tries.update(dict.fromkeys(cache.glob("snapshots/*"), remedy))
+    for folder, remedy in tries.items():
+        if any(find(folder, repository)[0].values()):
+            why = f"has no folder {repository.id}, but such files lie in {folder}."
+            raise DataError(f"COURSE_HUB={hub} {why}", remedy)
 
 
 def find(folder: Path, repository: Repository) -> tuple[dict[str, list[Path]], str]:
@@ -169,15 +154,14 @@ def _wrong_shards(paths):
     shards = [_SHARD.search(path.name) for path in paths]
     for path, shard in zip(paths, shards, strict=True):
         if not shard and (len(paths) > 1 or "-of-" in path.name):
-            right = "train-00000-of-00001.parquet"
-            return (
-                f"{path} seems to be a second copy, since it is not named like {right}"
-            )
+            why = "is not named like train-00000-of-00001.parquet"
+            return f"{path} seems to be a second copy, since it {why}"
     found = [shard.group(1, 2) for shard in shards if shard]
-    for total in sorted({total for _, total in found}):
-        for number in (f"{i:05d}" for i in range(int(total))):
-            if (number, total) not in found:
-                name = _SHARD.sub(f"-{number}-of-{total}", paths[0].name)
-                return f"{paths[0].with_name(name)} is missing"
-    twice = len(found) > (int(found[0][1]) if found else 0)
+    totals = sorted({total for _, total in found})
+    wanted = [(f"{i:05d}", total) for total in totals for i in range(int(total))]
+    for number, total in wanted:
+        if (number, total) not in found:
+            name = _SHARD.sub(f"-{number}-of-{total}", paths[0].name)
+            return f"{paths[0].with_name(name)} is missing"
+    twice = len(totals) > 1 or len(found) > len(wanted)
     return f"{paths[0].parent} holds two versions" if twice else ""

@@ -46,55 +46,35 @@ def upright(picture) -> Image.Image:
         return _from_file(os.fspath(picture))
     if isinstance(picture, bytes | bytearray | memoryview):
         return _from_bytes(bytes(picture))
-    if isinstance(picture, Image.Image):
-        return _turned_on_white(picture)
-    if hasattr(picture, "__array__"):
-        return _turned_on_white(_from_array(picture))
-    kind = type(picture).__name__
-    raise ValueError(
-        f"a picture is given as a path, bytes, a PIL image or an array, not as {kind}"
-    )
+    if not isinstance(picture, Image.Image):
+        picture = _from_array(picture)
+    return _turned_on_white(picture)
 
 
 def _from_file(text):
-    if "://" in text or text.startswith("data:"):
-        raise ValueError(
-            f"{text[:80]} is an address, not a file; download the picture first, and "
-            "give the path of the file"
-        )
     path = Path(text)
     if not os.path.exists(text):  # unlike Path.exists, False for impossible names
         path = Path(os.path.expanduser(text.strip(" \t\r\n'\"“”‘’")))
-    if path == Path():
-        raise ValueError("the path of the picture is empty; give that of a file")
-    if os.path.isdir(path):
-        raise ValueError(f"{path} is a folder; give the path of one picture in it")
     try:
         content = path.read_bytes()
-    except FileNotFoundError:
-        raise ValueError(
-            f"there is no file {path.absolute()}; look at the spelling and at the "
-            f"folder (a relative path counts from {Path.cwd()})"
-        ) from None
     except (OSError, ValueError) as error:
-        raise ValueError(f"{path} cannot be opened ({first_line(error)})") from None
+        if "://" in text or text.startswith("data:"):
+            why = f"{text[:80]} is an address; download the picture first, and give "
+            why += "the path of the file"
+        elif path == Path():
+            why = "the path of the picture is empty; give that of a file"
+        elif os.path.isdir(path):
+            why = f"{path} is a folder; give the path of one picture in it"
+        elif isinstance(error, FileNotFoundError):
+            why = f"there is no file {path.absolute()}; look at the spelling and at "
+            why += f"the folder (a relative path counts from {Path.cwd()})"
+        else:
+            why = f"{path} cannot be opened ({first_line(error)})"
+        raise ValueError(why) from None
     try:
         return _from_bytes(content)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-
-
-_OTHER_KINDS = (  # how files begin that are taken for pictures, and what they are
-    (rb".{4}ftyp.{0,20}avif", "an AVIF picture"),
-    (rb".{4}ftyp(hei|hev|mif1|msf1)", "a HEIC picture, as iPhones take them"),
-    (rb".{4}ftyp|\x1aE\xdf\xa3", "a video"),
-    (rb"\xff\x0a|.{4}JXL ", "a JPEG XL picture"),
-    (rb"%PDF", "a PDF document"),
-    (rb"(?i).{0,300}<svg", "an SVG drawing"),
-    (rb"(?i)\s*<(!doctype )?html", "a web page"),
-    (rb"PK\x03\x04", "a ZIP archive"),
-    (rb"version https://git-lfs", "a pointer of Git LFS, which stands for the file"),
-)
 
 
 def _from_bytes(content):
@@ -109,45 +89,56 @@ def _from_bytes(content):
         return _turned_on_white(image)
 
 
+_OTHER_KINDS = {  # how files begin that are taken for pictures, and what they are
+    rb".{4}ftyp(avi|hei|hev|mif1|msf1)": "a HEIC picture (iPhones take them) or AVIF",
+    rb".{4}ftyp|\x1aE\xdf\xa3": "a video",
+    rb"%PDF": "a PDF document",
+    rb"(?i).{0,300}<svg": "an SVG drawing",
+    rb"(?i)\s*<(!doctype )?html": "a web page",
+    rb"version https://git-lfs": "a pointer of Git LFS, which stands for the file",
+}
+
+
 def _unreadable(error, content=b""):
     """Say why Pillow stopped with an error of any kind, and what to do."""
-    reason, save = first_line(error) or type(error).__name__, "open it in a viewer and"
-    for start, kind in _OTHER_KINDS:
+    why, save = first_line(error), "open it in a viewer and save it"
+    for start, kind in _OTHER_KINDS.items():
         if re.match(start, content[:400], re.DOTALL):
-            why = f"is {kind}, whatever its name says, and Pillow cannot read it"
-            return f"the picture {why}; get or save the picture as JPEG or PNG"
+            why = f"is {kind}, and Pillow cannot read it; get or save the picture "
+            return f"the picture {why}as JPEG or PNG"
     if isinstance(error, UnidentifiedImageError):
-        why = "is in no format that Pillow knows, or damaged at its beginning"
-        return f"the picture {why}; {save} save it as JPEG or PNG"
-    if isinstance(error, Image.DecompressionBombError):
+        why = "is in no format that Pillow knows, or damaged at its beginning; "
+        why += f"{save} as JPEG or PNG"
+    elif isinstance(error, Image.DecompressionBombError):
         most = f"{2 * Image.MAX_IMAGE_PIXELS / 1e6:.0f} million pixels"
-        why = f"has more than {most}, the most that Pillow reads"
-        return f"the picture {why}; make it smaller in a viewer first"
-    if re.search("(?i)(too large|too much memory).*text", reason):
-        why = "carries more than a megabyte of text, which Pillow refuses"
-        return f"the picture {why}; {save} save it anew, without the text"
-    why = f"is cut off or damaged ({reason})"
-    return f"the picture {why}; get it again, or {save} save it anew"
+        why = f"has more than {most}, the most that Pillow reads; make it smaller first"
+    elif re.search("(?i)(too large|too much memory).*text", why):
+        why = "carries more than a megabyte of text, which Pillow refuses; "
+        why += f"{save} anew, without the text"
+    else:
+        why = f"is cut off or damaged ({why}); get it again, or {save} anew"
+    return f"the picture {why}"
 
 
-def _from_array(array):
+def _from_array(picture):
+    if not hasattr(picture, "__array__"):
+        raise ValueError(
+            "a picture is given as a path, bytes, a PIL image or an array, not as "
+            f"{type(picture).__name__}"
+        )
     try:
-        array = np.asarray(array)
+        array = np.asarray(picture)
     except Exception as error:  # a tensor on a GPU, or one that has a gradient
         why = first_line(error)
         raise ValueError(f"the picture cannot be made an array ({why})") from None
     shape = array.shape
-    if len(shape) == 3 and shape[2] == 1:
-        array = array[..., 0]
-    elif len(shape) != 2 and not (len(shape) == 3 and shape[2] in (2, 3, 4)):
-        channels_first = len(shape) == 3 and shape[0] in (1, 3, 4)
-        remedy = "move the first axis to the end" if channels_first else "give one such"
+    if 0 in shape or not (len(shape) == 2 or len(shape) == 3 and 0 < shape[2] < 5):
         raise ValueError(
             f"an array of shape {shape} is no picture, which has the shape (height, "
-            f"width) or (height, width, channels); {remedy}"
+            "width) or (height, width, channels); if the channels come first, move the "
+            "first axis to the end"
         )
-    if not array.size:
-        raise ValueError(f"an array of shape {shape} has no pixels")
+    array = array[..., 0] if shape[2:] == (1,) else array
     return Image.fromarray(_gray_levels(array))
 
 
@@ -164,7 +155,7 @@ def _turned_on_white(image):
         image = ImageOps.exif_transpose(image)
     if image.mode == "F" or image.mode.startswith("I"):  # more than 8 bits a pixel
         values = np.asarray(image)
-        levels = np.array(_gray_levels(values))
+        levels = _gray_levels(values)
         if tags.get(Base.PhotometricInterpretation) == 0:  # white is stored as 0
             levels = 255 - levels
         if "transparency" in image.info:
@@ -182,20 +173,14 @@ def _turned_on_white(image):
 def _gray_levels(values):
     """Bring numbers of any type to whole gray levels, 0 to 255, by their range."""
     kind = values.dtype.kind
-    if kind == "b":
-        return values * np.uint8(255)
-    if values.dtype == np.uint8:
-        return values
-    if kind not in "iuf":
+    if kind not in "biuf":
         raise ValueError(f"the picture holds {values.dtype}, and not numbers of gray")
-    if not np.isfinite(values).all():
-        raise ValueError("the picture holds NaN or infinity; replace them by numbers")
     low, high = values.min(), values.max()
-    if kind == "f" and 0 <= low and high <= 1:
+    if kind in "bf" and 0 <= low and high <= 1:
         factor = 255
     elif 0 <= low and high <= 255:
         factor = 1
-    elif kind != "f" and 0 <= low and 4095 < high <= 65535:  # up to 4095: 12 bits?
+    elif kind in "iu" and 0 <= low and 4095 < high <= 65535:  # up to 4095: 12 bits?
         factor = 1 / 257
     else:
         raise ValueError(
@@ -205,34 +190,27 @@ def _gray_levels(values):
     return np.rint(values * np.float64(factor)).astype(np.uint8)
 
 
-def checked(cell: dict, mode: str) -> tuple[bytes | None, bytes | None, str | None]:
+def checked(cell: dict, mode: str) -> tuple[bytes | None, int, str | None]:
     """Look at a data set's picture, of which ``cell`` holds the bytes and a path.
 
-    Returns
-    -------
-    content : bytes or None
-        The same bytes if they decode to an upright picture of the mode; else those of
-        a PNG that does, or None if the picture cannot be read.
-    pixels : bytes or None
-        A digest, equal for pictures with the same pixels.
-    why : str or None
-        Why the picture cannot be read.
+    Returns the same bytes if they decode to an upright picture of the mode, else those
+    of a PNG that does; a number that is equal for equal pixels; and, in place of the
+    bytes, why the picture cannot be read.
     """
     content = cell.get("bytes")
+    if content is None:
+        only = "a path, but not the picture" if cell.get("path") else "no picture"
+        return None, 0, f"the row holds {only}; the file must store its bytes"
     image = _plain(content, mode)
-    try:
-        if content is None:
-            only = "a path, but not the picture" if cell.get("path") else "no picture"
-            raise ValueError(f"the row holds {only}; the file must store its bytes")
-        if image is None:
+    if image is None:
+        try:
             image, png = upright(content).convert(mode), io.BytesIO()
-            image.save(png, "PNG")
-            content = png.getvalue()
-    except ValueError as error:
-        return None, None, str(error)
-    pixels = hashlib.blake2b(repr(image.size).encode(), digest_size=16)
-    pixels.update(image.tobytes())
-    return content, pixels.digest(), None
+        except ValueError as error:
+            return None, 0, str(error)
+        image.save(png, "PNG")
+        content = png.getvalue()
+    pixels = hashlib.blake2b(repr(image.size).encode() + image.tobytes(), digest_size=8)
+    return content, int.from_bytes(pixels.digest(), "big", signed=True), None
 
 
 def _plain(content, mode):
@@ -258,21 +236,14 @@ def class_numbers(labels, classes: int | None = None) -> np.ndarray:
     """
     labels = labels.tolist() if hasattr(labels, "tolist") else list(labels)
     labels = [x.item() if getattr(x, "ndim", 1) == 0 else x for x in labels]
-    wanted = f"0 to {classes - 1}" if classes else "0 and above"
     for row, label in enumerate(labels):
-        if (
-            label is None or label != label
-        ):  # NaN is the number that differs from itself
-            why = "is missing; leave out pictures without a class, or give them one"
-        elif not isinstance(label, int):
-            why = f"is {label!r}, but classes are whole numbers, {wanted}; for texts, "
-            why += "split.class_encode_column('label') makes them"
-        elif label < 0 or (classes and label >= classes):
-            why = f"is {label}, but classes are numbered {wanted}; leave out pictures "
-            why += "without a class, or mend the numbers"
-        else:
-            continue
-        raise ValueError(f"the label of row {row} {why}")
+        if not isinstance(label, int) or not 0 <= label < (classes or label + 1):
+            wanted = f"0 to {classes - 1}" if classes else "0 and above"
+            raise ValueError(
+                f"the label of row {row} is {label!r}, but classes are whole numbers, "
+                f"{wanted}; leave out pictures without a class, and turn texts into "
+                "numbers by split.class_encode_column('label')"
+            )
     return np.array(labels, dtype=np.int64)
 
 

@@ -1,33 +1,38 @@
-"""From the parquet files of one split to its rows: every picture and label checked."""
+"""From the parquet files of a data set to one table: each picture and label checked."""
 
-import contextlib
+import itertools
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from course_utils.data.download import DataError, first_line, unwritable
 from course_utils.data.pictures import checked, class_numbers
 
-_FORMAT = 3  # of the checked rows; a new number has all pictures checked anew
+_FORMAT = 4  # of the checked rows; a new number has all pictures checked anew
 _BATCH = 256  # rows in memory at a time
 
 
 @dataclass(frozen=True)
 class Source:
-    """The parquet files of one split, and what their rows must look like."""
+    """A data set: what its files hold, and, once they are found, where they lie."""
 
-    split: str
-    paths: tuple[Path, ...]
-    columns: tuple[str, str]  # of the pictures and of the labels
-    names: tuple[str, ...]  # of the classes, in the order in which the course counts
-    named: bool  # whether the files have to name the classes themselves
-    mode: str  # of the pictures
-    remedy: str  # what to do about a damaged file
+    bundled: str  # its folder under data/
+    image: str = "image"  # the column of the pictures
+    label: str = "label"  # the column of the labels
+    names: tuple[str, ...] = ()  # of the classes; if empty, the first file names them
+    mode: str = "RGB"  # of the pictures
+    sorted: bool = False  # by class, so that the course shuffles the rows once
+    bundled_label: str = ""  # the column of the labels in data/, if it differs
+    files: dict[str, list[Path]] = field(default_factory=dict)  # of each split
+    remedy: str = ""  # what to do about a damaged file
 
 
 def in_memory(source: Source):
-    """Return a split as a ``datasets.Dataset``, with what ``_features`` describes."""
+    """Return all rows as a ``datasets.Dataset`` with the columns of ``_features``."""
     from datasets import Dataset
 
     return Dataset.from_list(list(_rows(source)), features=_features(source))
@@ -38,7 +43,7 @@ def in_cache(source: Source):
     from datasets import Dataset, config
     from datasets.exceptions import DatasetGenerationError
 
-    states = [path.stat() for path in source.paths]
+    states = [path.stat() for paths in source.files.values() for path in paths]
     key = (_FORMAT, [(state.st_size, state.st_mtime_ns) for state in states])
     settings = {"source": source, "key": key}
     try:
@@ -60,113 +65,94 @@ def _features(source):
         {
             "image": Image(),
             "label": ClassLabel(names=list(source.names)),
+            "split": Value("string"),
             "problem": Value("string"),  # why the picture cannot be read
-            "pixels": Value("binary"),  # equal for pictures that look the same
+            "pixels": Value("int64"),  # equal for pictures that look the same
         }
     )
 
 
 def _rows(source, key=None):
-    """Yield a split's rows. In the cache of datasets, they go by source and key."""
-    row, images = 0, [source.columns[0]]
-    for path in source.paths:
-        with _opened(path, source.remedy) as file:
-            _check_columns(path, file, source)
-            labels = iter(_labels(path, file, source))
-            for batch in file.iter_batches(_BATCH, columns=images):
-                for cell in batch.column(0).to_pylist():
-                    cell = cell or {}
-                    content, pixels, why = checked(cell, source.mode)
-                    name = cell.get("path")
-                    where = f"{source.split} row {row} ({name or path.name})"
-                    yield {
-                        "image": content and {"bytes": content, "path": name},
-                        "label": next(labels),
-                        "problem": why and f"{where}: {why}",
-                        "pixels": pixels,
-                    }
-                    row += 1
+    """Yield all rows; source and key are what the cache of datasets knows them by."""
+    for split, paths in source.files.items():
+        number = itertools.count()
+        for path in paths:
+            for cell, label in _cells(path, source):
+                content, pixels, why = checked(cell, source.mode)
+                name = cell.get("path")
+                where = f"{split} row {next(number)} ({name or path.name})"
+                yield {
+                    "image": content and {"bytes": content, "path": name},
+                    "label": label,
+                    "split": split,
+                    "problem": why and f"{where}: {why}",
+                    "pixels": pixels,
+                }
 
 
-@contextlib.contextmanager
-def _opened(path, remedy):
-    """Open a parquet file; say so if it cannot be read, now or later on."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+def _cells(path, source):
+    """Yield the picture of each row of a file, as bytes and path, and its label."""
     try:
         with pq.ParquetFile(path) as file:
-            yield file
+            _check_columns(file, source)
+            labels = iter(_labels(path, file, source))
+            for batch in file.iter_batches(_BATCH, columns=[source.image]):
+                for cell in batch.column(0).to_pylist():
+                    yield cell or {}, next(labels)
     except (pa.ArrowException, OSError) as error:
-        why = first_line(error) or type(error).__name__
-        raise DataError(f"{path} cannot be read ({why}).", remedy) from None
+        why = f"{path} cannot be read ({first_line(error)})."
+        raise DataError(why, source.remedy) from None
+    except ValueError as error:
+        raise DataError(f"{path}: {error}.", source.remedy) from None
 
 
-def _check_columns(path, file, source):
-    import pyarrow as pa
-
-    schema, why = file.schema_arrow, ""
-    has = ", ".join(schema.names)
-    absent = [column for column in source.columns if column not in schema.names]
-    if absent:
-        why = f"has no column {absent[0]!r} (it has {has})"
-    elif not file.metadata.num_rows:
-        why = "has no rows"
-    else:
-        image = source.columns[0]
-        kind = schema.field(image).type
-        if not pa.types.is_struct(kind) or kind.get_field_index("bytes") < 0:
-            why = f"has no pictures in its column {image!r}, but values of the type "
-            why += f"{kind} (paths alone are not enough)"
-    if why:
-        raise DataError(f"{path} {why}.", source.remedy)
+def _check_columns(file, source):
+    schema = file.schema_arrow
+    for column in (source.image, source.label):
+        if column not in schema.names:
+            has = ", ".join(schema.names)
+            raise ValueError(f"the file has no column {column!r} (it has {has})")
+    if not file.metadata.num_rows:
+        raise ValueError("the file has no rows")
+    kind = schema.field(source.image).type
+    if not pa.types.is_struct(kind) or kind.get_field_index("bytes") < 0:
+        raise ValueError(
+            f"there are no pictures in its column {source.image!r}, but values of the "
+            f"type {kind} (paths alone are not enough)"
+        )
 
 
 def _labels(path, file, source):
-    """Return a file's labels, numbered as the course counts the classes, by name.
+    """Return a file's labels, numbered by name as the course counts the classes.
 
     ``load_dataset("parquet")`` takes the numbers of all files as those of the first.
     """
-    column = source.columns[1]
-    names = _names_in(file, column)
-    if names is None and source.named:
-        why = f"does not name the classes of {column!r}"
-        raise DataError(f"{path} {why}.", source.remedy)
-    if names is None:
+    names = names_in(path, source.label)
+    known = ", ".join(source.names[:10]) + (", ..." if source.names[10:] else "")
+    if not source.names:
+        raise ValueError(f"the file does not name the classes of {source.label!r}")
+    if not names:
         names = source.names
-        taken = ", ".join(f"{i} as {name}" for i, name in enumerate(names))
-        warn(f"{path} does not name its classes, so the course reads {taken}.")
-    strange = [name for name in names if name not in source.names]
-    if strange or len(set(names)) < len(names):
-        what = f"a class {strange[0]!r}" if strange else "a class twice"
-        known = ", ".join([*source.names[:10], *(["..."] if source.names[10:] else [])])
-        why = f"names {what}, where the classes are {known}"
-        raise DataError(f"{path} {why}.", source.remedy)
-    try:
-        labels = file.read(columns=[column]).column(0).to_pylist()
-        numbers = class_numbers(labels, len(names))
-    except ValueError as error:
-        raise DataError(f"{path} cannot be used: {error}.", source.remedy) from None
-    return [source.names.index(names[number]) for number in numbers]
+        warn(f"{path} does not name its classes, so the course counts them: {known}.")
+    for name in names:
+        if name not in source.names or names.count(name) > 1:
+            why = "is unknown" if name not in source.names else "is there twice"
+            raise ValueError(f"the class {name!r} {why}; the classes are {known}")
+    labels = file.read(columns=[source.label]).column(0).to_pylist()
+    return [source.names.index(names[i]) for i in class_numbers(labels, len(names))]
 
 
-def stated_names(path: Path, column: str, remedy: str) -> tuple[str, ...]:
-    """Return the different class names that a file states for a column."""
-    with _opened(path, remedy) as file:
-        return tuple(dict.fromkeys(_names_in(file, column) or ()))
-
-
-def _names_in(file, column):
-    """Return the class names that a file states for a column, or None.
+def names_in(path: Path, column: str) -> tuple[str, ...]:
+    """Return the class names that a file states for a column, or none.
 
     ``Features.from_arrow_schema`` would stop at any other column it does not know, and
     pass over the names of labels that are stored as int32.
     """
     try:
-        metadata = json.loads(file.schema_arrow.metadata[b"huggingface"])
-        return metadata["info"]["features"][column]["names"]
-    except (TypeError, KeyError, ValueError):  # no metadata, or without names
-        return None
+        metadata = json.loads(pq.read_schema(path).metadata[b"huggingface"])
+        return tuple(metadata["info"]["features"][column]["names"])
+    except (pa.ArrowException, OSError, TypeError, KeyError, ValueError):
+        return ()  # no metadata, or without names; who reads the rows says more
 
 
 def warn(text: str) -> None:

@@ -2,43 +2,27 @@
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
 from course_utils.data import hub
 from course_utils.data.download import DataError
-from course_utils.data.rows import Source, in_cache, in_memory, stated_names, warn
+from course_utils.data.rows import Source, in_cache, in_memory, names_in, warn
 from course_utils.session import ROOT, current_profile
 
 VALIDATION_SHARE = 0.1
 TEST_SHARE = 0.2  # where the source has no test split
-_SEED = 0
-
-
-@dataclass(frozen=True)
-class _DataSet:
-    """What one data set is called in data/, and how its columns become ours."""
-
-    bundled: str  # folder under data/
-    columns: tuple[str, str] = ("image", "label")
-    bundled_columns: tuple[str, str] | None = None  # where they differ from the Hub's
-    labels: tuple[str, ...] = ()  # where a file does not name them itself
-    mode: str = "RGB"
-    sorted: bool = False  # by class: the course shuffles the rows once
-
 
 _THINGS = "airplane automobile bird cat deer dog frog horse ship truck"
 DATA_SETS = {  # under their names in hub.REPOSITORIES
-    "mnist": _DataSet("digits", labels=tuple("0123456789"), mode="L"),
-    "cifar10": _DataSet(
-        "drawn-cifar10", columns=("img", "label"), labels=tuple(_THINGS.split())
+    "mnist": Source("digits", names=tuple("0123456789"), mode="L"),
+    "cifar10": Source("drawn-cifar10", image="img", names=tuple(_THINGS.split())),
+    "cats_vs_dogs": Source(
+        "drawn-pets", label="labels", names=("cat", "dog"), sorted=True
     ),
-    "cats_vs_dogs": _DataSet(
-        "drawn-pets", columns=("image", "labels"), labels=("cat", "dog"), sorted=True
-    ),
-    "pets": _DataSet("drawn-pets", bundled_columns=("image", "breed"), sorted=True),
-    "pretraining": _DataSet("drawn-world"),  # not on the Hub
+    "pets": Source("drawn-pets", bundled_label="breed", sorted=True),
+    "pretraining": Source("drawn-world"),  # not on the Hub
 }
 
 
@@ -51,11 +35,9 @@ def load(name: str):
     takes long. ``COURSE_ROWS=N`` caps the training rows at N, validation and test rows
     at N // 2.
 
-    Every picture is read as ``upright`` reads it; one that cannot be read is left out,
-    and a line on stderr names it each time. Labels count the classes in the same order
-    in every file, by name. Pictures with the same pixels stay on one side of every
-    split; how many there are, and which class has no picture in a split, is said on
-    stderr, too.
+    Every picture is read as ``upright`` reads it; one that cannot be read is left out.
+    Pictures with the same pixels stay on one side of every split. What is left out, how
+    many copies there are, and which class has no picture in a split is said on stderr.
 
     Parameters
     ----------
@@ -80,37 +62,26 @@ def load(name: str):
     """
     if name not in DATA_SETS:
         raise ValueError(f"unknown data set {name!r}; there is {', '.join(DATA_SETS)}")
-    data_set, repository = DATA_SETS[name], hub.REPOSITORIES.get(name)
-    limit, columns = _row_limit(), data_set.columns
-    if current_profile() == "reduced" or repository is None:
-        (files, remedy), read = bundled_files(data_set), in_memory
-        columns = data_set.bundled_columns or columns
-    else:
-        (files, remedy), read = hub.obtain(repository), in_cache
-    # Without names of our own, those in the first file count, and all are to agree.
-    names = data_set.labels or stated_names(files["train"][0], columns[1], remedy)
-    shared = (columns, names, not data_set.labels, data_set.mode, remedy)
-    tables = {
-        split: read(Source(split, tuple(paths), *shared))
-        for split, paths in files.items()
-    }
-    title = repository.id if repository else data_set.bundled
-    return _splits(tables, title, data_set.sorted, limit)
-
-
-def _row_limit():
-    text = os.environ.get("COURSE_ROWS", "").strip()
-    if text and not (text.isdecimal() and int(text)):
+    rows = os.environ.get("COURSE_ROWS", "").strip()
+    if rows and not (rows.isdecimal() and int(rows)):
         raise ValueError(
-            f"COURSE_ROWS={text!r} is not a number of rows; use a whole number from 1, "
+            f"COURSE_ROWS={rows!r} is not a number of rows; use a whole number from 1, "
             "or unset it for all rows"
         )
-    return int(text) if text else None
+    source, repository = DATA_SETS[name], hub.REPOSITORIES.get(name)
+    if current_profile() == "reduced" or repository is None:
+        title, read, (files, remedy) = source.bundled, in_memory, bundled_files(source)
+        source = replace(source, label=source.bundled_label or source.label)
+    else:
+        title, read, (files, remedy) = repository.id, in_cache, hub.obtain(repository)
+    names = source.names or dict.fromkeys(names_in(files["train"][0], source.label))
+    source = replace(source, names=tuple(names), files=files, remedy=remedy)
+    return _splits(read(source), source, title, int(rows) if rows else None)
 
 
-def bundled_files(data_set: _DataSet) -> tuple[dict, str]:
+def bundled_files(source: Source) -> tuple[dict, str]:
     """Return a bundled data set's files, and what to do if one is damaged (sha256)."""
-    folder, files = ROOT / "data" / data_set.bundled, {}
+    folder, files = ROOT / "data" / source.bundled, {}
     remedy = "Restore it with `git checkout data`, or fetch the course again."
     sums = folder / "SHA256SUMS"
     lines = sums.read_text(encoding="ascii").splitlines() if sums.is_file() else []
@@ -125,75 +96,63 @@ def bundled_files(data_set: _DataSet) -> tuple[dict, str]:
     return files, remedy
 
 
-# From rows to splits
-
-
-def _splits(tables, name, is_sorted, limit):
-    """Divide the rows of the source's splits among train, validation and test."""
+def _splits(table, source, title, limit):
+    """Divide the rows of a source among train, validation and test."""
     from datasets import DatasetDict
 
-    rows = {split: _usable(table, name) for split, table in tables.items()}
-    labels = {split: np.array(table["label"][:]) for split, table in tables.items()}
-    looks = _looks(tables, rows, name)
-    if is_sorted:
-        rows = {split: _shuffled(order) for split, order in rows.items()}
+    labels, looks, given = (
+        np.array(table[column][:]) for column in ("label", "pixels", "split")
+    )
+    readable = _readable(table["problem"][:], looks, title)
+    rows = {split: readable[given[readable] == split] for split in source.files}
+    if source.sorted:
+        rows = {split: _shuffled(part) for split, part in rows.items()}
     if "test" not in rows:
-        rows["train"], rows["test"] = _draw(rows, labels, looks, TEST_SHARE)
-        for part in (tables, labels, looks):
-            part["test"] = part["train"]
-    rows["train"], rows["validation"] = _draw(rows, labels, looks, VALIDATION_SHARE)
-    tested, splits = looks["test"][rows["test"]], DatasetDict()
-    half = limit and max(1, limit // 2)
-    for split, most in {"train": limit, "validation": half, "test": half}.items():
-        chosen, source = rows[split], "test" if split == "test" else "train"
-        if source == "train":
-            chosen = chosen[~np.isin(looks["train"][chosen], tested)]
-        splits[split] = _pick(tables[source], chosen, most)
-        _check_classes(name, split, splits[split])
+        rows["train"], rows["test"] = _draw(rows["train"], labels, looks, TEST_SHARE)
+    train, validation = _draw(rows["train"], labels, looks, VALIDATION_SHARE)
+    tested, splits = looks[rows["test"]], DatasetDict()
+    splits["train"] = train[~np.isin(looks[train], tested)]
+    splits["validation"] = validation[~np.isin(looks[validation], tested)]
+    splits["test"] = rows["test"]
+    for split, part in splits.items():
+        most = limit if split == "train" else limit and max(1, limit // 2)
+        if most and most < len(part):  # drawn with a fixed seed, in their old order
+            part = part[np.sort(_shuffled(np.arange(len(part)))[:most])]
+        splits[split] = table.select_columns(["image", "label"]).select(part)
+        _check_classes(title, split, splits[split])
     return splits
 
 
-def _usable(table, name):
-    """Return the numbers of the rows that have a picture, and name the others."""
-    problems = table["problem"][:]
+def _readable(problems, looks, title):
+    """Return the numbers of the rows with a picture; name the others, count copies."""
     told = [why for why in problems if why]
     if len(told) == len(problems):
-        raise DataError(f"{name}: not one picture can be read, {told[0]}.")
+        raise DataError(f"{title}: not one picture can be read, {told[0]}.")
     for why in told[:10]:
-        warn(f"{name}, {why}. Training goes on without it.")
+        warn(f"{title}, {why}. Training goes on without it.")
     if len(told) > 10:
-        warn(f"{name}, {len(told) - 10} more.")
-    return np.flatnonzero([why is None for why in problems])
-
-
-def _looks(tables, rows, name):
-    """Number the pictures by what they look like; say how many look like another."""
-    seen, looks = {}, {}
-    for split, table in tables.items():
-        pixels = table["pixels"][:]
-        looks[split] = np.array([seen.setdefault(p, len(seen)) for p in pixels])
-    used = np.concatenate([looks[split][rows[split]] for split in rows])
-    copies = len(used) - len(np.unique(used))
+        warn(f"{title}, {len(told) - 10} more.")
+    readable = np.flatnonzero([why is None for why in problems])
+    copies = len(readable) - len(np.unique(looks[readable]))
     if copies:
         warn(
-            f"{name} holds {copies} {'copy' if copies == 1 else 'copies'} of other "
+            f"{title} holds {copies} {'copy' if copies == 1 else 'copies'} of other "
             "pictures, the same to the last pixel. They stay in the same split, and "
             "what is in test is left out elsewhere."
         )
-    return looks
+    return readable
 
 
 def _shuffled(rows):
     # RandomState, because NumPy promises the same stream in every version.
-    return np.random.RandomState(_SEED).permutation(rows)
+    return np.random.RandomState(0).permutation(rows)
 
 
 def _draw(rows, labels, looks, share):
-    """Draw a share of each class's training rows; return the others and the drawn.
+    """Draw a share of each class's rows; return the others and the drawn.
 
     ``Dataset.train_test_split`` would draw in proportion, too, but part the copies.
     """
-    rows, labels, looks = rows["train"], labels["train"], looks["train"]
     labels, looks = labels[rows], looks[rows]
     order = _shuffled(np.arange(len(rows)))
     drawn = np.zeros(len(rows), dtype=bool)
@@ -207,23 +166,17 @@ def _draw(rows, labels, looks, share):
     return rows[~drawn], rows[drawn]
 
 
-def _pick(table, rows, limit):
-    """Select rows; at most ``limit``, drawn with a fixed seed, in their old order."""
-    if limit is not None and limit < len(rows):
-        rows = rows[np.sort(_shuffled(np.arange(len(rows)))[:limit])]
-    return table.remove_columns(["problem", "pixels"]).select(rows)
-
-
-def _check_classes(name, split, part):
+def _check_classes(title, split, part):
     """Refuse a split without pictures; say which classes have none in it."""
     if not len(part):
         raise DataError(
-            f"{name}: the pictures are too few, so the split {split!r} is empty.",
+            f"{title}: the pictures are too few, so the split {split!r} is empty.",
             "It takes a share of each class; use ten pictures of each, or more.",
         )
     classes, there = part.features["label"], set(part["label"][:])
     absent = [x for number, x in enumerate(classes.names) if number not in there]
     if absent:
-        count, end = len(absent), ", ..." if len(absent) > 10 else "."
-        told = f"{name}, {split}: {count} of {classes.num_classes} classes have no "
-        warn(f"{told}picture: {', '.join(absent[:10])}{end}")
+        warn(
+            f"{title}, {split}: {len(absent)} of {classes.num_classes} classes have no "
+            f"picture: {', '.join(absent[:10])}{', ...' if absent[10:] else '.'}"
+        )

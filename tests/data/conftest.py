@@ -49,7 +49,7 @@ def hub_sets(monkeypatch, tmp_path):
     write_set(folder / "microsoft/cats_vs_dogs/data", "train", "labels", ANIMALS, 50)
     for split in ("train", "test"):
         write_set(folder / "timm/oxford-iiit-pet/data", split, "label", breeds, 6)
-        classes = sets.DATA_SETS["cifar10"].labels
+        classes = sets.DATA_SETS["cifar10"].names
         path = folder / "uoft-cs/cifar10/plain_text"
         write_set(path, split, "label", classes, 10, image="img")
     monkeypatch.setenv("COURSE_PROFILE", "full")

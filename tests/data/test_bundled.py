@@ -50,8 +50,8 @@ def test_card_tells_the_true_numbers():
 
 
 def test_bundled_data_is_intact():
-    for data_set in sets.DATA_SETS.values():
-        sets.bundled_files(data_set)
+    for source in sets.DATA_SETS.values():
+        sets.bundled_files(source)
 
 
 @pytest.mark.parametrize(

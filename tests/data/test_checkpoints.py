@@ -61,7 +61,7 @@ def test_bundled_checkpoint_is_intact():
 def test_checkpoint_without_a_file_is_refused(course_hub, name):
     (course_hub / IDS["anatomy"] / name).unlink()
     message = error_of("anatomy")
-    assert "in COURSE_HUB is incomplete" in message and f"{name} is missing" in message
+    assert "in COURSE_HUB cannot be used" in message and f"{name} is missing" in message
 
 
 @pytest.mark.parametrize("name", hub.REPOSITORIES["anatomy"].patterns.values())
@@ -110,8 +110,8 @@ def test_names_of_classes_are_texts_in_their_order():
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["cat"], "two or more different class names are needed, not 1; give"),
-        ([*map(str, range(998)), "crane", "crane"], "'crane' is the name of 2 classes"),
+        (["cat"], "two or more different class names, but there is 1; give"),
+        ([*map(str, range(998)), "crane", "crane"], "'crane' is given twice; give"),
     ],
     ids=["a single one", "ImageNet's crane"],
 )

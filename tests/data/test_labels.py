@@ -24,13 +24,13 @@ def test_labels_in_tensors_become_whole_numbers():
 @pytest.mark.parametrize(
     ("labels", "said"),
     [
-        ([0, 1, -1], "label of row 2 is -1, but classes are numbered 0 to 1"),
-        ([0, 2], "label of row 1 is 2, but classes are numbered 0 to 1"),
+        ([0, 1, -1], "label of row 2 is -1, but classes are whole numbers, 0 to 1"),
+        ([0, 2], "label of row 1 is 2, but classes are whole numbers, 0 to 1"),
         ([-100], "label of row 0 is -100, but"),
         (["cat", "dog"], "is 'cat', but classes are whole numbers.*class_encode"),
-        ([0, None], "label of row 1 is missing"),
+        ([0, None], "label of row 1 is None, but"),
         ([0.0, float("nan")], "is 0.0, but classes are whole numbers"),
-        ([float("nan")], "label of row 0 is missing"),
+        ([float("nan")], "label of row 0 is nan, but"),
         ([[0, 1], [1, 0]], "is .0, 1., but classes are whole numbers"),
     ],
 )
@@ -48,7 +48,7 @@ def test_labels_of_a_data_set_are_compared_with_its_names():
     assert labels_of(hidden).tolist() == [0, 1]
     few = Dataset(rows.data, info=rows.info.copy())
     few.info.features = Features({"label": ClassLabel(names=["cat"])})
-    with pytest.raises(ValueError, match="row 1 is 1, but classes are numbered 0 to 0"):
+    with pytest.raises(ValueError, match="row 1 is 1, but classes .* 0 to 0;"):
         labels_of(few)
     with pytest.raises(ValueError, match="no column 'label' .it has kind"):
         labels_of(rows.rename_column("label", "kind"))

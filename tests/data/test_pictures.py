@@ -175,7 +175,9 @@ def test_numbers_of_unknown_range_are_refused(low, high):
 def test_holes_in_floats_are_refused(strange):
     values = np.array([[0.5, strange]], dtype=np.float32)
     for picture in (values, Image.fromarray(values)):
-        with pytest.raises(ValueError, match="NaN or infinity"):
+        with pytest.raises(
+            ValueError, match="(nan|inf), and nothing says which of them is white"
+        ):
             upright(picture)
 
 
@@ -300,7 +302,7 @@ def test_bool_arrays_are_black_and_white():
         (np.zeros((1, 48, 64, 3)), r"of shape \(1, 48, 64, 3\) is no picture"),
         (np.zeros(5), "is no picture"),
         (np.zeros((4, 4, 5)), "is no picture"),
-        (np.zeros((0, 4, 3)), "has no pixels"),
+        (np.zeros((0, 4, 3)), "is no picture"),
         (np.array([["a", "b"]]), "not numbers of gray"),
         (np.zeros((4, 4), dtype=complex), "not numbers of gray"),
         (np.full((4, 4, 3), -0.2), "nothing says which of them is white"),

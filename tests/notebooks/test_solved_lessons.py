@@ -169,7 +169,7 @@ def write_data_sets(folder):
         mnist = folder / REPO / f"mnist/{split}-00000-of-00001.parquet"
         mnist.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(session.ROOT / "data" / "digits" / f"{split}.parquet", mnist)
-    cifar = list(sets.DATA_SETS["cifar10"].labels)
+    cifar = list(sets.DATA_SETS["cifar10"].names)
     write("cifar10", ("img", "label"), cifar, 16, (32, 32), both)
     cut = noise(random, (90, 70))[:400]
     odd = [(3, gray((60, 80))), (5, rgba((50, 50))), (97, {"bytes": cut, "path": None})]

@@ -4,6 +4,7 @@ import shutil
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from command_line import POSIX, flat, start_in_foreground, vit_course
@@ -126,9 +127,8 @@ def test_download_that_is_forbidden_says_what_forbids_it(
 def test_download_without_room_is_refused_before_it_starts(
     monkeypatch, hub_server, tmp_path
 ):
-    monkeypatch.setattr(
-        download, "free_space", lambda folder: 600_000
-    )  # mnist alone fits
+    little = SimpleNamespace(free=600_000)  # mnist alone fits
+    monkeypatch.setattr(download.shutil, "disk_usage", lambda folder: little)
     result = fetch_both(tmp_path / "to")
     assert result.exit_code == 1 and "are to be written" in result.stderr
     assert not hub_server.sent and not list((tmp_path / "to").rglob("*.parquet"))
