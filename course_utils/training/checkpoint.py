@@ -21,40 +21,24 @@ from course_utils.training import loop, refuse_other_settings
 class Checkpoint(loop.Callback):
     """Keep ``checkpoint.pt`` in a folder, and continue from it if it is there.
 
-    The resumed run equals the undisturbed one, bit for bit on the same machine with
-    the same number of CPU threads, in all weights and in the history.
-
-    Parameters
-    ----------
-    folder : path
-        Of this run alone.
-    every : int, optional
-        Steps between checkpoints; by default there is one at the end of each epoch.
-
-    Raises
-    ------
-    ValueError
-        In ``fit``, if the checkpoint is damaged, or was written with another model,
-        other data, other settings, or before a function was edited.
+    The resumed run equals the undisturbed one, bit for bit on the same machine with the
+    same number of CPU threads. ``folder`` belongs to this run alone. A checkpoint is
+    written after each epoch, and after ``every`` steps. ``fit`` raises a ValueError if
+    it is damaged, or was written with another model, data, settings, or code.
     """
 
     def __init__(self, folder: str | Path, every: int | None = None):
-        if every is not None and every < 1:
-            raise ValueError(f"every must be 1 step or more, not {every}")
         self.file, self.every = Path(folder) / "checkpoint.pt", every
 
     def on_start(self, state: loop.State) -> None:
-        self.settings = describe(state)
-        self._load(state) if self.file.exists() else self._save(state)
+        self.settings = _describe(state)
+        self._load(state) if self.file.exists() else self.on_epoch(state)
 
     def on_step(self, state: loop.State) -> None:
         if self.every and state.step % self.every == 0:
-            self._save(state)
+            self.on_epoch(state)
 
     def on_epoch(self, state: loop.State) -> None:
-        self._save(state)
-
-    def _save(self, state):
         """Write a new file beside the old one; it gets its name when it is whole."""
         kept = {
             "settings": self.settings,
@@ -75,7 +59,7 @@ class Checkpoint(loop.Callback):
         os.replace(part, self.file)
 
     def _load(self, state):
-        """Take over what the file holds; nothing changes if it does not fit."""
+        """Take over what the file holds, or refuse it and change nothing."""
         kept = read(self.file)
         start, end = kept["settings"], kept["attributes"]
         # Some attributes of the model are counters, which training itself changes.
@@ -90,7 +74,7 @@ class Checkpoint(loop.Callback):
         state.optimizer.load_state_dict(memory)
         loop.set_random_state(kept["random"], state.device)
         state.step, state.seconds, history = kept["run"]
-        state.history = loop.History(**history)
+        vars(state.history).update(history)
 
 
 def read(file: Path) -> dict:
@@ -108,7 +92,7 @@ def read(file: Path) -> dict:
         ) from None
 
 
-def describe(state: loop.State) -> dict:
+def _describe(state):
     """Spell out everything that decides how a run goes on."""
     found, model = {"device": state.device.type}, state.model
     for name, value in state.settings.items():
@@ -119,8 +103,9 @@ def describe(state: loop.State) -> dict:
             found[name] = re.sub(" at 0x[0-9A-Fa-f]+", "", str(value))
         if callable(value) and name != "model":
             found[f"code of {name}"] = fingerprint(value)
-    kinds = {type(module).__qualname__: type(module) for module in model.modules()}
-    own = [kinds[k] for k in sorted(kinds) if kinds[k].__module__[:6] != "torch."]
+    kinds = {type(part).__qualname__: type(part) for part in model.modules()}
+    own = [kinds[name] for name in sorted(kinds)]
+    own = [kind for kind in own if not kind.__module__.startswith("torch.")]
     found |= {"model": type(model).__name__, "code of model": fingerprint(*own)}
     for name, tensor in model.state_dict(keep_vars=True).items():
         frozen = "" if tensor.requires_grad else ", frozen"
@@ -141,8 +126,8 @@ def _attributes(model):
 def fingerprint(*things) -> str:
     """Condense what functions and classes do into a few letters.
 
-    ``datasets`` spells out what a notebook defines, with all the functions and values
-    that it uses. What a module defines counts by name there, so we add its source.
+    ``datasets`` spells out what a notebook defines, and whatever that uses. What a
+    module defines counts by its name there, so its source is added.
     """
     sources = []
     for thing in things:

@@ -41,24 +41,14 @@ class SeededEpochs(keras.callbacks.Callback):
 class Checkpoint(keras.callbacks.Callback):
     """Let a killed ``fit`` go on after its last whole epoch, whenever it was killed.
 
-    Keras's ``BackupAndRestore`` writes over its only backup, so a kill meanwhile leaves
-    a broken one. Here it writes into a new folder, which gets its name when it is
-    complete. ``Checkpoint`` stands last among the callbacks, and removes the folder
-    when ``fit`` has ended.
+    Keras's ``BackupAndRestore`` writes over its only backup, so that a kill at that
+    moment leaves a broken one. Here each backup is a new folder, which gets its name
+    when it is complete. ``Checkpoint`` stands last among the callbacks, and removes the
+    backup when ``fit`` has ended.
 
-    Parameters
-    ----------
-    folder : str or Path
-        Of this run alone.
-    remember : sequence of EarlyStopping and ModelCheckpoint
-        The callbacks of the same ``fit`` that must know the best score so far and how
-        long ago it was. Keras lets them start anew.
-
-    Raises
-    ------
-    ValueError
-        For ``EarlyStopping(restore_best_weights=True)``, whose best weights a kill
-        would lose; in ``fit``, if the backup was written with other settings.
+    ``folder`` belongs to this run alone. ``remember`` holds those ``EarlyStopping`` and
+    ``ModelCheckpoint`` of the same ``fit`` that must know the best score so far; Keras
+    lets them start anew. A backup of other settings is refused with a ValueError.
     """
 
     def __init__(
@@ -134,7 +124,7 @@ class EpochLines(keras.callbacks.Callback):
 
 
 @keras.saving.register_keras_serializable("vit_course")
-class LayerwiseAdamW(keras.optimizers.Optimizer):
+class LayerwiseAdamW(keras.optimizers.Adam):
     """AdamW whose learning rate shrinks from a ViT's head down to its first layers.
 
     Keras has no groups of parameters, and to scale the gradients would change nothing,
@@ -142,19 +132,9 @@ class LayerwiseAdamW(keras.optimizers.Optimizer):
     of ``torch.optim.AdamW``; Keras's own adds its epsilon elsewhere. Biases and norms
     are free of weight decay.
 
-    Parameters
-    ----------
-    learning_rate : float or keras.optimizers.schedules.LearningRateSchedule
-        Of the head and the last norm.
-    decay : float
-        Factor from one layer to the one below; 1 gives all the same rate.
-    depth : int
-        Number of blocks, needed if ``decay`` is not 1. The rates of blocks beyond it
-        would rise, so a model that has one is refused at the first step.
-    weight_decay : float
-        What a step takes off a weight, as a share of it, in units of its rate.
-    beta_1, beta_2, epsilon : float
-        As in Adam.
+    ``learning_rate`` is that of the head and the last norm, a number or a schedule.
+    Each layer learns ``decay`` times as fast as the one above it. ``depth``, the number
+    of blocks, is needed if ``decay`` is not 1; a model that has more is refused.
     """
 
     def __init__(
@@ -163,35 +143,18 @@ class LayerwiseAdamW(keras.optimizers.Optimizer):
         decay=1.0,
         depth=0,
         weight_decay=0.01,
-        beta_1=0.9,
-        beta_2=0.999,
         epsilon=1e-8,
         **options,
     ):
-        super().__init__(learning_rate, **options)
+        super().__init__(learning_rate, epsilon=epsilon, **options)
         self.decay, self.depth, self.shrink = decay, depth, weight_decay
-        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
 
     def build(self, variables):
-        """Give each variable its two running means, its factor and its decay."""
-        if self.built:
-            return
-        super().build(variables)
-        self.means, self.squares = [
-            [self.add_variable_from_reference(v, name=name) for v in variables]
-            for name in ("momentum", "velocity")
-        ]
+        """Give each variable its factor on the rate and its weight decay."""
         matrices = ("kernel", "embeddings", "class_token")
         self.factors = [self.factor(v.path) for v in variables]
         self.shrinks = [self.shrink * v.path.endswith(matrices) for v in variables]
-
-    def apply(self, grads, trainable_variables=None):
-        """Work out what all variables share, then move them."""
-        step = tf.cast(self.iterations + 1, tf.float32)
-        powers = self.beta_1**step, self.beta_2**step
-        # The kernel adds epsilon before, AdamW after the correction of the mean square.
-        self.shared = *powers, self.epsilon * tf.sqrt(1 - powers[1])
-        super().apply(grads, trainable_variables)
+        super().build(variables)
 
     def update_step(self, gradient, variable, learning_rate):
         """Move one variable (Loshchilov and Hutter 2019, algorithm 2).
@@ -203,17 +166,18 @@ class LayerwiseAdamW(keras.optimizers.Optimizer):
         rate = tf.cast(learning_rate, tf.float32) * self.factors[index]
         if self.shrinks[index]:
             self.assign_sub(variable, variable * (rate * self.shrinks[index]))
-        beta_1_power, beta_2_power, epsilon = self.shared
+        step = tf.cast(self.iterations + 1, tf.float32)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
-            m=self.means[index].value.handle,
-            v=self.squares[index].value.handle,
-            beta1_power=beta_1_power,
-            beta2_power=beta_2_power,
+            m=self._momentums[index].value.handle,
+            v=self._velocities[index].value.handle,
+            beta1_power=self.beta_1**step,
+            beta2_power=self.beta_2**step,
             lr=rate,
             beta1=self.beta_1,
             beta2=self.beta_2,
-            epsilon=epsilon,
+            # The kernel adds it before the mean square is corrected, AdamW after.
+            epsilon=self.epsilon * tf.sqrt(1 - self.beta_2**step),
             grad=tf.convert_to_tensor(gradient),
         )
 
@@ -232,9 +196,8 @@ class LayerwiseAdamW(keras.optimizers.Optimizer):
 
     def get_config(self):
         """Return what the constructor takes, for ``.keras`` files."""
-        names = ("decay", "depth", "beta_1", "beta_2", "epsilon")
-        own = {name: getattr(self, name) for name in names}
-        return {**super().get_config(), **own, "weight_decay": self.shrink}
+        own = {"decay": self.decay, "depth": self.depth, "weight_decay": self.shrink}
+        return super().get_config() | own
 
 
 def block_of(path: str) -> int:

@@ -104,7 +104,10 @@ IMAGES, LABELS = torch.zeros(3, 1, 8, 8), torch.zeros(3, dtype=torch.int64)
     ("data", "said"),
     [
         ((IMAGES[0], LABELS), r"shape \(1, 8, 8\); images\[None\] makes a batch"),
-        ((IMAGES[:, 0], LABELS), r"shape \(3, 8, 8\); .* images\[:, None\] gives gray a channel"),
+        (
+            (IMAGES[:, 0], LABELS),
+            r"shape \(3, 8, 8\); .* images\[:, None\] gives gray",
+        ),
         (
             (IMAGES.byte(), LABELS),
             r"float .*, not .* torch.uint8 .*\(images.float\(\) / 255",
