@@ -117,6 +117,8 @@ def _wrong(exercise, answer, clock):
             if same(answer, mistake.answer, exercise.tolerance):
                 return mistake.message
         wanted, given = show.kind(exercise.solution), show.kind(answer)
+        if isinstance(answer, str) and wanted == "one number":
+            return "That is text. Give a number, without quotes."
         if given != wanted:
             return f"The check wants {wanted}, but you gave {given}."
         return f"You gave `{show.shown(answer)}`, and that is not it."
