@@ -133,8 +133,8 @@ def _read(path, reading):
     except (OSError, ValueError, TypeError, SafetensorError) as error:
         raise ValueError(
             f"{path} cannot be read ({str(error)[:90]}); give the folder of a ViT that "
-            "transformers has saved, and save it in one file if it has several: "
-            "save_pretrained(folder, max_shard_size='50GB')"
+            "transformers has saved, and if its weights lie in several files, save it "
+            "in one file: save_pretrained(folder, max_shard_size='50GB')"
         ) from None
 
 

@@ -39,14 +39,8 @@ _KINDS = {
     "linear": [(".weight", ".kernel"), (".bias", ".bias")],
     "norm": [(".weight", ".gamma"), (".bias", ".beta")],
 }
-# Where a naming stands: its column in the table, and whose arrays it has.
-_NAMINGS = {
-    "our PyTorch": (0, 0),
-    "our Keras": (0, 1),
-    "memory": (1, 0),
-    "disk": (2, 0),
-    "KerasHub": (3, 1),
-}
+# The column of each naming in the table. Those with Keras in the name have its arrays.
+_COLUMNS = {"our PyTorch": 0, "our Keras": 0, "memory": 1, "disk": 2, "KerasHub": 3}
 # For each argument of our ViT: its name in config.json, what transformers takes for it
 # where the file leaves it out, and its name in KerasHub (whose image_shape holds two).
 SETTINGS = {
@@ -71,19 +65,16 @@ def renaming(old: str, new: str, depth: int) -> dict[str, list[str]]:
     "memory" and "disk". A name leads to three where our ``qkv`` is cut into queries,
     keys and values, and to one otherwise.
     """
-    names = {}
-    (first, ours), (second, theirs) = _NAMINGS[old], _NAMINGS[new]
+    names, columns = {}, (_COLUMNS[old], _COLUMNS[new])
     for number in range(depth):
         for kind, *cells in filter(None, map(str.split, _TABLE.splitlines()[2:])):
             if kind == "within":
                 within = [cell.removeprefix(".") for cell in cells]
                 continue
-            here, there = (
-                (within[i] + cells[i]).format(number) for i in (first, second)
-            )
+            here, there = ((within[i] + cells[i]).format(number) for i in columns)
             for array in _KINDS[kind]:
-                found = names.setdefault(here + array[ours], [])
-                if (name := there + array[theirs]) not in found:
+                found = names.setdefault(here + array["Keras" in old], [])
+                if (name := there + array["Keras" in new]) not in found:
                     found.append(name)
     return names
 

@@ -53,7 +53,7 @@ def our_arguments(config: Mapping, source="the model", fixed: Mapping = FIXED) -
     if faults:
         raise ValueError(
             f"{source} has {faults[0]}; it cannot be converted with equal results, so "
-            "choose another one"
+            "choose another model"
         )
     return found
 
@@ -122,7 +122,7 @@ def _remedy(missing, strange, found, wanted):
             start = start.removeprefix("vit.").removesuffix(".vit") + "."
             return (
                 f"all names in its file begin with {start!r}, which torch.compile or "
-                "another wrapper puts there: save accelerator.unwrap_model(model)"
+                "another wrapper puts there: save what accelerator.unwrap_model returns"
             )
         if "attn.qkv" in name or "pos_embed" in name:
             return (

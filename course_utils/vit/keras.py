@@ -179,11 +179,8 @@ class ViT(keras.Model):
         Added to the variance in the layer norms: 1e-5 is PyTorch's value, and Keras's
         own default is 1e-3.
 
-    Raises
-    ------
-    ValueError
-        If ``image_size`` is not a multiple of ``patch_size``, if ``dim`` is not a
-        multiple of ``heads``, or if images of another shape come in.
+    Raises a ValueError if ``image_size`` is not a multiple of ``patch_size``, or
+    ``dim`` of ``heads``, and if images of another shape come in.
     """
 
     def __init__(

@@ -119,11 +119,8 @@ class ViT(nn.Module):
     dropout : float
         Dropout on the embedded tokens and in every block.
 
-    Raises
-    ------
-    ValueError
-        If ``image_size`` is not a multiple of ``patch_size``, if ``dim`` is not a
-        multiple of ``heads``, or if images of another shape come in.
+    Raises a ValueError if ``image_size`` is not a multiple of ``patch_size``, or
+    ``dim`` of ``heads``, and if images of another shape come in.
     """
 
     def __init__(
