@@ -95,8 +95,6 @@ FAMILIES = {
             window_size=2,
         )
     ),
-}
-WITHOUT_CLASSIFIER = {
     "clip_vision_model": lambda: T.CLIPVisionModel(T.CLIPVisionConfig(**SIZES)),
     "siglip_vision_model": lambda: T.SiglipVisionModel(T.SiglipVisionConfig(**SIZES)),
     "dinov3_vit": lambda: T.DINOv3ViTModel(T.DINOv3ViTConfig(**SIZES)),

@@ -20,13 +20,13 @@ FIXED = {
 }
 
 
-def refuse_family(source, kind: str | None, instead: str = "") -> None:
+def refuse_family(source, kind: str | None) -> None:
     """Refuse a checkpoint that is no ViT; one without a type shows what it is later."""
     if kind is not None and kind not in ENCODERS:
         raise ValueError(
             f"{source} holds a model of type {kind!r}, not 'vit', and its weights have "
             "no place in a ViT; choose a checkpoint of a Vision Transformer, such as "
-            f"google/vit-base-patch16-224{instead}"
+            "google/vit-base-patch16-224"
         )
 
 

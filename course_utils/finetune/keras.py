@@ -26,23 +26,19 @@ from course_utils.training.keras import LayerwiseAdamW, SeededEpochs, block_of
 class Processor:
     """Prepare pictures as transformers does for a checkpoint (Keras has no such class).
 
-    ``mean`` is subtracted and ``std`` divided by, for each channel, after scaling to 0
-    to 1. ``resample`` is Pillow's number for the way of resizing; 2 is bilinear.
+    Pillow resizes and rounds to whole gray levels, as it does in transformers;
+    ``tf.image.resize`` differs by up to one level.
     """
 
     size: int  # side of the square pictures, in pixels
-    mean: tuple[float, ...]
+    mean: tuple[float, ...]  # of each channel, on the scale from 0 to 1
     std: tuple[float, ...]
-    resample: int = 2
+    resample: int = 2  # Pillow's number for bilinear
 
     def resize(self, image) -> np.ndarray:
-        """Return a picture, as ``upright`` reads it, as uint8, shape (size, size, 3).
-
-        Pillow rounds to whole gray levels, as it does in transformers;
-        ``tf.image.resize`` differs by up to one level.
-        """
-        image = upright(image).resize((self.size, self.size), self.resample)
-        return np.asarray(image)
+        """Read a picture by ``upright``; return uint8, shape (size, size, 3)."""
+        side = self.size, self.size
+        return np.asarray(upright(image).resize(side, self.resample))
 
     def normalize(self, images):
         """Turn gray levels 0 to 255, shape (..., 3), into float32 around 0."""
@@ -55,11 +51,7 @@ class Processor:
 
 
 def load_processor(source: str | Path) -> Processor:
-    """Read ``preprocessor_config.json`` of a checkpoint.
-
-    Raises a ValueError if the file is missing, or asks for other steps than to resize
-    to a square, to rescale and to normalize.
-    """
+    """Read ``preprocessor_config.json``, or refuse one that asks for other steps."""
     path = checkpoints.local(source) / "preprocessor_config.json"
     try:
         recipe = json.loads(path.read_text(encoding="utf-8"))
@@ -84,31 +76,25 @@ def load_processor(source: str | Path) -> Processor:
             f"{path} asks for other steps than resize to a square, divide by 255, "
             "normalize; prepare the pictures yourself, or choose another checkpoint"
         )
-    mean, std = (_per_channel(path, recipe, key) for key in ("image_mean", "image_std"))
-    return Processor(size, mean, std, checkpoints.resampling(recipe.get("resample", 2)))
-
-
-def _per_channel(path, recipe, key):
-    """Return three numbers; a single one in the file stands for all channels."""
-    value = recipe.get(key)
-    numbers = np.ravel(0.5 if value is None else value)
-    if len(numbers) not in (1, 3) or numbers.dtype.kind not in "if":
-        raise ValueError(
-            f"{path} has {key}={value!r}, but one number or three, for red, green and "
-            "blue, are needed; correct the file, or make a Processor yourself"
-        )
-    return tuple(np.broadcast_to(numbers, 3).astype(float).tolist())
+    channels = []
+    for key in ("image_mean", "image_std"):
+        numbers = np.ravel(recipe.get(key, 0.5))
+        if len(numbers) not in (1, 3) or numbers.dtype.kind not in "if":
+            raise ValueError(
+                f"{path} has {key}={recipe[key]!r}, but one number or three, for red, "
+                "green and blue, are needed; correct the file, or make a Processor"
+            )
+        channels.append(tuple(np.broadcast_to(numbers, 3).astype(float).tolist()))
+    return Processor(size, *channels, checkpoints.resampling(recipe.get("resample", 2)))
 
 
 def augmentation() -> keras.Sequential:
     """Make layers that flip, zoom and tint pictures at random (data augmentation).
 
     Half of the pictures are mirrored. A middle part with 80 to 100 % of the sides is
-    enlarged to the old size, and moved by up to 5 % of them; what is missing at a
-    border is mirrored there. Up to 15 % of the whole range is added to all values, and
-    contrast changes by up to 30 %. Pictures lie between -1 and 1 before and after: the
-    layers would take 0 to 255 for the range. (And a single 0.3 would only ever raise
-    the contrast.) With ``training=False`` the layers leave pictures alone.
+    enlarged to the old size, and moved by up to 5 % of them. Brightness changes by up
+    to 15 % of the whole range, -1 to 1, and contrast by up to 30 % (a single 0.3 would
+    only ever raise it).
     """
     span = (-1, 1)
     return keras.Sequential(
@@ -131,31 +117,12 @@ def batches(
     shuffle: bool = False,
     seed: int | SeededEpochs = 0,
 ) -> tf.data.Dataset:
-    """Make a ``tf.data`` pipeline of a data set; pictures wait as bytes, not floats.
+    """Make a ``tf.data`` pipeline of a data set with columns ``image`` and ``label``.
 
-    Parameters
-    ----------
-    split : datasets.Dataset
-        With the columns ``image`` (PIL) and ``label`` (int).
-    processor : Processor
-    batch_size : int
-    shuffle : bool
-        True gives a new order in every epoch, False the order of the rows.
-    seed : int or SeededEpochs
-        Of the shuffled orders. With ``SeededEpochs``, which must be among the callbacks
-        of ``fit``, a resumed run gets the orders that it would have had.
-
-    Returns
-    -------
-    tf.data.Dataset
-        Of pairs: pictures, float32 (B, size, size, 3), and labels, int64 (B,). A label
-        that is no class of the data set is refused with a ValueError.
+    Its batches are pairs: pictures, float32 (B, size, size, 3), and labels, int64 (B,).
+    With ``shuffle`` each epoch has a new order. If ``seed`` is a ``SeededEpochs``, also
+    given to ``fit`` as a callback, a resumed run gets the orders it would have had.
     """
-    if not isinstance(shuffle, bool):
-        raise TypeError(
-            f"shuffle must be True or False, not {shuffle!r}; give the seed beside it, "
-            "as in batches(split, processor, 16, shuffle=True, seed=3)"
-        )
     labels, rows = labels_of(split), len(split)
     epochs = seed if isinstance(seed, SeededEpochs) else SeededEpochs(seed)
 
@@ -195,11 +162,9 @@ def load_backbone(
 ) -> keras_hub.models.ViTBackbone:
     """Load KerasHub's ViT, without a head; the arguments are those of ``pretrained``.
 
-    As ``keras_hub.models.ViTBackbone.from_preset`` without three of its traps: KerasHub
-    leaves the epsilon of the layer norms at its own 1e-6, whatever the checkpoint says;
-    it cannot read a backbone that was saved alone (``ViTModel``), whose names lack the
-    prefix ``vit.``; and where the Hub is out of reach, it says after half a minute that
-    config.json is missing. The tokens are those of transformers to 1e-4, in float32.
+    Its ``from_preset`` leaves the epsilon of the layer norms at 1e-6, whatever the
+    checkpoint says, and cannot read a backbone that was saved alone (``ViTModel``). The
+    tokens are those of transformers to 1e-4, in float32.
     """
     folder = checkpoints.local(source)
     arguments, weights = convert_keras.read_checkpoint(folder)
@@ -212,26 +177,14 @@ def load_backbone(
 def pretrained(
     source: str | Path, names: Sequence[str], dtype: str | None = None
 ) -> keras_hub.models.ViTImageClassifier:
-    """Load a checkpoint and put a new head for the classes ``names`` on it.
+    """Load a checkpoint with a new head for the classes ``names``.
 
-    Parameters
-    ----------
-    source : str or Path
-        A folder with ``config.json`` and ``model.safetensors``, or
-        ``"hf://owner/name"`` for a repository on the Hub. A head in it is dropped.
-    names : sequence of str
-        Of the K classes, in the order of the labels.
-    dtype : str, optional
-        In what the model computes, such as "mixed_bfloat16"; without it Keras's policy
-        decides. The weights themselves are always float32.
-
-    Returns
-    -------
-    keras_hub.models.ViTImageClassifier
-        From pictures as ``batches`` makes them, float32 (B, size, size, 3), to logits
-        (B, K). It has no preprocessor, so that nothing is prepared twice. Nothing but
-        its head is random: a checkpoint of another family, or without other weights,
-        raises a ValueError.
+    ``source`` is a folder with ``config.json`` and ``model.safetensors``, or
+    ``"hf://owner/name"`` for a repository on the Hub. The model maps the pictures of
+    ``batches`` to logits (B, K), without a preprocessor. It computes in ``dtype``, such
+    as "mixed_bfloat16", or else by Keras's policy; its weights are always float32.
+    Nothing but the head is random: a checkpoint of another family, or one that lacks
+    other weights, is a ValueError.
     """
     folder, names = checkpoints.local(source), checkpoints.class_names(names)
     model = keras_hub.models.ViTImageClassifier(
@@ -248,8 +201,7 @@ def scratch(
 ) -> keras_hub.models.ViTImageClassifier:
     """Build a model like ``pretrained(...)`` of the same, with random weights only.
 
-    They are drawn as in transformers: normal, with the checkpoint's
-    ``initializer_range``; biases are 0, and layer norms change nothing.
+    They are normal, as in transformers; biases are 0, and layer norms change nothing.
     """
     folder = checkpoints.local(source)
     model = pretrained(folder, names, dtype)
@@ -266,8 +218,7 @@ def scratch(
 def freeze(model: keras_hub.models.ViTImageClassifier, blocks: int) -> None:
     """Freeze the embeddings and the first ``blocks`` blocks, and nothing else.
 
-    With 0 everything learns. Compile the model again afterwards. Raises a ValueError if
-    the model has fewer blocks.
+    With 0 everything learns. Compile the model again afterwards.
     """
     encoder = model.backbone.get_layer("vit_encoder")
     layers = encoder.encoder_layers
@@ -289,11 +240,8 @@ def features(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Compute what the head reads: the class token, after the last norm.
 
-    Returns
-    -------
-    features : array, shape (n, D), float32
-    labels : array, shape (n,), int64
-        Of all n pictures of a data set with the columns ``image`` and ``label``.
+    Returns features (n, D), float32, and labels (n,), int64, of a data set with the
+    columns ``image`` and ``label``.
     """
     pictures = batches(dataset, processor, batch_size).map(lambda images, _: images)
     tokens = keras.Model(model.input, model.backbone.output[:, 0])
@@ -306,9 +254,9 @@ def layerwise_adamw(
     """AdamW whose learning rate shrinks from the head down to the first layers.
 
     The head and the last norm get ``lr``, block n of L gets ``lr * decay**(L + 1 - n)``
-    and the embeddings ``lr * decay**(L + 1)`` (Clark et al. 2020, ELECTRA; for
-    ViTs, Bao et al. 2022, BEiT). Biases and norms are free of weight decay. ``lr`` may
-    be a ``LearningRateSchedule``. Raises a ValueError if the model has no blocks.
+    and the embeddings ``lr * decay**(L + 1)`` (Clark et al. 2020, ELECTRA; for ViTs,
+    Bao et al. 2022, BEiT). ``lr`` is a number or a schedule. Biases and norms are free
+    of weight decay.
     """
     depth = max(block_of(variable.path) for variable in model.weights)
     if depth == 0:

@@ -193,12 +193,6 @@ def test_false_does_not_shuffle_whatever_the_seed(processor, some, seed):
     assert shuffled != rows and sorted(shuffled) == sorted(rows)
 
 
-@pytest.mark.parametrize("shuffle", [0, 3, None, "yes", SeededEpochs(0)])
-def test_seed_in_the_place_of_shuffle_is_refused(processor, some, shuffle):
-    with pytest.raises(TypeError, match=r"True or False, not .*shuffle=True, seed=3"):
-        batches(some, processor, 8, shuffle=shuffle)
-
-
 def test_exact_order_depends_on_seed_and_epoch_alone(processor, some):
     epochs = SeededEpochs(3)
     pipeline = batches(some, processor, 8, shuffle=True, seed=epochs)

@@ -13,7 +13,7 @@ OWN = {
     "keras": {"augmentation", "load_backbone"},
 }
 OPTIONS = {
-    "torch": {("pretrained", "family"), ("scratch", "family")},
+    "torch": set(),
     "keras": {("pretrained", "dtype"), ("scratch", "dtype")},
 }
 
@@ -29,12 +29,16 @@ def functions(framework):
 
 
 def signature(node, framework):
-    arguments = node.args.args + node.args.kwonlyargs
-    names = [a.arg for a in arguments if (node.name, a.arg) not in OPTIONS[framework]]
-    if len(names) < len(arguments):
-        return names
+    """Return the arguments with their defaults, and how many are given by name only."""
+    arguments = [*node.args.args, *node.args.kwonlyargs]
     defaults = [*node.args.defaults, *node.args.kw_defaults]
-    return names, len(node.args.kwonlyargs), [ast.unparse(d) for d in defaults]
+    needed = [None] * (len(arguments) - len(defaults))
+    pairs = [
+        (argument.arg, default and ast.unparse(default))
+        for argument, default in zip(arguments, needed + defaults, strict=True)
+        if (node.name, argument.arg) not in OPTIONS[framework]
+    ]
+    return pairs, len(node.args.kwonlyargs)
 
 
 @pytest.mark.parametrize("framework", OWN)
