@@ -23,21 +23,15 @@ def locate(role: str) -> str:
     Parameters
     ----------
     role : str
-        ``"finetune"`` (a backbone to fine-tune) or ``"anatomy"`` (with its head).
-
-    Returns
-    -------
-    str
-        In profile reduced ``data/tiny-vit``, which has both. In full the folder of
-        ``google/vit-base-patch16-224-in21k`` or ``google/vit-base-patch16-224``: under
-        ``COURSE_HUB``, or in the Hub's cache, into which it is downloaded once.
+        ``"finetune"`` (a backbone to fine-tune) or ``"anatomy"`` (with its head). In
+        profile reduced, both are ``data/tiny-vit``. In full they are Google's ViT-B/16,
+        the one without and the one with the head for ImageNet: under ``COURSE_HUB``,
+        or in the Hub's cache, into which they are downloaded once.
 
     Raises
     ------
     DataError
         If the checkpoint is missing, damaged, incomplete or out of reach.
-    ValueError
-        If ``role`` or the profile is not understood.
     """
     if role not in ROLES:
         raise ValueError(f"unknown role {role!r}; there is {' and '.join(ROLES)}")
@@ -47,10 +41,7 @@ def locate(role: str) -> str:
 
 
 def local(source: str | Path) -> Path:
-    """Return the folder of a checkpoint: ``source`` is one, or ``"hf://owner/name"``.
-
-    Raises DataError as ``locate`` does, and ValueError if that is no id.
-    """
+    """Return the folder of a checkpoint: ``source`` is one, or ``"hf://owner/name"``."""
     kind, separator, name = str(source).partition("://")
     if not separator:
         return Path(source)

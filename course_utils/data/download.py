@@ -1,7 +1,6 @@
 """Downloads from the Hugging Face Hub: announced, checked, and refused in time."""
 
 import contextlib
-import fnmatch
 import os
 import shutil
 import textwrap
@@ -9,6 +8,7 @@ import threading
 from functools import partial
 from pathlib import Path
 
+from huggingface_hub import constants
 from tqdm import tqdm
 
 _PATIENCE = 15  # seconds that the Hub has for listing the files of a repository
@@ -24,94 +24,66 @@ class DataError(RuntimeError):
 
 
 class Unreachable(DataError):
-    """The Hub did not answer, or not completely. The caller adds what to do."""
+    """The Hub did not answer, or not completely; the remedy is that of a notebook."""
+
+    def __init__(self, repository, why: str):
+        variable = offline()
+        first = f"Unset {variable}" if variable else "Try again (whole files are kept)"
+        super().__init__(
+            f"{repository.id} cannot be fetched from {client().endpoint}: {why}.",
+            f"{first}, set COURSE_HUB to a folder that holds it, or use the reduced "
+            "profile (COURSE_PROFILE=reduced).",
+        )
 
 
 def client():
     """Return the Hub's client, for the address that ``HF_ENDPOINT`` names now."""
-    from huggingface_hub import HfApi, constants
+    from huggingface_hub import HfApi  # takes half a second
 
     return HfApi((os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/"))
 
 
 def offline() -> str | None:
     """Return the name of the variable that forbids downloads, or None."""
-    from huggingface_hub import constants
-
     for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
         if os.environ.get(name, "").upper() in constants.ENV_VARS_TRUE_VALUES:
             return name
     return "HF_HUB_OFFLINE" if constants.HF_HUB_OFFLINE else None
 
 
-def cached(repository) -> Path:
-    """Return where the Hub's own cache has a repository: whole, in part, or not yet."""
-    from huggingface_hub import constants
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    try:
-        folder = _snapshot(repository, local_files_only=True)
-    except LocalEntryNotFoundError as error:
-        nowhere = Path(constants.HF_HUB_CACHE, repository.id)
-        folder = getattr(error, "snapshot_path", None) or nowhere
-    return Path(folder)
-
-
-def _snapshot(repository, **options):
-    """Call the Hub's client for the files that the course uses, and their card."""
-    return client().snapshot_download(
-        repository.id,
-        repo_type=repository.kind,
-        revision=repository.revision,
-        allow_patterns=[*repository.patterns.values(), "README.md"],
-        **options,
-    )
-
-
-def into_cache(repository, note: str) -> None:
-    """Say what is downloaded, how big it is, from where and to where, and do it."""
-    from huggingface_hub import constants
-
-    files, cache = plan(repository), Path(constants.HF_HUB_CACHE)
-    size = sum(file.file_size for file in files if file.will_download)
-    check_room(cache, size)
-    told = f"{repository.id} ({size / 1e6:.1f} MB) from {client().endpoint} to {cache}"
-    print(f"Downloading {told}{note}", flush=True)
-    fetch(repository, files)
-
-
 def plan(repository, folder: Path | None = None) -> list:
     """List the files for a folder, or for the cache, as the Hub's ``DryRunFileInfo``.
 
     The Hub's client would wait for a silent server for minutes. A thread asks it, since
-    not even looking up the name of a host can be given a time limit. Raises Unreachable
-    if no answer comes in time, or if the Hub lacks one of the files.
+    not even looking up the name of a host can be given a time limit.
     """
     if variable := offline():
-        raise _unreachable(repository, f"{variable} is set")
+        raise Unreachable(repository, f"{variable} is set")
+    ask = partial(
+        client().snapshot_download,
+        repository.id,
+        repo_type=repository.kind,
+        revision=repository.revision,
+        allow_patterns=[*repository.patterns.values(), "README.md"],
+        local_dir=folder,
+        dry_run=True,
+        tqdm_class=partial(tqdm, disable=True),
+    )
     outcome = [TimeoutError(f"within {_PATIENCE:.2g} s")]
-    no_bar = partial(tqdm, disable=True)
 
-    def ask():
-        settings = {"local_dir": folder, "dry_run": True, "tqdm_class": no_bar}
+    def note():
         try:
-            outcome.append(_snapshot(repository, **settings))
+            outcome.append(ask())
         except Exception as error:  # raised again below, in the thread that waits
             outcome.append(error)
 
-    thread = threading.Thread(target=ask, daemon=True)
+    thread = threading.Thread(target=note, daemon=True)
     with _in_our_words(repository, folder):
         thread.start()
         thread.join(_PATIENCE)
         if isinstance(outcome[-1], Exception):
             raise outcome[-1]
-    files = sorted(outcome[-1], key=lambda file: file.filename)
-    for pattern in repository.patterns.values():
-        if not fnmatch.filter([file.filename for file in files], pattern):
-            only = " (the course loads weights from no other format)"
-            hint = only if pattern.endswith(".safetensors") else ""
-            raise _unreachable(repository, f"it has no {pattern}{hint}")
-    return files
+    return sorted(outcome[-1], key=lambda file: file.filename)
 
 
 def fetch(repository, files: list, folder: Path | None = None) -> None:
@@ -135,37 +107,13 @@ def fetch(repository, files: list, folder: Path | None = None) -> None:
             return
         for path in (Path(compared.verified_path, name) for name in sorted(wrong)):
             print(f"{path.name} is deleted, since its checksum differs from the Hub's.")
-            if not folder:  # in the cache, the path is a link to the content
-                path.resolve().unlink()
+            path.resolve().unlink()  # in the cache, the path is a link to the content
             path.unlink(missing_ok=True)
-    raise _unreachable(repository, f"{path.name} arrived damaged twice")
+    raise Unreachable(repository, f"{path.name} arrived damaged twice")
 
 
-# What to say when it fails
-
-
-def _unreachable(repository, why):
-    where = f"{repository.id} cannot be fetched from {client().endpoint}"
-    return Unreachable(f"{where}: {why}.")
-
-
-@contextlib.contextmanager
-def _in_our_words(repository, folder):
-    """Say in the course's words why the Hub's client failed."""
-    from huggingface_hub import constants
-
-    try:
-        yield
-    except Exception as error:
-        if getattr(error, "errno", None):  # of the disk; errors of the Hub have none
-            where = error.filename or folder or constants.HF_HUB_CACHE
-            raise unwritable(where, error) from None
-        raise _unreachable(repository, _reason(error)) from None
-
-
-_PLAIN_WORDS = {  # for the errors whose names end like this
+_PLAIN_WORDS = {  # for the errors whose names hold these words
     "Timeout": "no answer",
-    "TimeoutError": "no answer",
     "ConnectError": "no connection",
     "ReadError": "the connection broke off",
     "ProtocolError": "the connection broke off",
@@ -173,19 +121,26 @@ _PLAIN_WORDS = {  # for the errors whose names end like this
 }
 
 
-def _reason(error):
-    """Say in a few words why a request failed; the Hub's client wraps the cause."""
-    cause = error
-    while cause is not None:
-        if (response := getattr(cause, "response", None)) is not None:
-            status = response.status_code
-            hint = "; check your access token" if status in (401, 403) else ""
-            return f"the server answered {status} {response.reason_phrase}{hint}"
-        for name, words in _PLAIN_WORDS.items():
-            if type(cause).__name__.endswith(name):
-                return f"{words} ({first_line(cause)})"
-        cause = cause.__cause__
-    return f"{type(error).__name__} ({first_line(error)})"
+@contextlib.contextmanager
+def _in_our_words(repository, folder):
+    """Say in a few words why the Hub's client failed, which wraps the cause."""
+    try:
+        yield
+    except Exception as error:
+        if getattr(error, "errno", None):  # of the disk; errors of the Hub have none
+            where = error.filename or folder or constants.HF_HUB_CACHE
+            raise unwritable(where, error) from None
+        cause, why = error, f"{type(error).__name__} ({first_line(error)})"
+        while cause is not None:
+            if (response := getattr(cause, "response", None)) is not None:
+                status = response.status_code
+                hint = "; check your access token" if status in (401, 403) else ""
+                why = f"the server answered {status} {response.reason_phrase}{hint}"
+            for name, words in _PLAIN_WORDS.items():
+                if name in type(cause).__name__:
+                    why = f"{words} ({first_line(cause)})"
+            cause = cause.__cause__
+        raise Unreachable(repository, why) from None
 
 
 def first_line(error: Exception) -> str:

@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from huggingface_hub import constants
+
 from course_utils.data import download
 from course_utils.data.download import DataError
 
@@ -54,30 +56,37 @@ def obtain(repository: Repository) -> tuple[dict[str, list[Path]], str]:
     """
     if found := in_course_hub(repository):
         return found, "Copy it again, or unset COURSE_HUB to use the Hub."
-    found, wrong = find(download.cached(repository), repository)
+    found, wrong = find(_in_cache(repository), repository)
     if wrong:
         _download(repository)
-        found, wrong = find(download.cached(repository), repository)
+        found, wrong = find(_in_cache(repository), repository)
     if wrong:
-        raise DataError(f"{repository.id} is incomplete on the Hub: {wrong}.")
+        raise DataError(
+            f"{repository.id} on the Hub lacks what the course needs: {wrong}.",
+            "Weights are read from model.safetensors, data from parquet files only.",
+        )
     return found, "Delete that file and run this again to download a new copy."
 
 
+def _in_cache(repository):
+    """Return the folder that the Hub's own cache has, or would have."""
+    name = f"{repository.kind}s--{repository.id.replace('/', '--')}"
+    folder, commit = Path(constants.HF_HUB_CACHE, name), repository.revision
+    if (reference := folder / "refs" / commit).is_file():
+        commit = reference.read_text()
+    return folder / "snapshots" / commit
+
+
 def _download(repository):
-    value, note = os.environ.get("COURSE_HUB", "").strip(), ""
-    if value:
-        note = f" (COURSE_HUB={value} has no folder {repository.id})"
-    try:
-        download.into_cache(repository, note)
-    except download.Unreachable as error:
-        first = "Try again later (whole files are kept)"
-        if variable := download.offline():
-            first = f"Unset {variable}"
-        raise DataError(
-            f"{error.problem.removesuffix('.')}{note}.",
-            f"{first}, set COURSE_HUB to a folder that holds it, or use the reduced "
-            "profile (COURSE_PROFILE=reduced).",
-        ) from None
+    """Say what is downloaded, how big it is, from where and to where, and do it."""
+    if value := os.environ.get("COURSE_HUB", "").strip():
+        print(f"COURSE_HUB={value} has no folder {repository.id}.")
+    files, cache = download.plan(repository), Path(constants.HF_HUB_CACHE)
+    size = sum(file.file_size for file in files if file.will_download)
+    download.check_room(cache, size)
+    route = f"from {download.client().endpoint} to {cache}"
+    print(f"Downloading {repository.id} ({size / 1e6:.1f} MB) {route}", flush=True)
+    download.fetch(repository, files)
 
 
 def in_course_hub(repository: Repository) -> dict[str, list[Path]] | None:
@@ -91,12 +100,10 @@ def in_course_hub(repository: Repository) -> dict[str, list[Path]] | None:
         return None
     hub = Path(value).expanduser()
     if not hub.is_dir():
-        tried = "" if hub.is_absolute() else f" (tried {hub.absolute()})"
         raise DataError(
-            f"COURSE_HUB={hub} is not a folder{tried}.",
+            f"COURSE_HUB={hub} is not a folder; the course looked for {hub.absolute()}.",
             f"Point it at a folder that holds {repository.id}/ (a relative path counts "
-            "from the notebook's folder or, for a command, from the current one), or "
-            "unset it to use the Hub.",
+            "from the notebook's folder), or unset it to use the Hub.",
         )
     if not (hub / repository.id).is_dir():
         _check_level(hub, repository)
@@ -124,8 +131,8 @@ def _check_level(hub, repository):
         tries.setdefault(place, remedy)
     for place in places:  # which may be a cache of the Hub: its folders have long names
         remedy = f"Unset COURSE_HUB, and set HF_HUB_CACHE={place} before Python starts."
-        cache = place / f"{repository.kind}s--{owner}--{name}"
-        tries.update(dict.fromkeys(cache.glob("snapshots/*"), remedy))
+        snapshots = place.glob(f"{repository.kind}s--{owner}--{name}/snapshots/*")
+        tries.update(dict.fromkeys(snapshots, remedy))
     for folder, remedy in tries.items():
         if any(find(folder, repository)[0].values()):
             why = f"has no folder {repository.id}, but such files lie in {folder}."
@@ -145,23 +152,15 @@ def find(folder: Path, repository: Repository) -> tuple[dict[str, list[Path]], s
     return found, ""
 
 
-# train-00001-of-00002.parquet, on the Hub sometimes with 16 digits of a hash behind it
-_SHARD = re.compile(r"-(\d{5})-of-(\d{5})(-[0-9a-f]{16})?(?=\.parquet$)")
-
-
 def _wrong_shards(paths):
-    """Say which shard is missing, or which file is one too many, or return ""."""
-    shards = [_SHARD.search(path.name) for path in paths]
-    for path, shard in zip(paths, shards, strict=True):
-        if not shard and (len(paths) > 1 or "-of-" in path.name):
-            why = "is not named like train-00000-of-00001.parquet"
-            return f"{path} seems to be a second copy, since it {why}"
-    found = [shard.group(1, 2) for shard in shards if shard]
-    totals = sorted({total for _, total in found})
-    wanted = [(f"{i:05d}", total) for total in totals for i in range(int(total))]
-    for number, total in wanted:
-        if (number, total) not in found:
-            name = _SHARD.sub(f"-{number}-of-{total}", paths[0].name)
-            return f"{paths[0].with_name(name)} is missing"
-    twice = len(totals) > 1 or len(found) > len(wanted)
-    return f"{paths[0].parent} holds two versions" if twice else ""
+    """Say what is there if it is neither one file nor each shard once, or return ""."""
+    names = [path.name for path in paths]
+    for number, name in enumerate(names):
+        shard = f"-{number:05d}-of-{len(names):05d}"
+        right = re.search(shard + r"(-[0-9a-f]{16})?\.parquet$", name)  # perhaps a hash
+        if not right and (len(names) > 1 or "-of-" in name):
+            why = (
+                "but each part is needed once, named like train-00000-of-00002.parquet"
+            )
+            return f"{paths[0].parent} holds {', '.join(names)}, {why}"
+    return ""

@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from PIL.ExifTags import Base
 
 from course_utils.data.download import first_line
@@ -19,18 +19,14 @@ def upright(picture) -> Image.Image:
     """Read a picture, whatever it comes as, the way a person would see it.
 
     It is turned as its metadata say, and once only. What is transparent lies on white.
-    Grays of 16 bits, of floats or of an array are brought to the levels 0 to 255 by
-    their range: floats up to 1 are taken for shares of white, numbers up to 255 for
-    gray levels, whole numbers up to 65535 for 16 bits. Of several pages or frames the
-    first counts.
+    Floats up to 1 are taken for shares of white, other numbers up to 255 for gray
+    levels, whole numbers up to 65535 for 16 bits. The first of several pages counts.
 
     Parameters
     ----------
     picture : path, bytes, PIL.Image or array
-        The path of a file (``~`` and quotes around it are understood), the content of
-        a file, a picture of Pillow in any mode, or an array or tensor of shape (H, W)
-        or (H, W, channels) with 1 (gray), 2 (gray, alpha), 3 (RGB) or 4 (RGBA)
-        channels.
+        The path of a file, its content, a picture of Pillow in any mode, or an array
+        or tensor (H, W) or (H, W, channels): gray, gray and alpha, RGB or RGBA.
 
     Returns
     -------
@@ -39,8 +35,7 @@ def upright(picture) -> Image.Image:
     Raises
     ------
     ValueError
-        If there is no picture, or one that cannot be read or not without a guess; the
-        message is one sentence that says why and what to do.
+        If the picture cannot be read, with one sentence on why and what to do.
     """
     if isinstance(picture, str | os.PathLike):
         return _from_file(os.fspath(picture))
@@ -78,8 +73,6 @@ def _from_file(text):
 
 
 def _from_bytes(content):
-    if not content:
-        raise ValueError("the picture is empty (0 bytes); get the file anew")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of broken metadata
         try:
@@ -90,6 +83,7 @@ def _from_bytes(content):
 
 
 _OTHER_KINDS = {  # how files begin that are taken for pictures, and what they are
+    rb"$": "empty (0 bytes)",
     rb".{4}ftyp(avi|hei|hev|mif1|msf1)": "a HEIC picture (iPhones take them) or AVIF",
     rb".{4}ftyp|\x1aE\xdf\xa3": "a video",
     rb"%PDF": "a PDF document",
@@ -97,35 +91,32 @@ _OTHER_KINDS = {  # how files begin that are taken for pictures, and what they a
     rb"(?i)\s*<(!doctype )?html": "a web page",
     rb"version https://git-lfs": "a pointer of Git LFS, which stands for the file",
 }
+_REASONS = {  # what Pillow says, why it stopped, and what to do
+    "cannot identify": "is in no format that Pillow knows, or begins with damage; "
+    "open it in a viewer and save it as JPEG or PNG",
+    "decompression bomb": "has more than 179 million pixels, which Pillow refuses; "
+    "make it smaller in a viewer first",
+    "(too large|too much memory).*text": "carries more than a megabyte of text, which "
+    "Pillow refuses; open it in a viewer and save it anew, without the text",
+    "": "is cut off or damaged ({}); get it again, or open it in a viewer and save it "
+    "anew",
+}
 
 
-def _unreadable(error, content=b""):
+def _unreadable(error, content=b"?"):
     """Say why Pillow stopped with an error of any kind, and what to do."""
-    why, save = first_line(error), "open it in a viewer and save it"
     for start, kind in _OTHER_KINDS.items():
         if re.match(start, content[:400], re.DOTALL):
-            why = f"is {kind}, and Pillow cannot read it; get or save the picture "
-            return f"the picture {why}as JPEG or PNG"
-    if isinstance(error, UnidentifiedImageError):
-        why = "is in no format that Pillow knows, or damaged at its beginning; "
-        why += f"{save} as JPEG or PNG"
-    elif isinstance(error, Image.DecompressionBombError):
-        most = f"{2 * Image.MAX_IMAGE_PIXELS / 1e6:.0f} million pixels"
-        why = f"has more than {most}, the most that Pillow reads; make it smaller first"
-    elif re.search("(?i)(too large|too much memory).*text", why):
-        why = "carries more than a megabyte of text, which Pillow refuses; "
-        why += f"{save} anew, without the text"
-    else:
-        why = f"is cut off or damaged ({why}); get it again, or {save} anew"
-    return f"the picture {why}"
+            return f"the picture is {kind}; get or save the picture as JPEG or PNG"
+    for words, why in _REASONS.items():
+        if re.search(words, str(error), re.IGNORECASE):
+            return f"the picture {why.format(first_line(error))}"
 
 
 def _from_array(picture):
     if not hasattr(picture, "__array__"):
-        raise ValueError(
-            "a picture is given as a path, bytes, a PIL image or an array, not as "
-            f"{type(picture).__name__}"
-        )
+        why = "a picture is given as a path, bytes, a PIL image or an array, not as"
+        raise ValueError(f"{why} {type(picture).__name__}")
     try:
         array = np.asarray(picture)
     except Exception as error:  # a tensor on a GPU, or one that has a gradient
@@ -229,11 +220,7 @@ def _plain(content, mode):
 
 
 def class_numbers(labels, classes: int | None = None) -> np.ndarray:
-    """Return the labels of single pictures as whole numbers, shape (B,).
-
-    Raises ValueError if one is missing, no whole number, negative, or at least
-    ``classes``, the number of classes where it is known.
-    """
+    """Return labels as whole numbers (B,); refuse what is no class of ``classes``."""
     labels = labels.tolist() if hasattr(labels, "tolist") else list(labels)
     labels = [x.item() if getattr(x, "ndim", 1) == 0 else x for x in labels]
     for row, label in enumerate(labels):
@@ -251,9 +238,7 @@ def labels_of(dataset) -> np.ndarray:
     """Return the column ``label`` of a data set as ``class_numbers`` does."""
     if "label" not in dataset.column_names:
         has = ", ".join(dataset.column_names)
-        raise ValueError(
-            f"the data set has no column 'label' (it has {has}); rename the one with "
-            "the classes by rename_column"
-        )
+        why = f"the data set has no column 'label' (it has {has}); rename the one with"
+        raise ValueError(f"{why} the classes by rename_column")
     classes = getattr(dataset.features["label"], "num_classes", None)
     return class_numbers(dataset.with_format(None)["label"][:], classes)

@@ -30,14 +30,12 @@ def load(name: str):
     """Load a data set in the current profile.
 
     ``reduced`` reads the files bundled under ``data/`` into memory. ``full`` reads the
-    folder named by ``COURSE_HUB`` if the data set is there, and the Hugging Face Hub if
-    not; the checked rows are kept in the cache of datasets, so that only the first load
-    takes long. ``COURSE_ROWS=N`` caps the training rows at N, validation and test rows
-    at N // 2.
+    folder named by ``COURSE_HUB`` if the data set is there, or the Hugging Face Hub;
+    the first load takes long, since all pictures are checked and kept in a cache.
+    ``COURSE_ROWS=N`` caps the training rows at N, validation and test rows at N // 2.
 
-    Every picture is read as ``upright`` reads it; one that cannot be read is left out.
-    Pictures with the same pixels stay on one side of every split. What is left out, how
-    many copies there are, and which class has no picture in a split is said on stderr.
+    A picture that cannot be read is left out, and pictures with the same pixels stay on
+    one side of every split; stderr says so.
 
     Parameters
     ----------
@@ -49,9 +47,9 @@ def load(name: str):
     -------
     datasets.DatasetDict
         Splits ``train``, ``validation`` (a tenth of the training rows) and ``test``
-        (a fifth of the rows if the source has no such split): the same rows each
-        time, each class in proportion, never sorted by class. Columns ``image``
-        (PIL, mode RGB; L for mnist) and ``label`` (ClassLabel).
+        (a fifth of the rows if the source has none): the same rows each time, each
+        class in proportion, never sorted by class. Columns ``image`` (PIL, upright,
+        mode RGB; L for mnist) and ``label`` (ClassLabel).
 
     Raises
     ------

@@ -254,8 +254,8 @@ def test_repository_without_one_of_its_shards_is_told(server, error_of):
     train = server.folder / REPO / TRAIN
     train.rename(train.with_name("train-00001-of-00002.parquet"))
     message = error_of(digits)
-    assert f"{REPO} is incomplete on the Hub" in message
-    assert "train-00000-of-00002.parquet is missing" in message
+    assert f"{REPO} on the Hub lacks what the course needs" in message
+    assert "holds train-00001-of-00002.parquet, but each part" in message
 
 
 def test_listed_path_that_leaves_the_folder_is_not_taken(
