@@ -3,9 +3,8 @@
 import contextlib
 import hashlib
 import inspect
-import io
+import json
 import os
-import pickle
 import re
 from dataclasses import asdict
 from pathlib import Path
@@ -14,12 +13,14 @@ import numpy as np
 import torch
 from datasets.fingerprint import Hasher
 from datasets.utils._dill import pklregister
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 
 from course_utils.training import loop, refuse_other_settings
 
 
 class Checkpoint(loop.Callback):
-    """Keep ``checkpoint.pt`` in a folder, and continue from it if it is there.
+    """Keep ``checkpoint.safetensors`` in a folder, and continue from it if it is there.
 
     The resumed run equals the undisturbed one, bit for bit on the same machine with the
     same number of CPU threads. ``folder`` belongs to this run alone. A checkpoint is
@@ -28,7 +29,7 @@ class Checkpoint(loop.Callback):
     """
 
     def __init__(self, folder: str | Path, every: int | None = None):
-        self.file, self.every = Path(folder) / "checkpoint.pt", every
+        self.file, self.every = Path(folder) / "checkpoint.safetensors", every
 
     def on_start(self, state: loop.State) -> None:
         self.settings = _describe(state)
@@ -40,56 +41,73 @@ class Checkpoint(loop.Callback):
 
     def on_epoch(self, state: loop.State) -> None:
         """Write a new file beside the old one; it gets its name when it is whole."""
+        tensors = {f"model {k}": v for k, v in state.model.state_dict().items()}
+        for i, memory in state.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer {i} {k}": v for k, v in memory.items()}
+        python, numpy, *others = loop.random_state(state.device)
+        tensors |= {f"random {i}": v for i, v in enumerate(others)}
+        tensors = {name: value.clone() for name, value in tensors.items()}  # unshared
         kept = {
             "settings": self.settings,
             "attributes": _attributes(state.model),
-            "model": state.model.state_dict(),
-            "optimizer": state.optimizer.state_dict()["state"],
-            "random": loop.random_state(state.device),
+            "random": (python, numpy),
             "run": (state.step, state.seconds, asdict(state.history)),
         }
-        torch.save(kept, buffer := io.BytesIO())
-        content = buffer.getvalue()
+        text = json.dumps(kept)
+        metadata = {"state": text, "sha256": _checksum(tensors, text)}
         self.file.parent.mkdir(parents=True, exist_ok=True)
         part = self.file.with_suffix(".part")
         with open(part, "wb") as file:
-            file.write(content + hashlib.sha256(content).digest())
+            file.write(save(tensors, metadata))
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, self.file)
 
     def _load(self, state):
         """Take over what the file holds, or refuse it and change nothing."""
-        kept = read(self.file)
+        kept, tensors = read(self.file)
+        parts = {"model": {}, "optimizer": {}, "random": {}}
+        for name, value in tensors.items():
+            part, key = name.split(" ", 1)
+            parts[part][key] = value
         start, end = kept["settings"], kept["attributes"]
         # Some attributes of the model are counters, which training itself changes.
         counters = {key: end[key] for key in end if end[key] != start.get(key)}
         refuse_other_settings(self.file, start | counters, self.settings | counters)
-        state.model.load_state_dict(kept["model"])
+        state.model.load_state_dict(parts["model"])
         for name, value in counters.items():
             owner, _, key = name.rpartition(".")
             setattr(state.model.get_submodule(owner), key, value)
+        memory = {}
+        for name, value in parts["optimizer"].items():
+            number, key = name.split()
+            memory.setdefault(int(number), {})[key] = value
         groups = state.optimizer.state_dict()["param_groups"]
-        memory = {"state": kept["optimizer"], "param_groups": groups}
-        state.optimizer.load_state_dict(memory)
-        loop.set_random_state(kept["random"], state.device)
+        state.optimizer.load_state_dict({"state": memory, "param_groups": groups})
+        others = [parts["random"][key] for key in sorted(parts["random"])]
+        loop.set_random_state([*kept["random"], *others], state.device)
         state.step, state.seconds, history = kept["run"]
         vars(state.history).update(history)
 
 
-def read(file: Path) -> dict:
-    """Read a checkpoint; ``torch.load`` alone took 36 of 40 that had a flipped bit."""
+def read(file: Path) -> tuple[dict, dict]:
+    """Read a checkpoint by our checksum; ``torch.load`` took 36 of 40 flipped bits."""
     content = file.read_bytes()
-    content, checksum = content[:-32], content[-32:]
     try:
-        if hashlib.sha256(content).digest() != checksum:
+        tensors, length = load(content), int.from_bytes(content[:8], "little")
+        metadata = json.loads(content[8 : 8 + length])["__metadata__"]
+        if _checksum(tensors, metadata["state"]) != metadata["sha256"]:
             raise ValueError("its checksum does not match")
-        return torch.load(io.BytesIO(content), "cpu", weights_only=True)
-    except (ValueError, pickle.UnpicklingError) as error:
+    except (SafetensorError, ValueError, KeyError) as error:
         raise ValueError(
             f"{file} is damaged or not a checkpoint of this course ({error}); delete "
             "it to start from the beginning"
         ) from None
+    return json.loads(metadata["state"]), tensors
+
+
+def _checksum(tensors, text):
+    return hashlib.sha256(save(tensors) + text.encode()).hexdigest()
 
 
 def _describe(state):

@@ -253,8 +253,9 @@ def random_state(device: torch.device) -> list:
 
 def set_random_state(states: list, device: torch.device) -> None:
     """Go on from what ``random_state`` returned."""
-    random.setstate(states[0])
-    np.random.set_state(states[1])
+    version, numbers, gauss = states[0]  # lists, if they were stored as JSON
+    random.setstate((version, tuple(numbers), gauss))
+    np.random.set_state(tuple(states[1]))
     for generator, state in zip(_generators(device), states[2:], strict=True):
         generator.set_state(state)
 

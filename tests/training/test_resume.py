@@ -1,6 +1,7 @@
 """A killed run resumes bit for bit, and a damaged checkpoint is refused."""
 
 import copy
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from stripes import (
     SETTINGS,
     assert_same_weights,
@@ -94,9 +96,9 @@ def test_model_with_a_counter_resumes_exactly(tmp_path, train, validation, stop_
     with pytest.raises(KeyboardInterrupt):
         fit(stopped, train, validation, **settings)
     stopped._forward_pre_hooks.clear()
-    kept = copy.deepcopy(tmp_path.joinpath("checkpoint.pt").read_bytes())
+    kept = copy.deepcopy(tmp_path.joinpath("checkpoint.safetensors").read_bytes())
     for again in (Counting(), stopped):  # in another process, and in the same
-        (tmp_path / "checkpoint.pt").write_bytes(kept)
+        (tmp_path / "checkpoint.safetensors").write_bytes(kept)
         got = fit(again, train, validation, **settings)
         assert got.batch_loss == wanted.batch_loss
         assert again.calls == whole.calls == 18
@@ -138,7 +140,7 @@ def test_killed_run_resumes_bit_for_bit(tmp_path, train, validation):
     code = RUN_FOREVER.format(
         root=str(ROOT), tests=str(ROOT / "tests"), folder=str(tmp_path)
     )
-    file = tmp_path / "checkpoint.pt"
+    file = tmp_path / "checkpoint.safetensors"
     process = subprocess.Popen([sys.executable, "-c", code])
     try:
         deadline = time.monotonic() + 120
@@ -167,12 +169,12 @@ def test_killed_run_resumes_bit_for_bit(tmp_path, train, validation):
 
 
 def steps_done(file):
-    return checkpoint.read(file)["run"][0]
+    return checkpoint.read(file)[0]["run"][0]
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "text"])
 def test_damaged_checkpoint_is_refused(folder, train, validation, damage):
-    file = folder / "checkpoint.pt"
+    file = folder / "checkpoint.safetensors"
     whole = file.read_bytes()
     flipped = bytearray(whole)
     flipped[-100] ^= 1
@@ -194,13 +196,13 @@ def test_half_written_file_of_a_killed_run_does_no_harm(folder, train, validatio
     model = small_model(seed=9)
     fit(model, train, validation, **settings)
     assert_same_weights(weights_of(model), uninterrupted(train, validation)[1])
-    assert [path.name for path in folder.iterdir()] == ["checkpoint.pt"]
+    assert [path.name for path in folder.iterdir()] == ["checkpoint.safetensors"]
 
 
-def test_checkpoint_opens_with_torch_alone(folder):
-    kept = torch.load(folder / "checkpoint.pt", weights_only=True)
-    assert kept["model"]["head.weight"].shape == (3, 16)
-    assert kept["run"][0] == 12
+def test_checkpoint_opens_with_safetensors_alone(folder):
+    with safe_open(folder / "checkpoint.safetensors", "pt") as file:
+        assert file.get_tensor("model head.weight").shape == (3, 16)
+        assert json.loads(file.metadata()["state"])["run"][0] == 12
 
 
 def test_data_type_of_the_weights_survives(tmp_path, train, validation):
