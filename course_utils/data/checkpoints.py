@@ -53,7 +53,7 @@ def local(source: str | Path) -> Path:
     known = {repository.id: repository for repository in hub.REPOSITORIES.values()}
     other = replace(hub.REPOSITORIES["anatomy"], id=name, revision="main")
     files, remedy = hub.obtain(known.get(name, other))
-    folder = files["weights"][0].parent
+    folder = files["config.json"][0].parent
     return _readable(folder, remedy)
 
 

@@ -4,8 +4,8 @@ import contextlib
 import os
 import shutil
 import textwrap
-import threading
 from functools import partial
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 from huggingface_hub import constants
@@ -59,31 +59,18 @@ def plan(repository, folder: Path | None = None) -> list:
     """
     if variable := offline():
         raise Unreachable(repository, f"{variable} is set")
-    ask = partial(
-        client().snapshot_download,
-        repository.id,
-        repo_type=repository.kind,
-        revision=repository.revision,
-        allow_patterns=[*repository.patterns.values(), "README.md"],
-        local_dir=folder,
-        dry_run=True,
-        tqdm_class=partial(tqdm, disable=True),
-    )
-    outcome = [TimeoutError(f"within {_PATIENCE:.2g} s")]
-
-    def note():
-        try:
-            outcome.append(ask())
-        except Exception as error:  # raised again below, in the thread that waits
-            outcome.append(error)
-
-    thread = threading.Thread(target=note, daemon=True)
-    with _in_our_words(repository, folder):
-        thread.start()
-        thread.join(_PATIENCE)
-        if isinstance(outcome[-1], Exception):
-            raise outcome[-1]
-    return sorted(outcome[-1], key=lambda file: file.filename)
+    settings = {
+        "repo_type": repository.kind,
+        "revision": repository.revision,
+        "allow_patterns": [*repository.patterns.values(), "README.md"],
+        "local_dir": folder,
+        "dry_run": True,
+        "tqdm_class": partial(tqdm, disable=True),
+    }
+    ask = client().snapshot_download
+    with _in_our_words(repository, folder), ThreadPool(1) as thread:
+        files = thread.apply_async(ask, [repository.id], settings).get(_PATIENCE)
+    return sorted(files, key=lambda file: file.filename)
 
 
 def fetch(repository, files: list, folder: Path | None = None) -> None:

@@ -27,12 +27,8 @@ def _dataset(name, folder, splits=("train", "test"), revision="main"):
 
 
 def _model(name, revision="main"):
-    files = {
-        "configuration": "config.json",
-        "weights": "model.safetensors",
-        "processor": "preprocessor_config.json",
-    }
-    return Repository(name, "model", files, revision)
+    files = ("config.json", "model.safetensors", "preprocessor_config.json")
+    return Repository(name, "model", {file: file for file in files}, revision)
 
 
 # Everything that comes from the Hub. This table is the one place to pin a revision:
@@ -51,15 +47,13 @@ def obtain(repository: Repository) -> tuple[dict[str, list[Path]], str]:
     """Return a repository's files, and what to do if one of them is damaged.
 
     They are looked for under ``COURSE_HUB`` and in the Hub's own cache, which is shared
-    with transformers. What is missing is downloaded into that cache. Raises DataError
-    if ``COURSE_HUB`` is wrong, the Hub out of reach, or the disk full.
+    with transformers. What is missing is downloaded into that cache.
     """
     if found := in_course_hub(repository):
         return found, "Copy it again, or unset COURSE_HUB to use the Hub."
-    found, wrong = find(_in_cache(repository), repository)
-    if wrong:
+    if find(_in_cache(repository), repository)[1]:
         _download(repository)
-        found, wrong = find(_in_cache(repository), repository)
+    found, wrong = find(_in_cache(repository), repository)
     if wrong:
         raise DataError(
             f"{repository.id} on the Hub lacks what the course needs: {wrong}.",
@@ -90,18 +84,14 @@ def _download(repository):
 
 
 def in_course_hub(repository: Repository) -> dict[str, list[Path]] | None:
-    """Find a repository's files under ``COURSE_HUB``, or None if it is not there.
-
-    Raises DataError if ``COURSE_HUB`` is no folder or one level off, or has only a part
-    of the repository, or a file too many.
-    """
+    """Find a repository's files under ``COURSE_HUB``, or None if it is not there."""
     value = os.environ.get("COURSE_HUB", "").strip()
     if not value:
         return None
     hub = Path(value).expanduser()
     if not hub.is_dir():
         raise DataError(
-            f"COURSE_HUB={hub} is not a folder; the course looked for {hub.absolute()}.",
+            f"COURSE_HUB={hub} is not a folder; {hub.absolute()} was looked for.",
             f"Point it at a folder that holds {repository.id}/ (a relative path counts "
             "from the notebook's folder), or unset it to use the Hub.",
         )
@@ -120,47 +110,38 @@ def in_course_hub(repository: Repository) -> dict[str, list[Path]] | None:
 
 def _check_level(hub, repository):
     """Say where a repository lies if ``COURSE_HUB`` is a level too high or too deep."""
-    owner, name = repository.id.split("/")
-    places = [hub, *filter(Path.is_dir, hub.glob("*")), *hub.absolute().parents[:3]]
-    tries = {
-        place / owner / name: f"Set COURSE_HUB={place}, or unset it to use the Hub."
-        for place in places
-    }
-    for place in (hub, hub / name):
-        remedy = f"Copy them to {hub / owner / name}, or unset COURSE_HUB."
-        tries.setdefault(place, remedy)
-    for place in places:  # which may be a cache of the Hub: its folders have long names
-        remedy = f"Unset COURSE_HUB, and set HF_HUB_CACHE={place} before Python starts."
-        snapshots = place.glob(f"{repository.kind}s--{owner}--{name}/snapshots/*")
-        tries.update(dict.fromkeys(snapshots, remedy))
-    for folder, remedy in tries.items():
-        if any(find(folder, repository)[0].values()):
-            why = f"has no folder {repository.id}, but such files lie in {folder}."
-            raise DataError(f"COURSE_HUB={hub} {why}", remedy)
+    in_cache = f"{repository.kind}s--{repository.id.replace('/', '--')}/snapshots/*"
+    for place in (hub, *hub.glob("*"), *hub.absolute().parents[:3]):
+        for folder in (place / repository.id, place, *place.glob(in_cache)):
+            if any(find(folder, repository)[0].values()):
+                remedy = f"Copy them to {hub / repository.id}"
+                if folder.as_posix().endswith(f"/{repository.id}"):
+                    remedy = f"Set COURSE_HUB={folder.parents[1]}"
+                raise DataError(
+                    f"COURSE_HUB={hub} has no folder {repository.id}, but such files "
+                    f"lie in {folder}.",
+                    f"{remedy}, or unset COURSE_HUB to use the Hub and its cache, "
+                    "wherever HF_HUB_CACHE says it is.",
+                )
 
 
 def find(folder: Path, repository: Repository) -> tuple[dict[str, list[Path]], str]:
     """Return the files of each kind in a folder, and what is wrong with them, or ""."""
     found = {
-        part: sorted(path for path in folder.glob(pattern) if path.is_file())
+        part: sorted(filter(Path.is_file, folder.glob(pattern)))
         for part, pattern in repository.patterns.items()
     }
     for part, paths in found.items():
-        absent = f"{folder / repository.patterns[part]} is missing"
-        if wrong := _wrong_shards(paths) if paths else absent:
-            return found, wrong
+        if not paths:
+            return found, f"{folder / repository.patterns[part]} is missing"
+        names = [path.name for path in paths]
+        for number, name in enumerate(names):
+            shard = f"-{number:05d}-of-{len(names):05d}"
+            right = re.search(
+                shard + r"(-[0-9a-f]{16})?\.parquet$", name
+            )  # with a hash
+            if not right and (len(names) > 1 or "-of-" in name):
+                why = f"{paths[0].parent} holds {', '.join(names)}, but each part is "
+                why += "needed once, named like train-00000-of-00002.parquet"
+                return found, why
     return found, ""
-
-
-def _wrong_shards(paths):
-    """Say what is there if it is neither one file nor each shard once, or return ""."""
-    names = [path.name for path in paths]
-    for number, name in enumerate(names):
-        shard = f"-{number:05d}-of-{len(names):05d}"
-        right = re.search(shard + r"(-[0-9a-f]{16})?\.parquet$", name)  # perhaps a hash
-        if not right and (len(names) > 1 or "-of-" in name):
-            why = (
-                "but each part is needed once, named like train-00000-of-00002.parquet"
-            )
-            return f"{paths[0].parent} holds {', '.join(names)}, {why}"
-    return ""
