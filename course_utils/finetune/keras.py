@@ -258,10 +258,9 @@ def layerwise_adamw(
     Bao et al. 2022, BEiT). ``lr`` is a number or a schedule. Biases and norms are free
     of weight decay.
     """
-    depth = max(block_of(variable.path) for variable in model.weights)
-    if depth == 0:
+    if not any(block_of(variable.path) for variable in model.weights):
         raise ValueError(
             f"no blocks can be found in {type(model).__name__}, so its layers cannot "
             "be given rates by depth; train it with keras.optimizers.AdamW(lr)"
         )
-    return LayerwiseAdamW(lr, decay, depth, weight_decay)
+    return LayerwiseAdamW(lr, decay, weight_decay)

@@ -113,16 +113,6 @@ class Checkpoint(keras.callbacks.Callback):
         return found
 
 
-class EpochLines(keras.callbacks.Callback):
-    """Print one line for each epoch: its training loss and the validation scores."""
-
-    def on_epoch_end(self, epoch, logs=None):
-        line = f"epoch {epoch + 1:3}  loss {logs['loss']:.3f}"
-        scores = {k[4:]: v for k, v in logs.items() if k.startswith("val_")}
-        line += "  validation:" if scores else ""
-        print(line, *(f"{k} {v:.3f}" for k, v in scores.items()), sep="  ", flush=True)
-
-
 @keras.saving.register_keras_serializable("vit_course")
 class LayerwiseAdamW(keras.optimizers.Adam):
     """AdamW whose learning rate shrinks from a ViT's head down to its first layers.
@@ -133,27 +123,23 @@ class LayerwiseAdamW(keras.optimizers.Adam):
     are free of weight decay.
 
     ``learning_rate`` is that of the head and the last norm, a number or a schedule.
-    Each layer learns ``decay`` times as fast as the one above it. ``depth``, the number
-    of blocks, is needed if ``decay`` is not 1; a model that has more is refused.
+    Each layer learns ``decay`` times as fast as the one above it.
     """
 
     def __init__(
-        self,
-        learning_rate,
-        decay=1.0,
-        depth=0,
-        weight_decay=0.01,
-        epsilon=1e-8,
-        **options,
+        self, learning_rate, decay=1.0, weight_decay=0.01, epsilon=1e-8, **options
     ):
         super().__init__(learning_rate, epsilon=epsilon, **options)
-        self.decay, self.depth, self.shrink = decay, depth, weight_decay
+        self.decay, self.shrink = decay, weight_decay
 
     def build(self, variables):
         """Give each variable its factor on the rate and its weight decay."""
-        matrices = ("kernel", "embeddings", "class_token")
-        self.factors = [self.factor(v.path) for v in variables]
-        self.shrinks = [self.shrink * v.path.endswith(matrices) for v in variables]
+        first, matrices = "vit_patching_and", ("kernel", "embeddings", "class_token")
+        paths = [variable.path for variable in variables]
+        head = 1 + max(map(block_of, paths))
+        layers = [block_of(path) or head * (first not in path) for path in paths]
+        self.factors = [self.decay ** (head - layer) for layer in layers]
+        self.shrinks = [self.shrink * path.endswith(matrices) for path in paths]
         super().build(variables)
 
     def update_step(self, gradient, variable, learning_rate):
@@ -181,22 +167,9 @@ class LayerwiseAdamW(keras.optimizers.Adam):
             grad=tf.convert_to_tensor(gradient),
         )
 
-    def factor(self, path: str) -> float:
-        """Return what the rate of the variable at ``path`` is multiplied by."""
-        layer = block_of(path)
-        if layer > self.depth and self.decay != 1:
-            raise ValueError(
-                f"the model has a block {layer}, but this optimizer was made for "
-                f"depth={self.depth}, so the rate of that block would rise; give the "
-                f"number of blocks, such as depth={layer}"
-            )
-        if layer == 0 and "vit_patching_and_embedding" not in path:
-            layer = self.depth + 1
-        return self.decay ** (self.depth + 1 - layer)
-
     def get_config(self):
         """Return what the constructor takes, for ``.keras`` files."""
-        own = {"decay": self.decay, "depth": self.depth, "weight_decay": self.shrink}
+        own = {"decay": self.decay, "weight_decay": self.shrink}
         return super().get_config() | own
 
 

@@ -118,7 +118,7 @@ def test_mixed_precision_reaches_the_model(folder, processor, some, policy, name
     wanted, _ = features(exact, some.select(range(3)), processor)
     np.testing.assert_allclose(found, wanted, rtol=0, atol=0.1)
     model = models[0]
-    model.compile(LayerwiseAdamW(1e-3, 0.5, 2), LOSS, run_eagerly=True)
+    model.compile(LayerwiseAdamW(1e-3, 0.5), LOSS, run_eagerly=True)
     before = model.output_dense.kernel.numpy()
     loss = model.train_on_batch(pictures(), np.arange(4) % 3)
     assert np.isfinite(loss).all()

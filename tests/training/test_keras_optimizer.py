@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from keras_checkpoints import LOSS, pictures, write_checkpoint
+from keras_checkpoints import write_checkpoint
 from tinted import NAMES
 
 from course_utils.session import use_tensorflow
@@ -19,7 +19,7 @@ from course_utils.finetune.keras import (  # noqa: E402
     pretrained,
     scratch,
 )
-from course_utils.training.keras import LayerwiseAdamW  # noqa: E402
+from course_utils.training.keras import LayerwiseAdamW, block_of  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +59,10 @@ def test_layerwise_adamw_makes_the_steps_of_torch(folder, tmp_path):
         np.testing.assert_allclose(found[name], wanted[name], rtol=0, atol=1e-6)
 
 
-def one_weight_after(gradients, optimizer):
+def one_weight_after(gradients, optimizer, factor=1.0):
     weight = keras.Variable(np.zeros(3, "float32"))
+    optimizer.build([weight])
+    optimizer.factors = [factor]
     for gradient in gradients:
         optimizer.apply_gradients([(tf.constant(gradient), weight)])
     return np.array(weight)
@@ -72,41 +74,38 @@ def test_scaled_gradients_change_nothing_but_a_scaled_step_does():
     plain = one_weight_after(gradients, keras.optimizers.Adam(0.01))
     scaled = one_weight_after(0.1 * gradients, keras.optimizers.Adam(0.01))
     np.testing.assert_allclose(scaled, plain, rtol=1e-3)
-    optimizer = LayerwiseAdamW(0.01, 0.1, 2, weight_decay=0.0)
-    optimizer.factor = lambda path: 0.1  # as if it were the last block's
-    slow = one_weight_after(gradients, optimizer)
+    optimizer = LayerwiseAdamW(0.01, weight_decay=0.0)
+    slow = one_weight_after(gradients, optimizer, factor=0.1)
     np.testing.assert_allclose(slow, 0.1 * plain, rtol=1e-3)
 
 
 def test_rates_fall_from_head_to_embeddings_whatever_is_frozen(folder):
     model = pretrained(folder, NAMES)
-    optimizer = LayerwiseAdamW(1.0, 0.5, 2)
+    optimizer = LayerwiseAdamW(1.0, 0.5)
+    optimizer.build(model.trainable_variables)
     wanted = {"vit_patching_and_embedding/": 1 / 8}
     wanted |= {"former_block_1/": 1 / 4, "former_block_2/": 1 / 2}
     found = set()
-    for weight in model.trainable_variables:
+    for weight, factor in zip(
+        model.trainable_variables, optimizer.factors, strict=True
+    ):
         part = [p for p in wanted if p in weight.path]
         found.update(part)
-        assert optimizer.factor(weight.path) == (wanted[part[0]] if part else 1.0)
+        assert factor == (wanted[part[0]] if part else 1.0)
     assert found == set(wanted)
-    assert optimizer.factor("vit_encoder/tranformer_block_2/mlp/kernel") == 1 / 2
     freeze(model, 1)
+    optimizer = LayerwiseAdamW(1.0, 0.5)
     optimizer.build(model.trainable_variables)
     assert set(optimizer.factors) == {1 / 2, 1.0}
 
 
-@pytest.mark.parametrize("depth", [{}, {"depth": 1}])
-def test_depth_below_the_number_of_blocks_is_refused(folder, depth):
-    model = pretrained(folder, NAMES)
-    model.compile(LayerwiseAdamW(0.01, 0.5, **depth), LOSS, run_eagerly=True)
-    before = [np.array(weight) for weight in model.weights]
-    with pytest.raises(ValueError, match=r"made for depth=[01], .* rise; give"):
-        model.train_on_batch(pictures(), np.arange(4) % 3)
-    for weight, value in zip(model.weights, before, strict=True):
-        np.testing.assert_array_equal(weight, value)
+def test_number_of_a_block_is_read_however_keras_hub_spells_it():
+    for name in ("transformer", "tranformer"):
+        assert block_of(f"vit_encoder/{name}_block_2/mlp/kernel") == 2
+    assert block_of("vit_encoder/layer_norm/gamma") == 0
 
 
-def test_one_rate_for_all_needs_no_depth(folder):
+def test_one_rate_for_all_is_the_default(folder):
     optimizer = LayerwiseAdamW(0.01)
     optimizer.build(pretrained(folder, NAMES).trainable_variables)
     assert set(optimizer.factors) == {1.0}
@@ -114,7 +113,7 @@ def test_one_rate_for_all_needs_no_depth(folder):
 
 def test_layerwise_adamw_survives_a_keras_file(folder, tmp_path):
     model = keras.Sequential([keras.layers.Dense(2, name="transformer_block_1")])
-    model.compile(LayerwiseAdamW(0.01, 0.3, 4, 0.2, epsilon=1e-6), "mse")
+    model.compile(LayerwiseAdamW(0.01, 0.3, 0.2, epsilon=1e-6), "mse")
     x = np.ones((4, 3), "float32")
     model.fit(x, x[:, :2], verbose=0)
     model.save(tmp_path / "m.keras")
@@ -125,15 +124,16 @@ def test_layerwise_adamw_survives_a_keras_file(folder, tmp_path):
         np.testing.assert_array_equal(found, kept)
 
 
-def test_depth_is_read_from_the_model_and_the_rate_may_be_a_schedule(folder):
+def test_model_may_lie_in_another_one_and_the_rate_may_be_a_schedule(folder):
     classifier = pretrained(folder, NAMES)
     freeze(classifier, 1)
     rate = keras.optimizers.schedules.CosineDecay(0.1, 10)
     outer = keras.Sequential([keras.Input((16, 16, 3)), classifier])
     for model in (classifier, outer):
         optimizer = layerwise_adamw(model, rate, 0.5, 0.2)
-        found = optimizer.depth, optimizer.decay, optimizer.shrink
-        assert found == (2, 0.5, 0.2)
+        optimizer.build(model.trainable_variables)
+        assert set(optimizer.factors) == {1 / 2, 1.0}
+        assert set(optimizer.shrinks) == {0.2, 0.0}
         assert float(optimizer.learning_rate) == pytest.approx(0.1)
 
 
