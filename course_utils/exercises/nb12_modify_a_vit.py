@@ -3,7 +3,7 @@
 import numpy as np
 
 from course_utils.exercises.judge import Exercise, Mistake, NotAnAnswer
-from course_utils.exercises.small_vit import (
+from course_utils.exercises.nb09_finetune_cifar10_tensorflow import (
     layers_of_encoder,
     small_classifier,
     what_learns,

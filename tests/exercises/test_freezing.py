@@ -13,7 +13,7 @@ use_tensorflow()
 
 import keras  # noqa: E402
 
-from course_utils.exercises.small_vit import (  # noqa: E402
+from course_utils.exercises.nb09_finetune_cifar10_tensorflow import (  # noqa: E402
     layers_of_encoder,
     small_classifier,
     what_learns,
