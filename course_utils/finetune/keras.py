@@ -1,7 +1,6 @@
-"""Fine-tune a Vision Transformer of Hugging Face in Keras: notebooks 09, 11 and 12.
+"""Fine-tune a ViT of Hugging Face as KerasHub's: what notebooks 09, 11 and 12 share.
 
-KerasHub's ViT on TensorFlow, with the weights of the checkpoint and without PyTorch or
-transformers. ``course_utils.finetune.torch`` does the same, under the same names.
+The twin ``torch.py`` has the same names; PyTorch and transformers are not needed here.
 """
 
 import json
@@ -10,16 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
-import keras_hub
 import numpy as np
 import tensorflow as tf
+from keras_hub.models import ViTBackbone, ViTImageClassifier
 
 from course_utils.convert import keras as convert_keras
 from course_utils.data import checkpoints
 from course_utils.data.pictures import labels_of, upright
 from course_utils.training.keras import LayerwiseAdamW, SeededEpochs, block_of
-
-# --- Pictures ---------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -37,8 +34,7 @@ class Processor:
 
     def resize(self, image) -> np.ndarray:
         """Read a picture by ``upright``; return uint8, shape (size, size, 3)."""
-        side = self.size, self.size
-        return np.asarray(upright(image).resize(side, self.resample))
+        return np.asarray(upright(image).resize([self.size] * 2, self.resample))
 
     def normalize(self, images):
         """Turn gray levels 0 to 255, shape (..., 3), into float32 around 0."""
@@ -154,12 +150,7 @@ def batches(
     )
 
 
-# --- Models -----------------------------------------------------------------------
-
-
-def load_backbone(
-    source: str | Path, dtype: str | None = None
-) -> keras_hub.models.ViTBackbone:
+def load_backbone(source: str | Path, dtype: str | None = None) -> ViTBackbone:
     """Load KerasHub's ViT, without a head; the arguments are those of ``pretrained``.
 
     Its ``from_preset`` leaves the epsilon of the layer norms at 1e-6, whatever the
@@ -176,7 +167,7 @@ def load_backbone(
 
 def pretrained(
     source: str | Path, names: Sequence[str], dtype: str | None = None
-) -> keras_hub.models.ViTImageClassifier:
+) -> ViTImageClassifier:
     """Load a checkpoint with a new head for the classes ``names``.
 
     ``source`` is a folder with ``config.json`` and ``model.safetensors``, or
@@ -187,9 +178,7 @@ def pretrained(
     other weights, is a ValueError.
     """
     folder, names = checkpoints.local(source), checkpoints.class_names(names)
-    model = keras_hub.models.ViTImageClassifier(
-        load_backbone(folder, dtype), len(names)
-    )
+    model = ViTImageClassifier(load_backbone(folder, dtype), len(names))
     kernel = model.output_dense.kernel
     spread = convert_keras.read_config(folder)["initializer_range"]
     kernel.assign(keras.random.normal(kernel.shape, stddev=spread))
@@ -198,7 +187,7 @@ def pretrained(
 
 def scratch(
     source: str | Path, names: Sequence[str], dtype: str | None = None
-) -> keras_hub.models.ViTImageClassifier:
+) -> ViTImageClassifier:
     """Build a model like ``pretrained(...)`` of the same, with random weights only.
 
     They are normal, as in transformers; biases are 0, and layer norms change nothing.
@@ -208,14 +197,13 @@ def scratch(
     spread = convert_keras.read_config(folder)["initializer_range"]
     for variable in model.weights:
         if variable.name in ("gamma", "beta", "bias"):
-            value = 1.0 if variable.name == "gamma" else 0.0
-            variable.assign(keras.ops.full(variable.shape, value))
+            variable.assign(np.full(variable.shape, variable.name == "gamma"))
         elif variable.trainable:  # all but the numbers of the positions
             variable.assign(keras.random.normal(variable.shape, stddev=spread))
     return model
 
 
-def freeze(model: keras_hub.models.ViTImageClassifier, blocks: int) -> None:
+def freeze(model: ViTImageClassifier, blocks: int) -> None:
     """Freeze the embeddings and the first ``blocks`` blocks, and nothing else.
 
     With 0 everything learns. Compile the model again afterwards.
@@ -233,15 +221,11 @@ def freeze(model: keras_hub.models.ViTImageClassifier, blocks: int) -> None:
 
 
 def features(
-    model: keras_hub.models.ViTImageClassifier,
-    dataset,
-    processor: Processor,
-    batch_size: int = 50,
+    model: ViTImageClassifier, dataset, processor: Processor, batch_size: int = 50
 ) -> tuple[np.ndarray, np.ndarray]:
     """Compute what the head reads: the class token, after the last norm.
 
-    Returns features (n, D), float32, and labels (n,), int64, of a data set with the
-    columns ``image`` and ``label``.
+    Returns features (n, D), float32, and labels (n,), int64, of the whole data set.
     """
     pictures = batches(dataset, processor, batch_size).map(lambda images, _: images)
     tokens = keras.Model(model.input, model.backbone.output[:, 0])

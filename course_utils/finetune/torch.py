@@ -1,7 +1,6 @@
-"""Fine-tune a Vision Transformer of Hugging Face: what notebooks 08 and 10 share.
+"""Fine-tune a ViT of Hugging Face in transformers: what notebooks 08 and 10 share.
 
-``course_utils.finetune.keras`` does it in Keras, under the same names, and
-``examples/finetune.py`` does it without the course.
+The twin ``keras.py`` has the same names; ``examples/finetune.py`` needs no course.
 """
 
 import contextlib
@@ -24,14 +23,9 @@ from course_utils.convert.names import on_disk
 from course_utils.data import checkpoints
 from course_utils.data.pictures import class_numbers, labels_of, upright
 
-# --- Pictures ---------------------------------------------------------------------
-
 
 def load_processor(source: str | Path):
-    """Load the image processor of a checkpoint, the one that needs Pillow only.
-
-    Its numbers are the same on every machine, with torchvision or without.
-    """
+    """Load the image processor of a checkpoint, as a class that needs Pillow only."""
     folder = checkpoints.local(source).as_posix()
     recipe, _ = transformers.ViTImageProcessorPil.get_image_processor_dict(folder)
     name = recipe.get("image_processor_type") or "ViTImageProcessor"
@@ -82,8 +76,7 @@ def _to_pixels(rows, processor, augment):
 def collate(examples: Sequence[dict]) -> dict[str, Tensor]:
     """Stack rows, as ``pixels`` makes them, to a batch (``Trainer`` needs it).
 
-    ``pixel_values`` are float32 (B, 3, H, W), ``labels`` int64 (B,). A label that
-    cannot be the number of a class is a ValueError.
+    ``pixel_values`` are float32 (B, 3, H, W); ``labels`` are checked, int64 (B,).
     """
     return {
         "pixel_values": torch.stack([row["pixel_values"] for row in examples]).float(),
@@ -101,9 +94,6 @@ def batches(
     rows = split.with_transform(pixels(processor))
     order = torch.Generator().manual_seed(seed)
     return DataLoader(rows, batch_size, shuffle, generator=order, collate_fn=collate)
-
-
-# --- Models -----------------------------------------------------------------------
 
 
 @contextlib.contextmanager
@@ -164,10 +154,7 @@ def _read_config(source, names):
 
 
 def freeze(model: ViTForImageClassification, blocks: int) -> None:
-    """Freeze the embeddings and the first ``blocks`` blocks, and nothing else.
-
-    With 0 everything learns.
-    """
+    """Freeze the embeddings and the first ``blocks`` blocks; 0 freezes nothing."""
     count, depths = _depths(model)
     if not 0 <= blocks <= count:
         raise ValueError(f"blocks must be 0 to {count}, not {blocks}")
@@ -181,8 +168,7 @@ def features(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Compute what the head reads: the class token, after the last norm.
 
-    Returns features (n, D), float32, and labels (n,), int64, of a data set with the
-    columns ``image`` and ``label``.
+    Returns features (n, D), float32, and labels (n,), int64, of the whole data set.
     """
     labels, seen, was_training = labels_of(dataset), [], model.training
     keep = model.classifier.register_forward_pre_hook(lambda _, x: seen.append(x[0]))

@@ -21,13 +21,12 @@ def refuse_other_settings(where, theirs: dict, ours: dict) -> None:
     """Stop at the first setting in which a checkpoint and this call of fit differ."""
     for key in theirs | ours:
         old, new = theirs.get(key), ours.get(key)
-        if old != new:
-            said = (
-                f"with {key} = {old}, but this call has {key} = {new}; use the former"
-            )
-            if key.startswith("code of "):
-                said = f"before the {key} was edited, or Python updated; undo the edit"
-            raise ValueError(
-                f"{where} was written {said} to resume, or give Checkpoint another "
-                "folder to start anew"
-            )
+        if old == new:
+            continue
+        said = f"with {key} = {old}, but this call has {key} = {new}; use the former"
+        if key.startswith("code of "):
+            said = f"before the {key} was edited, or Python updated; undo the edit"
+        raise ValueError(
+            f"{where} was written {said} to resume, or give Checkpoint another folder "
+            "to start anew"
+        )

@@ -66,7 +66,7 @@ class Checkpoint(loop.Callback):
     def _load(self, state):
         """Take over what the file holds, or refuse it and change nothing."""
         kept, tensors = read(self.file)
-        parts = {"model": {}, "optimizer": {}, "random": {}}
+        parts, memory = {"model": {}, "optimizer": {}, "random": {}}, {}
         for name, value in tensors.items():
             part, key = name.split(" ", 1)
             parts[part][key] = value
@@ -78,7 +78,6 @@ class Checkpoint(loop.Callback):
         for name, value in counters.items():
             owner, _, key = name.rpartition(".")
             setattr(state.model.get_submodule(owner), key, value)
-        memory = {}
         for name, value in parts["optimizer"].items():
             number, key = name.split()
             memory.setdefault(int(number), {})[key] = value

@@ -18,10 +18,9 @@ from course_utils.training import refuse_other_settings
 class SeededEpochs(keras.callbacks.Callback):
     """Make everything random in an epoch depend on the seed and its number alone.
 
-    Keras stores neither the order of the pictures nor the state of dropout and
-    augmentation. Given to ``fit`` as a callback, and to shuffled ``batches`` as
-    ``seed``, this makes a run that ``Checkpoint`` resumes equal the undisturbed one,
-    bit for bit on the same machine.
+    Keras stores neither the order of the pictures nor the state of dropout. Given to
+    ``fit`` as a callback, and to ``batches`` as ``seed``, this makes a run resumed by
+    ``Checkpoint`` equal the undisturbed one, bit for bit on the same machine.
     """
 
     def __init__(self, seed: int = 0):
@@ -44,11 +43,10 @@ class Checkpoint(keras.callbacks.Callback):
     Keras's ``BackupAndRestore`` writes over its only backup, so that a kill at that
     moment leaves a broken one. Here each backup is a new folder, which gets its name
     when it is complete. ``Checkpoint`` stands last among the callbacks, and removes the
-    backup when ``fit`` has ended.
+    backup, in a ``folder`` of this run alone, when ``fit`` has ended.
 
-    ``folder`` belongs to this run alone. ``remember`` holds those ``EarlyStopping`` and
-    ``ModelCheckpoint`` of the same ``fit`` that must know the best score so far; Keras
-    lets them start anew. A backup of other settings is refused with a ValueError.
+    ``remember`` holds those ``EarlyStopping`` and ``ModelCheckpoint`` of the same
+    ``fit`` that must know the best score so far; Keras lets them start anew.
     """
 
     def __init__(
@@ -117,13 +115,10 @@ class Checkpoint(keras.callbacks.Callback):
 class LayerwiseAdamW(keras.optimizers.Adam):
     """AdamW whose learning rate shrinks from a ViT's head down to its first layers.
 
-    Keras has no groups of parameters, and to scale the gradients would change nothing,
-    because Adam divides by their size. So the step itself is scaled. One step is that
-    of ``torch.optim.AdamW``; Keras's own adds its epsilon elsewhere. Biases and norms
-    are free of weight decay.
-
-    ``learning_rate`` is that of the head and the last norm, a number or a schedule.
-    Each layer learns ``decay`` times as fast as the one above it.
+    ``learning_rate``, a number or a schedule, is that of the head and the last norm;
+    each layer learns ``decay`` times as fast as the one above it. Biases and norms are
+    free of weight decay. One step is that of ``torch.optim.AdamW``, scaled. (To scale
+    the gradients would change nothing, because Adam divides by their size.)
     """
 
     def __init__(
@@ -145,8 +140,8 @@ class LayerwiseAdamW(keras.optimizers.Adam):
     def update_step(self, gradient, variable, learning_rate):
         """Move one variable (Loshchilov and Hutter 2019, algorithm 2).
 
-        TensorFlow's kernel for Adam does it in one operation; a graph of the formula
-        for each of a ViT's hundred variables would take long to build.
+        A graph of the formula, for each of a ViT's hundred variables, would take long
+        to build, so TensorFlow's kernel for Adam does it in one operation.
         """
         index = self._get_variable_index(variable)
         rate = tf.cast(learning_rate, tf.float32) * self.factors[index]

@@ -116,10 +116,9 @@ def fit(
     lr, weight_decay, optimizer, schedule
         ``optimizer(parameters, lr, weight_decay)`` gives a torch optimizer, and
         ``schedule(share of the run that is done)`` the factor on ``lr``.
-    label_smoothing : float
-        Share of the target probability that is spread over all classes.
-    augment : callable, optional
-        Maps a batch of training images to a changed batch.
+    label_smoothing, augment
+        Share of the target probability that is spread over all classes, and a function
+        that changes a batch of training images.
     seed : int
         Of shuffling, augmentation and dropout; the caller's random numbers stay.
     callbacks : sequence of Callback
