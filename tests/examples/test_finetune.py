@@ -19,7 +19,14 @@ from PIL import Image
 from sklearn.metrics import accuracy_score, f1_score
 from tinted import NAMES, tinted
 from transformers import ViTForImageClassification, ViTModel
-from vit_checkpoints import largest_difference, store, vit, without, write_checkpoint
+from vit_checkpoints import (
+    FAMILIES,
+    largest_difference,
+    store,
+    vit,
+    without,
+    write_checkpoint,
+)
 
 from course_utils.finetune import torch as finetune
 from course_utils.session import ROOT
@@ -203,6 +210,22 @@ def test_a_file_without_head_keeps_its_blocks_and_any_head_is_new(model, tmp_pat
         assert found.config.id2label == dict(enumerate(names))
         if len(names) == 5:
             assert not torch.equal(found.classifier.weight, stored.classifier.weight)
+
+
+@pytest.mark.parametrize(
+    "family", ["deit", "beit", "clip", "siglip", "dinov2", "resnet", "swin"]
+)
+def test_other_families_are_loaded_whole(family, tmp_path):
+    theirs = FAMILIES[family]()
+    folder = store(theirs, tmp_path)
+    processor = transformers.ViTImageProcessorPil(size={"height": 16, "width": 16})
+    processor.save_pretrained(folder)
+    _, found = script.load_model(folder, NAMES)
+    stored = theirs.state_dict()
+    for name, weight in found.state_dict().items():
+        if "classifier" not in name and "pooler" not in name:
+            body = name.partition(".")[2]  # in a file that was saved without a head
+            assert torch.equal(weight, stored.get(name, stored.get(body))), name
 
 
 def test_rates_are_those_of_the_course(model):
