@@ -38,7 +38,8 @@ def setup(seed: int = 0, profile: str | None = None) -> Run:
         environment variable ``COURSE_PROFILE`` wins over it: it switches all lessons.
     """
     global _chosen
-    _chosen = _resolve(profile)
+    _chosen = None  # what an earlier call has chosen counts no more
+    _chosen = current_profile(profile)
     _seed_everything(seed)
     run = Run(profile=_chosen, device=_device(), seed=seed)
     told = [f"profile {run.profile}"]
@@ -52,14 +53,10 @@ def setup(seed: int = 0, profile: str | None = None) -> Run:
     return run
 
 
-def current_profile() -> str:
+def current_profile(argument: str | None = None) -> str:
     """Return the profile in force: ``COURSE_PROFILE``, else setup's, else reduced."""
-    return _resolve(_chosen)
-
-
-def _resolve(argument: str | None) -> str:
     variable = os.environ.get("COURSE_PROFILE", "").strip()
-    value = variable or argument or "reduced"
+    value = variable or argument or _chosen or "reduced"
     if value not in PROFILES:
         where = "the variable COURSE_PROFILE" if variable else 'setup(profile="...")'
         raise ValueError(

@@ -42,11 +42,7 @@ class Progress:
             try:
                 text = (ROOT / "notebooks" / f"{lesson}.ipynb").read_text("utf-8")
                 self.planned[lesson] = sum(map(int, TIMES.search(text).groups(0)))
-            except (
-                OSError,
-                ValueError,
-                AttributeError,
-            ):  # a learner may have edited it
+            except (OSError, ValueError, AttributeError):  # an edited notebook
                 self.planned[lesson] = None
             seconds = known["lessons"].get(lesson, {}).get("seconds", 0)
             self.spent[lesson] = seconds / 60

@@ -3,8 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from course_utils.plots import COLORS
-from course_utils.plots.diagrams import arrow, box, branch, canvas, words
+from course_utils.plots import COLORS, arrow, box, branch, canvas, words
 
 
 def draw_encoder_block():

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from course_utils.plots import COLORS
-from course_utils.plots.diagrams import arrow, box, canvas, words
+from course_utils.plots import COLORS, arrow, box, canvas, words
 
 XS = [0.45, 1.25, 2.05, 2.85, 3.65]  # where the class token and four patches stand
 MIDDLE, RIGHT = 2.05, 4.15  # of all tokens; where the shapes stand

@@ -2,8 +2,7 @@
 
 import matplotlib.pyplot as plt
 
-from course_utils.plots import COLORS
-from course_utils.plots.diagrams import arrow, box, branch, canvas, words
+from course_utils.plots import COLORS, arrow, box, branch, canvas, words
 
 
 def draw_hf_vit(*, side, channels, patches, dim, depth, mlp_dim, classes):

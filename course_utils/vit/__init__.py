@@ -1,4 +1,1 @@
-"""The model the course builds: its formulas in NumPy, the ViT in PyTorch and in Keras.
-
-Nothing here imports another part of ``course_utils``.
-"""
+"""The model the course builds; nothing here imports another part of the package."""

@@ -1,9 +1,7 @@
 """The Vision Transformer of notebook 05, in Keras 3: the twin of ``vit/torch.py``.
 
-Shapes use the letters of the course: ``B`` images, ``C`` channels, ``H, W`` height and
-width, ``P`` patch side, ``N`` patches, ``T = N + 1`` tokens, ``D`` model width,
-``h`` heads, ``d = D / h`` width of one head. Images come as Keras has them, channels
-last: ``(B, H, W, C)``.
+Shapes use the letters explained there. Images come as Keras has them, channels last:
+``(B, H, W, C)``.
 """
 
 import keras
