@@ -1,7 +1,6 @@
 """Which lessons and exercises there are; read without loading any framework.
 
-The files ``nbNN_….py`` beside this one are the only list, because a learner may edit
-the notebooks. How long a lesson takes stands in its notebook alone.
+The files ``nbNN_….py`` are the only list, because a learner may edit the notebooks.
 """
 
 import contextlib

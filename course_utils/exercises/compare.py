@@ -26,10 +26,7 @@ def plain(value: Any) -> Any:
 
 
 def same(first: Any, second: Any, tolerance: float) -> bool:
-    """Compare arrays, tensors or text, or lists or dicts of them: shapes and values.
-
-    Numbers may differ by ``tolerance``, absolute or relative.
-    """
+    """Compare arrays, tensors, text, or lists or dicts of them, up to a tolerance."""
     first, second = plain(first), plain(second)
     if isinstance(first, dict) and isinstance(second, dict):
         if first.keys() != second.keys():

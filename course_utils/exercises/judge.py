@@ -1,9 +1,8 @@
 """What an exercise is, and how an answer to it is judged.
 
-A learner's answer and the solution run on the same cases. If the answer differs, the
-check names the mistake of the catalog that does the same as the answer on every case.
-doctest, hypothesis, learntools and otter-grader judge answers, too, but none of them
-names the mistake behind a wrong one or hands over the arrays of several frameworks.
+An answer and the solution run on the same cases. If they differ, the check names the
+mistake of the catalog that does what the answer does. doctest, hypothesis, learntools
+and otter-grader name no mistakes, and know the arrays of one framework only.
 """
 
 import functools

@@ -1,9 +1,8 @@
 """The learner's own record in one small JSON file: exercises done, and time spent.
 
-The file is ``~/.vit-course/progress.json``, or wherever ``COURSE_PROGRESS`` points. It
-never leaves the machine. Time is an estimate: each ``check``, ``hint`` or ``solution``
-adds to its lesson the time since the one before it, or since the kernel imported the
-exercises, whichever is shorter, and never more than an hour.
+It is ``~/.vit-course/progress.json``, or wherever ``COURSE_PROGRESS`` points. Time is
+an estimate: each ``check``, ``hint`` or ``solution`` adds the time since the one before
+it, or since the kernel imported the exercises, and never more than an hour.
 """
 
 import json

@@ -1,8 +1,7 @@
 """How an answer is run: on copies, on a clock, and without harm to the notebook.
 
-An answer that stays inside one call of C code and holds the interpreter (a product of
-huge matrices, a regular expression that explodes) cannot be stopped: the kernel is busy
-until that call returns, and only *Restart kernel* helps.
+An answer that stays inside one call of C code (a product of huge matrices) cannot be
+stopped: the kernel is busy until it returns, and only *Restart kernel* helps.
 """
 
 import contextlib
@@ -132,9 +131,8 @@ def _in_kind(kind: str, argument: Any) -> Any:
 class Clock:
     """Limits the time of an answer alone, not that of the check around it.
 
-    The worker thread starts and stops it, and the main thread asks whether it is over.
-    It counts the processor's seconds of the worker, where the system can tell those of
-    one thread, and else the seconds that pass.
+    It counts the processor's seconds of the worker thread, where the system can tell
+    those of one thread, and else the seconds that pass.
     """
 
     def __init__(self, seconds: float):
@@ -142,7 +140,7 @@ class Clock:
         self._end: Any = np.inf  # the main thread reads it, so in one piece
         self._thread: int | None = None
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> None:  # in the worker thread
         if hasattr(time, "pthread_getcpuclockid"):
             self._thread = time.pthread_getcpuclockid(threading.get_ident())
         self._end = self._now() + self._left

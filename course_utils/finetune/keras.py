@@ -87,9 +87,8 @@ def load_processor(source: str | Path) -> Processor:
 def augmentation() -> keras.Sequential:
     """Make layers that flip, zoom and tint pictures at random (data augmentation).
 
-    Half of the pictures are mirrored. A middle part with 80 to 100 % of the sides is
-    enlarged to the old size, and moved by up to 5 % of them. Brightness changes by up
-    to 15 % of the whole range, -1 to 1, and contrast by up to 30 % (a single 0.3 would
+    A middle part with 80 to 100 % of the sides is enlarged to the old size. Brightness
+    changes by up to 15 % of the range, and contrast by up to 30 % (a single 0.3 would
     only ever raise it).
     """
     span = (-1, 1)
@@ -237,10 +236,7 @@ def layerwise_adamw(
 ) -> LayerwiseAdamW:
     """AdamW whose learning rate shrinks from the head down to the first layers.
 
-    The head and the last norm get ``lr``, block n of L gets ``lr * decay**(L + 1 - n)``
-    and the embeddings ``lr * decay**(L + 1)`` (Clark et al. 2020, ELECTRA; for ViTs,
-    Bao et al. 2022, BEiT). ``lr`` is a number or a schedule. Biases and norms are free
-    of weight decay.
+    The rates are those of the twin; ``lr`` is a number or a schedule.
     """
     if not any(block_of(variable.path) for variable in model.weights):
         raise ValueError(

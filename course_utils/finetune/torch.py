@@ -39,8 +39,8 @@ def load_processor(source: str | Path):
 def augment(image: Image.Image) -> Image.Image:
     """Flip, zoom and tint an RGB picture at random (data augmentation), with Pillow.
 
-    Half of the pictures are mirrored. A crop with 80 to 100 % of the sides is enlarged
-    to the old size. Brightness, contrast and saturation change by up to 30 %.
+    A crop with 80 to 100 % of the sides is enlarged to the old size. Brightness,
+    contrast and saturation change by up to 30 %. The random numbers come from torch.
     """
     flip, zoom, left, top, *tints = torch.rand(7).tolist()
     width, height = image.size

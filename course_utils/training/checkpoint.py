@@ -143,8 +143,7 @@ def _attributes(model):
 def fingerprint(*things) -> str:
     """Condense what functions and classes do into a few letters.
 
-    ``datasets`` spells out what a notebook defines, and whatever that uses. What a
-    module defines counts by its name there, so its source is added.
+    ``datasets`` spells out what a notebook defines; of modules, we add the source.
     """
     sources = []
     for thing in things:

@@ -42,11 +42,9 @@ class Checkpoint(keras.callbacks.Callback):
 
     Keras's ``BackupAndRestore`` writes over its only backup, so that a kill at that
     moment leaves a broken one. Here each backup is a new folder, which gets its name
-    when it is complete. ``Checkpoint`` stands last among the callbacks, and removes the
-    backup, in a ``folder`` of this run alone, when ``fit`` has ended.
-
-    ``remember`` holds those ``EarlyStopping`` and ``ModelCheckpoint`` of the same
-    ``fit`` that must know the best score so far; Keras lets them start anew.
+    when it is complete. ``Checkpoint`` stands last among the callbacks, and removes its
+    ``folder`` when ``fit`` has ended. ``remember`` holds those ``EarlyStopping`` and
+    ``ModelCheckpoint`` that must know the best score so far; Keras starts them anew.
     """
 
     def __init__(

@@ -12,8 +12,7 @@ from keras.initializers import RandomNormal, RandomUniform
 def dense(fan_in: int, units: int) -> layers.Dense:
     """Make a linear layer that starts as PyTorch's ``nn.Linear`` does.
 
-    Weights and biases are uniform between ``-1 / sqrt(fan_in)`` and the opposite, where
-    Keras's own default is Glorot's uniform distribution and biases of zero.
+    Weights and biases are uniform, up to ``1 / sqrt(fan_in)``; Keras's are Glorot's.
     """
     limit = fan_in**-0.5
     return layers.Dense(
