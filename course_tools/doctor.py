@@ -11,7 +11,7 @@ import psutil
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from course_utils.data import checkpoints, download, hub, sets
+from course_utils.data import checkpoints, hub, sets
 from course_utils.session import ROOT
 
 GROUPS = {
@@ -207,7 +207,7 @@ def _checkpoint():
 def _intact(name, wanted, read):
     try:
         read()
-    except download.DataError as error:
+    except hub.DataError as error:
         found = error.problem.removeprefix(f"{name}: ").removesuffix(".")
         return Check(name, "fail", found, wanted, error.remedy.removesuffix("."))
     return Check(name, "ok", wanted)
@@ -221,7 +221,7 @@ def _course_hub():
             for name, repository in hub.REPOSITORIES.items()
             if hub.in_course_hub(repository)
         ]
-    except download.DataError as error:
+    except hub.DataError as error:
         found, remedy = (x.removesuffix(".") for x in (error.problem, error.remedy))
         return Check("COURSE_HUB", "fail", found, wanted, remedy)
     rest = "" if len(held) == len(hub.REPOSITORIES) else "; the rest: from the Hub"
@@ -231,8 +231,8 @@ def _course_hub():
 
 def _hub():
     try:
-        download.plan(hub.REPOSITORIES["mnist"])  # which downloads nothing
-    except download.Unreachable as error:
+        hub.plan(hub.REPOSITORIES["mnist"])  # which downloads nothing
+    except hub.Unreachable as error:
         why = error.problem.partition(": ")[2] or error.problem
         return Check("Hugging Face Hub", "info", f"{why} Only profile full needs it.")
     return Check("Hugging Face Hub", "ok", "reachable")

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from course_tools.terminal import say, terminate_as_interrupt
-from course_utils.data import download, hub
+from course_utils.data import hub
 
 
 def fill(folder: Path, names: list[str]) -> int:
@@ -33,16 +33,16 @@ def fill(folder: Path, names: list[str]) -> int:
     try:
         with terminate_as_interrupt():
             _fill(folder, [hub.REPOSITORIES[name] for name in names], console)
-    except download.Unreachable as error:
+    except hub.Unreachable as error:
         say(errors, error.problem, "bold red")
         mend = (
             "Check the connection (HTTPS_PROXY for a proxy, HF_ENDPOINT for a mirror)"
         )
-        if variable := download.offline():
+        if variable := hub.offline():
             mend = f"Unset {variable}"
         say(errors, f"{mend} and run the same command again.")
         return 1
-    except download.DataError as error:
+    except hub.DataError as error:
         say(errors, str(error), "bold red")
         return 1
     except KeyboardInterrupt:
@@ -55,20 +55,20 @@ def fill(folder: Path, names: list[str]) -> int:
 def _fill(folder, repositories, console):
     """Say what is to come, then download what is missing."""
     places = [folder / repository.id for repository in repositories]
-    address = download.client().endpoint
+    address = hub.client().endpoint
     with console.status(f"comparing {folder} with {address} ..."):
         plans = [
-            download.plan(repository, place)
+            hub.plan(repository, place)
             for repository, place in zip(repositories, places, strict=True)
         ]
     console.print(_shopping_list(repositories, plans))
-    free = download.check_room(folder, sum(_sizes(plan)[1] for plan in plans))
+    free = hub.check_room(folder, sum(_sizes(plan)[1] for plan in plans))
     say(console, f"From {address} to {folder} ({free} free)")
     for repository, place, plan in zip(repositories, places, plans, strict=True):
-        download.fetch(repository, plan, place)
+        hub.fetch(repository, plan, place)
         if wrong := hub.find(place, repository)[1]:  # also shards of an older version
             remedy = f"Delete {place} and run the same command again."
-            raise download.DataError(f"{wrong}.", remedy)
+            raise hub.DataError(f"{wrong}.", remedy)
 
 
 def _shopping_list(repositories, plans):

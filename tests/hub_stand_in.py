@@ -213,10 +213,10 @@ def serve_impatient(monkeypatch, folder):
     """
     from huggingface_hub import constants
 
-    from course_utils.data import download
+    from course_utils.data import hub
 
     monkeypatch.setenv("COURSE_PROFILE", "full")
-    monkeypatch.setattr(download, "_PATIENCE", 5.0)
+    monkeypatch.setattr(hub, "_PATIENCE", 5.0)
     monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 2)
     with serve(folder) as server:
         monkeypatch.setenv("HF_ENDPOINT", server.url)

@@ -1,7 +1,7 @@
 """Data sets, pictures and checkpoints: how they are found and read."""
 
 from course_utils.data.checkpoints import locate
-from course_utils.data.download import DataError
+from course_utils.data.hub import DataError
 from course_utils.data.pictures import upright
 from course_utils.data.sets import load
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 from PIL import Image
 
 from course_utils.data import hub
-from course_utils.data.download import DataError, first_line
 from course_utils.session import ROOT, current_profile
 
 ROLES = ("finetune", "anatomy")  # names in hub.REPOSITORIES
@@ -27,11 +25,7 @@ def locate(role: str) -> str:
         profile reduced, both are ``data/tiny-vit``. In full they are Google's ViT-B/16,
         the one without and the one with the head for ImageNet: under ``COURSE_HUB``,
         or in the Hub's cache, into which they are downloaded once.
-
-    Raises
-    ------
-    DataError
-        If the checkpoint is missing, damaged, incomplete or out of reach.
+        Raises DataError if it is missing, damaged, incomplete or out of reach.
     """
     if role not in ROLES:
         raise ValueError(f"unknown role {role!r}; there is {' and '.join(ROLES)}")
@@ -53,8 +47,7 @@ def local(source: str | Path) -> Path:
     known = {repository.id: repository for repository in hub.REPOSITORIES.values()}
     other = replace(hub.REPOSITORIES["anatomy"], id=name, revision="main")
     files, remedy = hub.obtain(known.get(name, other))
-    folder = files["config.json"][0].parent
-    return _readable(folder, remedy)
+    return _readable(files["config.json"][0].parent, remedy)
 
 
 def bundled() -> Path:
@@ -75,15 +68,15 @@ def _readable(folder, remedy):
                 with safe_open(path, "np") as weights:
                     weights.keys()
         except (OSError, ValueError, SafetensorError) as error:
-            why = f"{path} cannot be read ({first_line(error)})."
-            raise DataError(why, remedy) from None
+            why = f"{path} cannot be read ({hub.first_line(error)})."
+            raise hub.DataError(why, remedy) from None
     return folder
 
 
 def class_names(names: Iterable) -> list[str]:
     """Return the names of a new head's classes as texts; refuse a name given twice."""
     names = [str(name) for name in names]
-    twice = [name for name, count in Counter(names).items() if count > 1]
+    twice = [name for name in names if names.count(name) > 1]
     if twice or len(names) < 2:
         given = f"{twice[0]!r} is given twice" if twice else f"there is {len(names)}"
         raise ValueError(

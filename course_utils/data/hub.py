@@ -1,14 +1,20 @@
 """Where data sets and checkpoints lie: COURSE_HUB, the Hub's cache, or the Hub."""
 
+import contextlib
 import os
 import re
+import shutil
+import textwrap
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 from huggingface_hub import constants
+from tqdm import tqdm
 
-from course_utils.data import download
-from course_utils.data.download import DataError
+_PATIENCE = 15  # seconds that the Hub has for listing the files of a repository
+_REMEDY = "Choose another folder (HF_HOME or --to), or free some space on the disk."
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,27 @@ REPOSITORIES = {
 }
 
 
+class DataError(RuntimeError):
+    """Data or weights cannot be used; the message says what, why and what to do."""
+
+    def __init__(self, problem: str, remedy: str = ""):
+        super().__init__(f"{problem} {remedy}".strip())
+        self.problem, self.remedy = problem, remedy
+
+
+class Unreachable(DataError):
+    """The Hub did not answer, or not completely; the remedy is that of a notebook."""
+
+    def __init__(self, repository, why: str):
+        later = "Try again later (whole files are kept)"
+        first = f"Unset {offline()}" if offline() else later
+        super().__init__(
+            f"{repository.id} cannot be fetched from {client().endpoint}: {why}.",
+            f"{first}, set COURSE_HUB to a folder that holds it, or use the reduced "
+            "profile (COURSE_PROFILE=reduced).",
+        )
+
+
 def obtain(repository: Repository) -> tuple[dict[str, list[Path]], str]:
     """Return a repository's files, and what to do if one of them is damaged.
 
@@ -52,7 +79,14 @@ def obtain(repository: Repository) -> tuple[dict[str, list[Path]], str]:
     if found := in_course_hub(repository):
         return found, "Copy it again, or unset COURSE_HUB to use the Hub."
     if find(_in_cache(repository), repository)[1]:
-        _download(repository)
+        if value := os.environ.get("COURSE_HUB", "").strip():
+            print(f"COURSE_HUB={value} has no folder {repository.id}.")
+        files, cache = plan(repository), Path(constants.HF_HUB_CACHE)
+        size = sum(file.file_size for file in files if file.will_download)
+        check_room(cache, size)
+        what = f"{repository.id} ({size / 1e6:.1f} MB)"
+        print(f"Downloading {what} from {client().endpoint} to {cache}", flush=True)
+        fetch(repository, files)
     found, wrong = find(_in_cache(repository), repository)
     if wrong:
         raise DataError(
@@ -71,18 +105,6 @@ def _in_cache(repository):
     return folder / "snapshots" / commit
 
 
-def _download(repository):
-    """Say what is downloaded, how big it is, from where and to where, and do it."""
-    if value := os.environ.get("COURSE_HUB", "").strip():
-        print(f"COURSE_HUB={value} has no folder {repository.id}.")
-    files, cache = download.plan(repository), Path(constants.HF_HUB_CACHE)
-    size = sum(file.file_size for file in files if file.will_download)
-    download.check_room(cache, size)
-    route = f"from {download.client().endpoint} to {cache}"
-    print(f"Downloading {repository.id} ({size / 1e6:.1f} MB) {route}", flush=True)
-    download.fetch(repository, files)
-
-
 def in_course_hub(repository: Repository) -> dict[str, list[Path]] | None:
     """Find a repository's files under ``COURSE_HUB``, or None if it is not there."""
     value = os.environ.get("COURSE_HUB", "").strip()
@@ -96,7 +118,7 @@ def in_course_hub(repository: Repository) -> dict[str, list[Path]] | None:
             "from the notebook's folder), or unset it to use the Hub.",
         )
     if not (hub / repository.id).is_dir():
-        _check_level(hub, repository)
+        _check_level(hub.absolute(), repository)
         return None
     found, wrong = find(hub / repository.id, repository)
     if wrong:
@@ -111,18 +133,19 @@ def in_course_hub(repository: Repository) -> dict[str, list[Path]] | None:
 def _check_level(hub, repository):
     """Say where a repository lies if ``COURSE_HUB`` is a level too high or too deep."""
     in_cache = f"{repository.kind}s--{repository.id.replace('/', '--')}/snapshots/*"
-    for place in (hub, *hub.glob("*"), *hub.absolute().parents[:3]):
-        for folder in (place / repository.id, place, *place.glob(in_cache)):
-            if any(find(folder, repository)[0].values()):
-                remedy = f"Copy them to {hub / repository.id}"
-                if folder.as_posix().endswith(f"/{repository.id}"):
-                    remedy = f"Set COURSE_HUB={folder.parents[1]}"
-                raise DataError(
-                    f"COURSE_HUB={hub} has no folder {repository.id}, but such files "
-                    f"lie in {folder}.",
-                    f"{remedy}, or unset COURSE_HUB to use the Hub and its cache, "
-                    "wherever HF_HUB_CACHE says it is.",
-                )
+    folders = [hub, hub / repository.id.partition("/")[2]]
+    for place in (hub, *hub.glob("*"), *hub.parents[:3]):
+        folders += [place / repository.id, *place.glob(in_cache)]
+    for folder in folders:
+        if any(find(folder, repository)[0].values()):
+            remedy = f"Copy them to {hub / repository.id}"
+            if folder.as_posix().endswith(f"/{repository.id}"):
+                remedy = f"Set COURSE_HUB={folder.parents[1]}"
+            remedy += (
+                ", or unset COURSE_HUB to use the Hub and its cache (HF_HUB_CACHE)."
+            )
+            why = f"has no folder {repository.id}, but such files lie in {folder}."
+            raise DataError(f"COURSE_HUB={hub} {why}", remedy)
 
 
 def find(folder: Path, repository: Repository) -> tuple[dict[str, list[Path]], str]:
@@ -136,12 +159,122 @@ def find(folder: Path, repository: Repository) -> tuple[dict[str, list[Path]], s
             return found, f"{folder / repository.patterns[part]} is missing"
         names = [path.name for path in paths]
         for number, name in enumerate(names):
-            shard = f"-{number:05d}-of-{len(names):05d}"
-            right = re.search(
-                shard + r"(-[0-9a-f]{16})?\.parquet$", name
-            )  # with a hash
-            if not right and (len(names) > 1 or "-of-" in name):
+            # on the Hub, some names end in a hash of 16 digits
+            shard = rf"-{number:05d}-of-{len(names):05d}(-[0-9a-f]{{16}})?\.parquet$"
+            if not re.search(shard, name) and (len(names) > 1 or "-of-" in name):
                 why = f"{paths[0].parent} holds {', '.join(names)}, but each part is "
                 why += "needed once, named like train-00000-of-00002.parquet"
                 return found, why
     return found, ""
+
+
+def client():
+    """Return the Hub's client, for the address that ``HF_ENDPOINT`` names now."""
+    from huggingface_hub import HfApi  # takes half a second
+
+    return HfApi((os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/"))
+
+
+def offline() -> str | None:
+    """Return the name of the variable that forbids downloads, or None."""
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        if os.environ.get(name, "").upper() in constants.ENV_VARS_TRUE_VALUES:
+            return name
+    return "HF_HUB_OFFLINE" if constants.HF_HUB_OFFLINE else None
+
+
+def plan(repository, folder: Path | None = None) -> list:
+    """List the files for a folder, or for the cache, as the Hub's ``DryRunFileInfo``.
+
+    The Hub's client would wait for a silent server for minutes. A thread asks it, since
+    not even looking up the name of a host can be given a time limit.
+    """
+    if variable := offline():
+        raise Unreachable(repository, f"{variable} is set")
+    settings = {
+        "repo_type": repository.kind,
+        "revision": repository.revision,
+        "allow_patterns": [*repository.patterns.values(), "README.md"],
+        "local_dir": folder,
+        "dry_run": True,
+        "tqdm_class": partial(tqdm, disable=True),
+    }
+    ask = client().snapshot_download
+    with _in_our_words(repository, folder), ThreadPool(1) as thread:
+        files = thread.apply_async(ask, [repository.id], settings).get(_PATIENCE)
+    return sorted(files, key=lambda file: file.filename)
+
+
+def fetch(repository, files: list, folder: Path | None = None) -> None:
+    """Download what is missing of a plan, twice if its checksum is not the Hub's."""
+    hub, place = client(), {"repo_type": repository.kind, "local_dir": folder}
+    for _ in range(2):
+        with _in_our_words(repository, folder):
+            for file in files:  # one by one: Ctrl-C would not stop snapshot_download
+                there = {"filename": file.filename, "revision": file.commit_hash}
+                hub.hf_hub_download(repository.id, **there, **place)
+            compared = hub.verify_repo_checksums(
+                repository.id, revision=repository.revision, **place
+            )
+        wrong = {mismatch["path"] for mismatch in compared.mismatches}
+        wrong &= {file.filename for file in files}  # others are not ours to delete
+        if not wrong:
+            return
+        for path in (Path(compared.verified_path, name) for name in sorted(wrong)):
+            print(f"{path.name} is deleted, since its checksum differs from the Hub's.")
+            path.resolve().unlink()  # in the cache, the path is a link to the content
+            path.unlink(missing_ok=True)
+    raise Unreachable(repository, f"{path.name} arrived damaged twice")
+
+
+_PLAIN_WORDS = {  # for the errors whose names hold these words
+    "Timeout": "no answer",
+    "ConnectError": "no connection",
+    "ReadError": "the connection broke off",
+    "ProtocolError": "the connection broke off",
+    "JSONDecodeError": "the answer is no list of files; is that address right?",
+}
+
+
+@contextlib.contextmanager
+def _in_our_words(repository, folder):
+    """Say in a few words why the Hub's client failed, which wraps the cause."""
+    try:
+        yield
+    except Exception as error:
+        if getattr(error, "errno", None):  # of the disk; errors of the Hub have none
+            where = error.filename or folder or constants.HF_HUB_CACHE
+            raise unwritable(where, error) from None
+        cause, why = error, f"{type(error).__name__} ({first_line(error)})"
+        while cause is not None:
+            if (response := getattr(cause, "response", None)) is not None:
+                status = response.status_code
+                hint = "; check your access token" if status in (401, 403) else ""
+                why = f"the server answered {status} {response.reason_phrase}{hint}"
+            for name, words in _PLAIN_WORDS.items():
+                if name in type(cause).__name__:
+                    why = f"{words} ({first_line(cause)})"
+            cause = cause.__cause__
+        raise Unreachable(repository, why) from None
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message, shortened, or the error's kind."""
+    line = (str(error).splitlines() or [""])[0] or type(error).__name__
+    return textwrap.shorten(line, 90, placeholder="...")
+
+
+def check_room(folder: Path, needed: int) -> str:
+    """Return how much of a folder's disk is free, or raise DataError if too little."""
+    there = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    size = shutil.disk_usage(there).free
+    free = f"{size / 1e6:,.1f} MB"
+    if needed > size:
+        why = f"{needed / 1e6:,.1f} MB are to be written there and {free} are free."
+        raise DataError(f"{folder}: {why}", _REMEDY)
+    return free
+
+
+def unwritable(path: str | Path, error: OSError) -> DataError:
+    """Say that a file cannot be written, and what to do."""
+    return DataError(f"{path} cannot be written ({os.strerror(error.errno)}).", _REMEDY)

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from PIL.ExifTags import Base
 
-from course_utils.data.download import first_line
+from course_utils.data.hub import first_line
 
 
 def upright(picture) -> Image.Image:
@@ -30,12 +30,7 @@ def upright(picture) -> Image.Image:
 
     Returns
     -------
-    PIL.Image, mode RGB
-
-    Raises
-    ------
-    ValueError
-        If the picture cannot be read, with one sentence on why and what to do.
+    PIL.Image in mode RGB; or a ValueError says in one sentence why not, and what to do.
     """
     if isinstance(picture, str | os.PathLike):
         return _from_file(os.fspath(picture))
@@ -56,8 +51,6 @@ def _from_file(text):
         if "://" in text or text.startswith("data:"):
             why = f"{text[:80]} is an address; download the picture first, and give "
             why += "the path of the file"
-        elif path == Path():
-            why = "the path of the picture is empty; give that of a file"
         elif os.path.isdir(path):
             why = f"{path} is a folder; give the path of one picture in it"
         elif isinstance(error, FileNotFoundError):
@@ -117,11 +110,7 @@ def _from_array(picture):
     if not hasattr(picture, "__array__"):
         why = "a picture is given as a path, bytes, a PIL image or an array, not as"
         raise ValueError(f"{why} {type(picture).__name__}")
-    try:
-        array = np.asarray(picture)
-    except Exception as error:  # a tensor on a GPU, or one that has a gradient
-        why = first_line(error)
-        raise ValueError(f"the picture cannot be made an array ({why})") from None
+    array = np.asarray(picture)
     shape = array.shape
     if 0 in shape or not (len(shape) == 2 or len(shape) == 3 and 0 < shape[2] < 5):
         raise ValueError(
@@ -139,8 +128,6 @@ def _turned_on_white(image):
         image.load()  # this turns a TIFF, and takes the tag away; so the tag is next
     except Exception as error:
         raise ValueError(_unreadable(error)) from None
-    if 0 in image.size:
-        raise ValueError(f"the picture of {image.width} x {image.height} has no pixels")
     tags = getattr(image, "tag_v2", {})  # of a TIFF
     with contextlib.suppress(Exception):  # unreadable metadata turn nothing
         image = ImageOps.exif_transpose(image)
@@ -184,9 +171,8 @@ def _gray_levels(values):
 def checked(cell: dict, mode: str) -> tuple[bytes | None, int, str | None]:
     """Look at a data set's picture, of which ``cell`` holds the bytes and a path.
 
-    Returns the same bytes if they decode to an upright picture of the mode, else those
-    of a PNG that does; a number that is equal for equal pixels; and, in place of the
-    bytes, why the picture cannot be read.
+    Returns these bytes, or those of a PNG if they are no upright picture of the mode;
+    a number that is equal for equal pixels; and why the picture cannot be read.
     """
     content = cell.get("bytes")
     if content is None:
@@ -214,9 +200,6 @@ def _plain(content, mode):
         if not odd and image.getexif().get(Base.Orientation, 1) == 1:
             return image
     return None
-
-
-# Labels
 
 
 def class_numbers(labels, classes: int | None = None) -> np.ndarray:

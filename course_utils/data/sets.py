@@ -1,18 +1,41 @@
 """The course's data sets, with the same columns and splits from every source."""
 
 import hashlib
+import itertools
+import json
 import os
-from dataclasses import replace
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from course_utils.data import hub
-from course_utils.data.download import DataError
-from course_utils.data.rows import Source, in_cache, in_memory, names_in, warn
+from course_utils.data.pictures import checked, class_numbers
 from course_utils.session import ROOT, current_profile
 
 VALIDATION_SHARE = 0.1
 TEST_SHARE = 0.2  # where the source has no test split
+_FORMAT = 4  # of the checked rows; a new number has all pictures checked anew
+_BATCH = 256  # rows in memory at a time
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set: what its files hold, and, once they are found, where they lie."""
+
+    bundled: str  # its folder under data/
+    image: str = "image"  # the column of the pictures
+    label: str = "label"  # the column of the labels
+    names: tuple[str, ...] = ()  # of the classes; if empty, the first file names them
+    mode: str = "RGB"  # of the pictures
+    sorted: bool = False  # by class, so that the course shuffles the rows once
+    bundled_label: str = ""  # the column of the labels in data/, if it differs
+    files: dict[str, list[Path]] = field(default_factory=dict)  # of each split
+    remedy: str = ""  # what to do about a damaged file
+
 
 _THINGS = "airplane automobile bird cat deer dog frog horse ship truck"
 DATA_SETS = {  # under their names in hub.REPOSITORIES
@@ -35,7 +58,8 @@ def load(name: str):
     ``COURSE_ROWS=N`` caps the training rows at N, validation and test rows at N // 2.
 
     A picture that cannot be read is left out, and pictures with the same pixels stay on
-    one side of every split; stderr says so.
+    one side of every split; stderr says so. Raises DataError if the data is missing,
+    damaged, too little or out of reach.
 
     Parameters
     ----------
@@ -51,20 +75,13 @@ def load(name: str):
         class in proportion, never sorted by class. Columns ``image`` (PIL, upright,
         mode RGB; L for mnist) and ``label`` (ClassLabel).
 
-    Raises
-    ------
-    DataError
-        If the data is missing, damaged, incomplete, too little or out of reach.
-    ValueError
-        If ``name``, the profile or ``COURSE_ROWS`` is not understood.
     """
     if name not in DATA_SETS:
         raise ValueError(f"unknown data set {name!r}; there is {', '.join(DATA_SETS)}")
     rows = os.environ.get("COURSE_ROWS", "").strip()
     if rows and not (rows.isdecimal() and int(rows)):
         raise ValueError(
-            f"COURSE_ROWS={rows!r} is not a number of rows; use a whole number from 1, "
-            "or unset it for all rows"
+            f"COURSE_ROWS={rows!r} is no whole number from 1; unset it for all rows"
         )
     source, repository = DATA_SETS[name], hub.REPOSITORIES.get(name)
     if current_profile() == "reduced" or repository is None:
@@ -86,21 +103,135 @@ def bundled_files(source: Source) -> tuple[dict, str]:
     for digest, name in map(str.split, lines or ["- SHA256SUMS"]):
         path = folder / name
         if not path.is_file():
-            raise DataError(f"bundled data: {path} is missing.", remedy)
+            raise hub.DataError(f"bundled data: {path} is missing.", remedy)
         if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-            why = "is damaged (its sha256 differs)"
-            raise DataError(f"bundled data: {path} {why}.", remedy)
+            raise hub.DataError(f"bundled data: {path} is damaged (sha256).", remedy)
         files[path.stem] = [path]
     return files, remedy
+
+
+# From files to rows: each picture and each label is checked
+
+
+def in_memory(source: Source):
+    """Return all rows as a ``datasets.Dataset`` with the columns of ``_features``."""
+    from datasets import Dataset
+
+    return Dataset.from_list(list(_rows(source)), features=_features(source))
+
+
+def in_cache(source: Source):
+    """Return the same from the cache of datasets, where it is kept from now on."""
+    from datasets import Dataset, config
+    from datasets.exceptions import DatasetGenerationError
+
+    states = [path.stat() for paths in source.files.values() for path in paths]
+    key = (_FORMAT, [(state.st_size, state.st_mtime_ns) for state in states])
+    settings = {"source": source, "key": key}
+    features = _features(source)
+    try:
+        return Dataset.from_generator(_rows, features=features, gen_kwargs=settings)
+    except (DatasetGenerationError, OSError) as error:
+        cause = error.__cause__ or error
+        if isinstance(cause, OSError):
+            cause = hub.unwritable(cause.filename or config.HF_DATASETS_CACHE, cause)
+        raise cause from None
+
+
+def _features(source):
+    from datasets import ClassLabel, Features, Image, Value
+
+    return Features(
+        image=Image(),
+        label=ClassLabel(names=list(source.names)),
+        split=Value("string"),
+        problem=Value("string"),  # why the picture cannot be read
+        pixels=Value("int64"),  # equal for pictures that look the same
+    )
+
+
+def _rows(source, key=None):
+    """Yield all rows; source and key are what the cache of datasets knows them by."""
+    for split, paths in source.files.items():
+        number = itertools.count()
+        for path in paths:
+            for cell, label in _cells(path, source):
+                content, pixels, why = checked(cell, source.mode)
+                name = cell.get("path")
+                where = f"{split} row {next(number)} ({name or path.name})"
+                yield {
+                    "image": content and {"bytes": content, "path": name},
+                    "label": label,
+                    "split": split,
+                    "problem": why and f"{where}: {why}",
+                    "pixels": pixels,
+                }
+
+
+def _cells(path, source):
+    """Yield the picture of each row of a file, as bytes and path, and its label."""
+    try:
+        with pq.ParquetFile(path) as file:
+            schema = file.schema_arrow
+            for column in (source.image, source.label):
+                if column not in schema.names:
+                    has = ", ".join(schema.names)
+                    raise ValueError(f"it has no column {column!r}, but {has}")
+            kind = schema.field(source.image).type
+            if not pa.types.is_struct(kind) or kind.get_field_index("bytes") < 0:
+                raise ValueError(
+                    f"it has no pictures in its column {source.image!r}, but values of "
+                    f"the type {kind} (paths alone are not enough)"
+                )
+            if not file.metadata.num_rows:
+                raise ValueError("it has no rows")
+            labels = iter(_labels(path, file, source))
+            for batch in file.iter_batches(_BATCH, columns=[source.image]):
+                for cell in batch.column(0).to_pylist():
+                    yield cell or {}, next(labels)
+    except (pa.ArrowException, OSError) as error:
+        why = f"{path} cannot be read ({hub.first_line(error)})."
+        raise hub.DataError(why, source.remedy) from None
+    except ValueError as error:
+        raise hub.DataError(f"{path}: {error}.", source.remedy) from None
+
+
+def _labels(path, file, source):
+    """Return a file's labels, numbered by name as the course counts the classes."""
+    # load_dataset("parquet") would read the numbers of all files as those of the first.
+    names = names_in(path, source.label)
+    known = ", ".join(source.names[:10]) + (", ..." if source.names[10:] else "")
+    if not source.names:
+        raise ValueError(f"the file does not name the classes of {source.label!r}")
+    if not names:
+        names = source.names
+        warn(f"{path} does not name its classes, so the course counts them: {known}.")
+    for name in names:
+        if name not in source.names or names.count(name) > 1:
+            why = "is unknown" if name not in source.names else "is there twice"
+            raise ValueError(f"the class {name!r} {why}; the classes are {known}")
+    labels = file.read(columns=[source.label]).column(0).to_pylist()
+    return [source.names.index(names[i]) for i in class_numbers(labels, len(names))]
+
+
+def names_in(path: Path, column: str) -> tuple[str, ...]:
+    """Return the class names that a file states for a column, or none."""
+    try:  # Features.from_arrow_schema would stop at any other column it does not know
+        metadata = json.loads(pq.read_schema(path).metadata[b"huggingface"])
+        return tuple(metadata["info"]["features"][column]["names"])
+    except (pa.ArrowException, OSError, TypeError, KeyError, ValueError):
+        return ()  # no metadata, or without names; who reads the rows says more
+
+
+# From rows to splits
 
 
 def _splits(table, source, title, limit):
     """Divide the rows of a source among train, validation and test."""
     from datasets import DatasetDict
 
-    labels, looks, given = (
-        np.array(table[column][:]) for column in ("label", "pixels", "split")
-    )
+    columns = ("label", "pixels", "split")
+    labels, looks, given = (np.array(table[column][:]) for column in columns)
     readable = _readable(table["problem"][:], looks, title)
     rows = {split: readable[given[readable] == split] for split in source.files}
     if source.sorted:
@@ -108,11 +239,11 @@ def _splits(table, source, title, limit):
     if "test" not in rows:
         rows["train"], rows["test"] = _draw(rows["train"], labels, looks, TEST_SHARE)
     train, validation = _draw(rows["train"], labels, looks, VALIDATION_SHARE)
-    tested, splits = looks[rows["test"]], DatasetDict()
-    splits["train"] = train[~np.isin(looks[train], tested)]
-    splits["validation"] = validation[~np.isin(looks[validation], tested)]
-    splits["test"] = rows["test"]
-    for split, part in splits.items():
+    parts = {"train": train, "validation": validation, "test": rows["test"]}
+    splits = DatasetDict()
+    for split, part in parts.items():
+        if split != "test":
+            part = part[~np.isin(looks[part], looks[parts["test"]])]
         most = limit if split == "train" else limit and max(1, limit // 2)
         if most and most < len(part):  # drawn with a fixed seed, in their old order
             part = part[np.sort(_shuffled(np.arange(len(part)))[:most])]
@@ -125,18 +256,17 @@ def _readable(problems, looks, title):
     """Return the numbers of the rows with a picture; name the others, count copies."""
     told = [why for why in problems if why]
     if len(told) == len(problems):
-        raise DataError(f"{title}: not one picture can be read, {told[0]}.")
+        raise hub.DataError(f"{title}: not one picture can be read, {told[0]}.")
     for why in told[:10]:
         warn(f"{title}, {why}. Training goes on without it.")
-    if len(told) > 10:
+    if told[10:]:
         warn(f"{title}, {len(told) - 10} more.")
     readable = np.flatnonzero([why is None for why in problems])
     copies = len(readable) - len(np.unique(looks[readable]))
     if copies:
         warn(
-            f"{title} holds {copies} {'copy' if copies == 1 else 'copies'} of other "
-            "pictures, the same to the last pixel. They stay in the same split, and "
-            "what is in test is left out elsewhere."
+            f"{title} holds copies of other pictures ({copies}), the same to the last "
+            "pixel. They stay in one split, and what is in test is left out elsewhere."
         )
     return readable
 
@@ -167,7 +297,7 @@ def _draw(rows, labels, looks, share):
 def _check_classes(title, split, part):
     """Refuse a split without pictures; say which classes have none in it."""
     if not len(part):
-        raise DataError(
+        raise hub.DataError(
             f"{title}: the pictures are too few, so the split {split!r} is empty.",
             "It takes a share of each class; use ten pictures of each, or more.",
         )
@@ -178,3 +308,8 @@ def _check_classes(title, split, part):
             f"{title}, {split}: {len(absent)} of {classes.num_classes} classes have no "
             f"picture: {', '.join(absent[:10])}{', ...' if absent[10:] else '.'}"
         )
+
+
+def warn(text: str) -> None:
+    """Say on stderr what a learner should know."""
+    print(f"Warning: {text}", file=sys.stderr)

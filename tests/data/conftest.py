@@ -6,7 +6,7 @@ from data_files import ANIMALS, GOOGLE, lay_out_digits, make_checkpoint, write_s
 from hub_stand_in import REPO, isolate, serve_impatient
 
 from course_utils import session
-from course_utils.data import sets
+from course_utils.data import DataError, sets
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +79,7 @@ def error_of():
     """Return a function that calls another one and returns its DataError's message."""
 
     def message(call, *arguments):
-        with pytest.raises(sets.DataError) as caught:
+        with pytest.raises(DataError) as caught:
             call(*arguments)
         text = str(caught.value)
         assert len(text.splitlines()) == 1

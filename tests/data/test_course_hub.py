@@ -150,7 +150,17 @@ def test_cache_of_the_hub_is_no_course_hub(monkeypatch, tmp_path, below, error_o
     monkeypatch.setenv("COURSE_HUB", str(wrong))
     message = error_of(digits)
     assert f"such files lie in {cache}" in message
-    assert "or unset COURSE_HUB to use the Hub and its cache, wherever HF" in message
+    assert "unset COURSE_HUB to use the Hub and its cache (HF_HUB_CACHE)" in message
+
+
+def test_other_models_near_course_hub_are_not_taken_for_the_one_that_lacks(
+    monkeypatch, tmp_path, server
+):
+    for place in (".", "local/other"):  # beside COURSE_HUB, and in it
+        (tmp_path / place).mkdir(parents=True, exist_ok=True)
+        (tmp_path / place / "config.json").write_text("{}")
+    monkeypatch.setenv("COURSE_HUB", str(tmp_path / "local"))
+    assert checkpoints.locate("anatomy").endswith("0" * 40)
 
 
 def test_course_hub_with_a_folder_but_not_its_files_is_refused(local, error_of):

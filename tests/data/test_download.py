@@ -17,7 +17,7 @@ from huggingface_hub import constants
 from huggingface_hub.utils import get_session
 
 from course_utils import session
-from course_utils.data import checkpoints, download, hub, load
+from course_utils.data import checkpoints, hub, load
 
 WEIGHTS = "model.safetensors"
 WHOLE_CHECKPOINT = ["README.md", "config.json", WEIGHTS, "preprocessor_config.json"]
@@ -224,7 +224,7 @@ def test_folder_that_cannot_be_written_is_named(
 
 def test_download_without_room_is_not_begun(monkeypatch, server, error_of):
     little = SimpleNamespace(free=1000)
-    monkeypatch.setattr(download.shutil, "disk_usage", lambda folder: little)
+    monkeypatch.setattr(hub.shutil, "disk_usage", lambda folder: little)
     message = error_of(digits)
     assert "0.5 MB are to be written there and 0.0 MB are free" in message
     assert not server.sent
@@ -330,7 +330,7 @@ def test_offline_nothing_is_asked_of_the_hub(
 @pytest.mark.parametrize("no", ["0", "False", "no", "off", ""])
 def test_online_the_hub_is_asked(monkeypatch, server, no):
     monkeypatch.setenv("HF_HUB_OFFLINE", no)
-    download.plan(hub.REPOSITORIES["mnist"])
+    hub.plan(hub.REPOSITORIES["mnist"])
     assert server.requests
 
 

@@ -23,7 +23,7 @@ from data_files import (
 )
 
 from course_utils import session
-from course_utils.data import DataError, load, rows
+from course_utils.data import DataError, load, sets
 
 
 @pytest.fixture
@@ -278,7 +278,7 @@ def test_pictures_are_checked_once_and_kept_out_of_memory(
 ):
     first = load("pets")["train"]
     assert len(cached(tmp_path)) == 1 and first.cache_files
-    monkeypatch.setattr(rows, "checked", None)
+    monkeypatch.setattr(sets, "checked", None)
     assert load("pets")["train"][:]["label"] == first[:]["label"]
 
 
@@ -289,7 +289,7 @@ def test_changed_source_is_checked_anew(hub_sets, tmp_path):
 
 
 def test_interrupted_check_is_not_trusted(monkeypatch, hub_sets, tmp_path):
-    real, calls = rows.checked, []
+    real, calls = sets.checked, []
 
     def stop_in_the_middle(cell, mode):
         calls.append(cell)
@@ -297,11 +297,11 @@ def test_interrupted_check_is_not_trusted(monkeypatch, hub_sets, tmp_path):
             raise KeyboardInterrupt
         return real(cell, mode)
 
-    monkeypatch.setattr(rows, "checked", stop_in_the_middle)
+    monkeypatch.setattr(sets, "checked", stop_in_the_middle)
     with pytest.raises(KeyboardInterrupt):
         load("cats_vs_dogs")
     assert not cached(tmp_path)
-    monkeypatch.setattr(rows, "checked", real)
+    monkeypatch.setattr(sets, "checked", real)
     assert sum(len(split) for split in load("cats_vs_dogs").values()) == 100
 
 
@@ -326,7 +326,7 @@ def test_cache_that_cannot_be_written_is_named(
 
 def test_new_process_finds_the_checked_rows(hub_sets, tmp_path):
     code = (
-        "from course_utils.data import load, rows; rows.checked = None; "
+        "from course_utils.data import load, sets; sets.checked = None; "
         "print(sum(len(split) for split in load('cats_vs_dogs').values()))"
     )
     load("cats_vs_dogs")

@@ -224,7 +224,7 @@ def test_copies_stay_on_one_side_and_are_counted_once(cats, capsys):
     train, validation, test = map(looks, rows.values())
     assert not train & validation and not (train | validation) & test
     (line,) = capsys.readouterr().err.splitlines()
-    assert "microsoft/cats_vs_dogs holds 50 copies of other pictures" in line
+    assert "microsoft/cats_vs_dogs holds copies of other pictures (50)" in line
 
 
 def again(content):
@@ -266,4 +266,4 @@ def test_pictures_of_test_are_left_out_of_train(hub_sets, capsys):
     assert len(rows["test"]) == 100
     assert not (looks(rows["train"]) | looks(rows["validation"])) & looks(rows["test"])
     line = capsys.readouterr().err.splitlines()[0]
-    assert "3 copies of other pictures" in line and "left out elsewhere" in line
+    assert "copies of other pictures (3)" in line and "left out elsewhere" in line

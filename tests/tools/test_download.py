@@ -11,7 +11,7 @@ from command_line import POSIX, flat, start_in_foreground, vit_course
 from hub_stand_in import NOBODY, REPO, isolate, serve_impatient
 
 from course_utils import session
-from course_utils.data import DataError, checkpoints, download, hub, load
+from course_utils.data import DataError, checkpoints, hub, load
 
 TINY = session.ROOT / "data" / "tiny-vit"
 
@@ -128,7 +128,7 @@ def test_download_without_room_is_refused_before_it_starts(
     monkeypatch, hub_server, tmp_path
 ):
     little = SimpleNamespace(free=600_000)  # mnist alone fits
-    monkeypatch.setattr(download.shutil, "disk_usage", lambda folder: little)
+    monkeypatch.setattr(hub.shutil, "disk_usage", lambda folder: little)
     result = fetch_both(tmp_path / "to")
     assert result.exit_code == 1 and "are to be written" in result.stderr
     assert not hub_server.sent and not list((tmp_path / "to").rglob("*.parquet"))
