@@ -20,16 +20,9 @@ class Note(str):
 def check(exercise_id: str, answer: Any) -> Result:
     """Judge an answer to an exercise and note it in the learner's progress.
 
-    Parameters
-    ----------
-    exercise_id : str
-        Like ``"01.2"``; a ValueError says so if there is no such exercise.
-    answer : function, class, array, tensor, nested list or number
-        What the exercise asks for; it is stopped if it does not come to an end.
-
-    Returns
-    -------
-    Result with ``passed`` and ``message``, which shows an error inside the answer, too.
+    ``answer`` is what the exercise asks for: a function, class, array, tensor, nested
+    list or number. It is stopped if it does not come to an end. The result has
+    ``passed`` and ``message``, which shows an error inside the answer, too.
     """
     result = judge.judge(catalog.find(exercise_id), answer)
     if result.attempted:
