@@ -1,17 +1,16 @@
 """Where data sets and checkpoints lie: COURSE_HUB, the Hub's cache, or the Hub."""
 
 import contextlib
+import fnmatch
 import os
 import re
 import shutil
 import textwrap
 from dataclasses import dataclass
-from functools import partial
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 from huggingface_hub import constants
-from tqdm import tqdm
 
 _PATIENCE = 15  # seconds that the Hub has for listing the files of a repository
 _REMEDY = "Choose another folder (HF_HOME or --to), or free some space on the disk."
@@ -191,31 +190,36 @@ def plan(repository, folder: Path | None = None) -> list:
     """
     if variable := offline():
         raise Unreachable(repository, f"{variable} is set")
-    settings = {
-        "repo_type": repository.kind,
-        "revision": repository.revision,
-        "allow_patterns": [*repository.patterns.values(), "README.md"],
-        "local_dir": folder,
-        "dry_run": True,
-        "tqdm_class": partial(tqdm, disable=True),
-    }
-    ask = client().snapshot_download
     with _in_our_words(repository, folder), ThreadPool(1) as thread:
-        files = thread.apply_async(ask, [repository.id], settings).get(_PATIENCE)
-    return sorted(files, key=lambda file: file.filename)
+        listing = thread.apply_async(_listing, (client(), repository, folder))
+        listing.wait(_PATIENCE)
+        if not listing.ready():
+            raise TimeoutError(f"within {_PATIENCE:.2g} s")
+        return listing.get()
+
+
+def _listing(hub, repository, folder):
+    # snapshot_download lists files, too, but in threads that hold up the end of Python.
+    place = {"repo_type": repository.kind, "revision": repository.revision}
+    info = hub.repo_info(repository.id, **place)
+    place |= {"local_dir": folder, "dry_run": True}
+    patterns = [*repository.patterns.values(), "README.md"]
+    return [
+        hub.hf_hub_download(repository.id, name, **place)
+        for name in sorted(file.rfilename for file in info.siblings)
+        if any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
+    ]
 
 
 def fetch(repository, files: list, folder: Path | None = None) -> None:
     """Download what is missing of a plan, twice if its checksum is not the Hub's."""
     hub, place = client(), {"repo_type": repository.kind, "local_dir": folder}
+    place["revision"] = repository.revision
     for _ in range(2):
         with _in_our_words(repository, folder):
-            for file in files:  # one by one: Ctrl-C would not stop snapshot_download
-                there = {"filename": file.filename, "revision": file.commit_hash}
-                hub.hf_hub_download(repository.id, **there, **place)
-            compared = hub.verify_repo_checksums(
-                repository.id, revision=repository.revision, **place
-            )
+            for file in files:
+                hub.hf_hub_download(repository.id, file.filename, **place)
+            compared = hub.verify_repo_checksums(repository.id, **place)
         wrong = {mismatch["path"] for mismatch in compared.mismatches}
         wrong &= {file.filename for file in files}  # others are not ours to delete
         if not wrong:

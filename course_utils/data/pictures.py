@@ -51,6 +51,8 @@ def _from_file(text):
         if "://" in text or text.startswith("data:"):
             why = f"{text[:80]} is an address; download the picture first, and give "
             why += "the path of the file"
+        elif path == Path():
+            why = "the path of the picture is empty; give that of a file"
         elif os.path.isdir(path):
             why = f"{path} is a folder; give the path of one picture in it"
         elif isinstance(error, FileNotFoundError):
@@ -110,7 +112,10 @@ def _from_array(picture):
     if not hasattr(picture, "__array__"):
         why = "a picture is given as a path, bytes, a PIL image or an array, not as"
         raise ValueError(f"{why} {type(picture).__name__}")
-    array = np.asarray(picture)
+    try:
+        array = np.asarray(picture)
+    except Exception as error:  # a tensor on a GPU, or one that has a gradient
+        raise ValueError(f"the picture is no array: {first_line(error)}") from None
     shape = array.shape
     if 0 in shape or not (len(shape) == 2 or len(shape) == 3 and 0 < shape[2] < 5):
         raise ValueError(

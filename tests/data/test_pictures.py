@@ -319,3 +319,5 @@ def test_tensors_are_read_like_arrays():
     assert_looks_like(upright(values), photo(), 0)
     with pytest.raises(ValueError, match="first axis to the end"):
         upright(values.permute(2, 0, 1))
+    with pytest.raises(ValueError, match="the picture is no array: Can't call numpy"):
+        upright((values / 255).requires_grad_())
