@@ -39,7 +39,7 @@ LAYERS = (
     {"data"},
     {"convert"},
     {"vit"},
-    {"session", "colab"},
+    {"session"},
 )
 
 
