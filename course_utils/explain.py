@@ -24,8 +24,8 @@ def rollout(attentions):
         weights = np.asarray(weights, dtype=np.float64)
         if weights.ndim != 4 or weights.shape[-1] != weights.shape[-2]:
             raise ValueError(
-                f"block {block} has weights of shape {weights.shape}; give each block's "
-                "as (images, heads, tokens, tokens)"
+                f"block {block} has weights of shape {weights.shape}; give "
+                "each block's as (images, heads, tokens, tokens)"
             )
         if weights.min() < 0 or not np.allclose(weights.sum(-1), 1, atol=1e-3):
             raise ValueError(

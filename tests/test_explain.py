@@ -33,7 +33,7 @@ def test_later_blocks_read_what_earlier_ones_wrote():
     found = rollout([first[None, None], second[None, None]])[0]
     np.testing.assert_allclose(
         found[0], [0.5, 0.25, 0.25]
-    )  # the wrong order: 0.5, 0.5, 0
+    )
 
 
 def test_attention_that_only_looks_at_itself_changes_nothing():
