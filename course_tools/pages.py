@@ -11,11 +11,20 @@ from nbconvert import HTMLExporter
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 
 # The page of nbconvert, except that a figure with a line "*Figure: ...*" beside it has
-# that line as its alt text, instead of "No description has been provided".
+# that line as its alt text, instead of "No description has been provided", and that the
+# output of a cell tagged `predict` opens folded.
 _PAGE = """{% extends 'lab/index.html.j2' %}
 {% block data_png scoped %}
 {%- if cell.metadata.alt -%}
 {{ super().replace('<img ', '<img alt="' ~ cell.metadata.alt | e ~ '" ', 1) }}
+{%- else %}{{ super() }}{% endif %}
+{%- endblock %}
+{% block output_group %}
+{%- if "predict" in cell.metadata.get("tags", []) %}
+<details><summary style="margin: 0.4em 6em; cursor: pointer">
+Your prediction first; then click here for the answer.</summary>
+{{ super() }}
+</details>
 {%- else %}{{ super() }}{% endif %}
 {%- endblock %}"""
 

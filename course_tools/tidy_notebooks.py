@@ -3,7 +3,9 @@
     python -m course_tools.tidy_notebooks [--check] NOTEBOOK ...
 
 What editors leave behind is removed: metadata of widgets, times of execution, cells
-that somebody scrolled or collapsed. Sources, outputs, tags and cell ids are kept.
+that somebody scrolled or collapsed. Only a cell tagged `predict` has its output folded,
+so that nobody reads the answer before the prediction; running the cell unfolds it.
+Sources, outputs, tags and cell ids are kept.
 Execution counts run from 1, the pieces of a stream are joined, and of a progress bar
 only the last state stays. A cell whose id is missing or repeated gets one that depends
 on the cell alone. With --check nothing is written, and the exit code is 1 if a file is
@@ -44,10 +46,17 @@ def tidy(notebook: dict) -> dict:
 
 
 def cell_metadata(metadata: dict) -> dict:
-    """Keep the tags and what folds a cell, drop the rest."""
+    """Keep the tags and what folds a cell, drop the rest.
+
+    The output of a cell tagged ``predict`` is folded in both spellings that interfaces
+    know, ``jupyter.outputs_hidden`` and the older ``collapsed``.
+    """
     kept = {key: metadata[key] for key in CELL_METADATA & metadata.keys()}
     hidden = {k: v for k, v in kept.pop("jupyter", {}).items() if k == "source_hidden"}
     tags = list(dict.fromkeys(kept.pop("tags", [])))
+    if "predict" in tags:
+        hidden["outputs_hidden"] = True
+        kept["collapsed"] = True
     return (
         kept
         | ({"jupyter": hidden} if hidden else {})

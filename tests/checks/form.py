@@ -10,9 +10,19 @@ import nbformat
 
 from checks import texts
 from checks.notebook import Cell, Notebook, address
+from course_utils.exercises import catalog
 
 MAX_BYTES = 1_000_000
-MAX_WORDS = 4_000
+WORDS_A_MINUTE = 200
+LINES_A_MINUTE = 12  # of code, empty ones left out
+MAX_REQUIRED = 45  # minutes up to the exercises
+MAX_OPTIONAL = 20  # minutes of all sections "Optional · …" together
+# What the lessons that are still to be rewritten take today: each may grow no further,
+# and its entry goes when it is rewritten.
+OLDER = {7: 49, 8: 50, 9: 53, 10: 51, 11: 60, 12: 92}
+OPTIONAL = "Optional · "
+PREDICT = "**Predict.**"
+MAX_CELLS_TO_THE_ANSWER = 4
 MIN_WORDS_OF_A_FIGURE_LINE = 8
 TABLE_HEAD = "| Time | You need | You will be able to | Profile sizes |"
 SETUP_CELL = """\
@@ -83,10 +93,83 @@ def size(notebook: Notebook) -> list[str]:
     return [f"{count:,} bytes, more than {MAX_BYTES:,}"] if count > MAX_BYTES else []
 
 
-def words(notebook: Notebook) -> list[str]:
-    """A lesson of at most 4,000 words."""
-    count = sum(len(cell.source.split()) for cell in notebook.prose)
-    return [f"{count} words, more than {MAX_WORDS}"] if count > MAX_WORDS else []
+def reading_time(notebook: Notebook) -> list[str]:
+    """A required part of 45 minutes, an optional end of 20, a row Time that fits."""
+    minutes, problems = minutes_of(notebook), []
+    limits = {
+        "required": OLDER.get(notebook.number, MAX_REQUIRED),
+        "optional": MAX_OPTIONAL,
+    }
+    for part, most in limits.items():
+        if minutes[part] > most:
+            took = f"{minutes[part]:.1f} min to read"
+            problems.append(f"its {part} part takes {took}, more than {most}")
+    row = catalog.TIMES.search(notebook.cells[1].source)
+    if not row:
+        problems.append("no row '| 45 min, and 40 min of exercises | ...'")
+    elif notebook.number not in OLDER:
+        least = int(minutes["required"] // 5 * 5)
+        if int(row[1]) < least:
+            problems.append(f"its table says {row[1]} min to read, less than {least}")
+    return problems
+
+
+def minutes_of(notebook: Notebook) -> dict[str, float]:
+    """Return how long its parts take to read, in minutes.
+
+    The parts are required (up to the exercises), exercises, optional and end. The
+    bootstrap and the imports are left out: nobody reads them twice.
+    """
+    parts = dict.fromkeys(("required", "exercises", "optional", "end"), 0.0)
+    part = "required"
+    for cell in notebook.cells:
+        if cell.kind == "markdown":
+            for title in section_names(cell.source):
+                part = _part(title, part)
+            words = re.findall(r"\S*\w\S*", cell.source)  # no bars of tables
+            parts[part] += len(words) / WORDS_A_MINUTE
+        elif cell.number not in (2, 3):
+            lines = [line for line in cell.source.splitlines() if line.strip()]
+            parts[part] += len(lines) / LINES_A_MINUTE
+    return parts
+
+
+def _part(title: str, before: str) -> str:
+    """Return the part that a section belongs to."""
+    if title.startswith(OPTIONAL):
+        return "optional"
+    return {"Exercises": "exercises", "Read on": "end"}.get(title, before)
+
+
+def predictions(notebook: Notebook) -> list[str]:
+    """After a text that asks for a prediction comes its answer, in a folded output.
+
+    The text says ``**Predict.**``. The cell that shows the answer carries the tag
+    ``predict``, and stands at most four cells later, before the next heading.
+    """
+    problems, answered = [], set()
+    for cell in notebook.prose:
+        if PREDICT in cell.source:
+            if answer := _answer(notebook, cell):
+                answered.add(answer.number)
+            else:
+                problems.append(f"{cell.place}: asks, but no cell tagged predict")
+    return problems + [
+        f"{cell.place}: tagged predict, but no text asks with {PREDICT}"
+        for cell in notebook.cells
+        if "predict" in cell.tags and cell.number not in answered
+    ]
+
+
+def _answer(notebook: Notebook, question: Cell) -> Cell | None:
+    start = question.number + 1
+    for cell in notebook.cells[start : start + MAX_CELLS_TO_THE_ANSWER]:
+        if cell.kind == "markdown":
+            if any(level <= 3 for level, _ in texts.headings(cell.source)):
+                return None
+        elif "predict" in cell.tags:
+            return cell
+    return None
 
 
 def headings(notebook: Notebook) -> list[str]:
@@ -96,17 +179,19 @@ def headings(notebook: Notebook) -> list[str]:
 
 
 def ending(notebook: Notebook) -> list[str]:
-    """What you saw, Exercises, Read on (lessons), and a link to the next notebook."""
+    """What you saw, Exercises, Optional · …, Read on, and a link to the next notebook.
+
+    The optional sections stand there and nowhere else, and may be missing.
+    """
     problems = []
-    titles = [
-        text.strip()
-        for cell in notebook.prose
-        for text in re.findall(r"^## (.+)$", cell.source, flags=re.M)
-    ]
-    if notebook.number:
-        wanted = ["What you saw", "Exercises", "Read on"]
-        if [title for title in titles if title in wanted] != wanted:
-            problems.append(f"does not end with the sections {', '.join(wanted)}")
+    titles = [t for cell in notebook.prose for t in section_names(cell.source)]
+    optional = [title for title in titles if title.startswith("Optional")]
+    wanted = ["What you saw", "Exercises", *optional, "Read on"]
+    if titles[-len(wanted) :] != wanted:
+        problems.append(f"does not end with the sections {', '.join(wanted)}")
+    for title in optional:
+        if not re.match(rf"{OPTIONAL}\S", title):
+            problems.append(f"the section {title!r} is not named '{OPTIONAL}Title'")
     later = sorted(
         path.name
         for path in notebook.path.parent.glob("[0-9][0-9]_*.ipynb")
@@ -198,14 +283,24 @@ def _texts(cell: Cell) -> list[str]:
     return parts
 
 
+def section_names(source: str) -> list[str]:
+    """Return the titles of the sections (##) that begin in a text cell."""
+    found = re.findall(r"^## (.+)$", _without_fences(source), flags=re.M)
+    return [title.strip() for title in found]
+
+
 def section_titles(notebook: Notebook) -> list[str]:
-    """Return the headings between the title and the exercises, with their level."""
+    """Return the headings between the title and the exercises, with their level.
+
+    An exercise that stands among them is left out, since its number is the lesson's.
+    """
     found = [
         match
         for cell in notebook.prose
         for match in re.findall(r"^##+ .+$", _without_fences(cell.source), flags=re.M)
     ]
-    return found[: found.index("## Exercises")]
+    found = found[: found.index("## Exercises")]
+    return [title for title in found if not title.startswith("### Exercise ")]
 
 
 def _without_fences(text: str) -> str:

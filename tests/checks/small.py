@@ -49,6 +49,17 @@ def figure(number):
     ]
 
 
+TIME_ROW = "| 10 min, and 20 min of exercises | Python | add | reduced: none |"
+
+
+def prediction():
+    """Return a question and its answer, in a section of their own."""
+    return [
+        markdown("### A sum\n\nTake two numbers.\n\n**Predict.** Is it even?"),
+        code("1 + 1", tags=["predict"]),
+    ]
+
+
 def sound_notebook():
     """Return a small notebook, as JSON, in which every check is content."""
     url = f"https://colab.research.google.com/github/{address()}"
@@ -57,7 +68,9 @@ def sound_notebook():
             "[![Open in Colab](../docs/colab-badge.svg)]"
             f"({url}/blob/main/notebooks/01_small.ipynb)"
         ),
-        markdown(f"# 01 · Small\n\nA promise.\n\n{TABLE_HEAD}\n|---|---|---|---|"),
+        markdown(
+            f"# 01 · Small\n\nA promise.\n\n{TABLE_HEAD}\n|---|---|---|---|\n{TIME_ROW}"
+        ),
         code("import sys\n\nsys.path", tags=["bootstrap"]),
         code(
             "import math\n\nimport numpy as np\n\n"
@@ -69,6 +82,7 @@ def sound_notebook():
         markdown("## What you saw\n\nA line."),
         markdown("## Exercises"),
         *[cell for number in range(1, 5) for cell in exercise(number)],
+        markdown("## Optional · Add five\n\nWho likes adding, goes on."),
         markdown("## Read on\n\nNext: [02](02_next.ipynb)."),
     ]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}

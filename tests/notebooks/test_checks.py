@@ -5,8 +5,14 @@ from dataclasses import replace
 import pytest
 from checks import CHECKS
 from checks.code import BACKEND, backend, code_width, one_framework, plain_python
-from checks.form import TABLE_HEAD
-from checks.notebook import PARITY
+from checks.form import (
+    MAX_REQUIRED,
+    OLDER,
+    TABLE_HEAD,
+    minutes_of,
+    predictions,
+)
+from checks.notebook import PARITY, PATHS, read
 from checks.outputs import CHECKED
 from checks.small import (
     add,
@@ -16,6 +22,7 @@ from checks.small import (
     markdown,
     number_runs,
     picture,
+    prediction,
     put,
     sound_notebook,
     stored,
@@ -23,7 +30,22 @@ from checks.small import (
     text,
 )
 
-# The first exercise stands in cells 19 to 22, the first figure in 5 to 7.
+
+def early(*cells):
+    """Put cells before the first figure."""
+
+    def change(notebook):
+        notebook["cells"][5:5] = cells
+
+    return change
+
+
+def answer():
+    return code("1 + 1", tags=["predict"])
+
+
+# The first exercise stands in cells 19 to 22, the first figure in 5 to 7, the optional
+# end in 35.
 BREAKS = {
     "opening": {
         "no badge": put(0, source="Open me"),
@@ -53,7 +75,24 @@ BREAKS = {
         "widgets": lambda notebook: notebook["metadata"].update(widgets={}),
     },
     "size": {"a megabyte": add(code("1", text("x" * 1_000_001)))},
-    "words": {"4,001 words": add(markdown("word " * 4_001))},
+    "reading_time": {
+        "46 minutes of text": early(markdown("word " * 9_200)),
+        "46 minutes of code": early(*[code("x = 1\n" * 12)] * 46),
+        "more than the table says": early(markdown("word " * 3_200)),
+        "no time in the table": put(1, source="# 01 · Small\n\nA.\n\n" + TABLE_HEAD),
+        "an optional end of 21 minutes": add(markdown("word " * 4_200)),
+    },
+    "predictions": {
+        "question without an answer": early(markdown("**Predict.** Is it even?")),
+        "answer without a question": early(code("1 + 1", tags=["predict"])),
+        "answer after the next heading": early(
+            markdown("**Predict.** Is it even?"), markdown("## More"), answer()
+        ),
+        "answer too far away": early(
+            markdown("**Predict.** Is it even?"), *[markdown("So?")] * 4, answer()
+        ),
+        "two answers": early(*prediction(), answer()),
+    },
     "headings": {
         "jump": add(markdown("##### Deep")),
         "second title": add(markdown("# Again")),
@@ -61,6 +100,15 @@ BREAKS = {
     "ending": {
         "no reading list": last("Next: [02](02_next.ipynb)."),
         "no summary": drop(17),
+        "summary after the exercises": lambda notebook: notebook["cells"].insert(
+            -1, notebook["cells"].pop(17)
+        ),
+        "optional among the lessons": early(markdown("## Optional · More")),
+        "optional after the reading list": lambda notebook: notebook["cells"].append(
+            markdown("## Optional · More\n\nNext: [02](02_next.ipynb).")
+        ),
+        "optional without a title": put(35, source="## Optional"),
+        "another section among the last": add(markdown("## More")),
         "no link to the next": last("## Read on"),
     },
     "alt_text": {
@@ -201,6 +249,35 @@ def test_check_finds_cells_not_run_in_order(first, second, folder):
     notebook["cells"][3]["execution_count"] = second
     check = next(check for check in CHECKS if check.__name__ == "executed")
     assert check(stored(folder, notebook, number=False)) != []
+
+
+def test_prediction_may_stand_three_cells_before_its_answer(folder):
+    notebook = sound_notebook()
+    question, shown = prediction()
+    early(question, code("x = 1"), markdown("Think."), markdown("Yes?"), shown)(
+        notebook
+    )
+    assert predictions(stored(folder, notebook)) == []
+
+
+def test_reading_time_counts_words_and_lines_but_no_opening_and_no_table(folder):
+    notebook = sound_notebook()
+    before = minutes_of(stored(folder, notebook))
+    early(markdown("word " * 100 + "\n| | |\n|---|---|"), code("x = 1\n\n" * 6))(
+        notebook
+    )
+    notebook["cells"][2]["source"] += "\n# a comment" * 99
+    notebook["cells"][3]["source"] += "\nimport sys" * 99
+    after = minutes_of(stored(folder, notebook))
+    assert after["required"] - before["required"] == pytest.approx(1)
+    assert after["optional"] > 0 and after == before | {"required": after["required"]}
+
+
+@pytest.mark.parametrize("number", OLDER)
+def test_limit_of_an_older_lesson_is_what_it_takes_today(number):
+    (path,) = (p for p in PATHS if p.stem.startswith(f"{number:02d}"))
+    took = minutes_of(read(path))["required"]
+    assert MAX_REQUIRED < OLDER[number] < took + 2
 
 
 def test_every_check_has_a_notebook_that_breaks_it():

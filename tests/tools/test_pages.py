@@ -62,3 +62,17 @@ def test_figures_of_the_page_have_their_line_as_alt_text(tmp_path):
     nothing = "No description has been provided for this image"
     assert [*map("".join, alts)] == ["one.", '"&lt;2&gt;".', nothing]
     assert not any("alt" in cell.metadata for cell in copy.cells)
+
+
+def test_output_after_a_prediction_opens_folded(tmp_path):
+    said = nbformat.v4.new_output("stream", text="the answer")
+    cells = [
+        nbformat.v4.new_code_cell("1", outputs=[said], metadata={"tags": tags})
+        for tags in ([], ["predict"])
+    ]
+    path = tmp_path / "a.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    _, page = write(path, tmp_path / "build")
+    first, second = page.split("<details>")
+    assert "the answer" in first
+    assert "the answer" in second.split("</details>")[0]

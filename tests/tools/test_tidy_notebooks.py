@@ -95,6 +95,15 @@ def test_folding_is_kept():
     assert tidied(cell)["cells"][0]["metadata"] == kept
 
 
+def test_only_the_output_after_a_prediction_is_folded():
+    folded = {"jupyter": {"outputs_hidden": True}, "collapsed": True}
+    for metadata in ({"tags": ["predict"]}, {"tags": ["predict"], **folded}):
+        (cell,) = tidied(code(metadata=metadata))["cells"]
+        assert cell["metadata"] == {"tags": ["predict"], **folded}
+    (cell,) = tidied(code(metadata={"tags": ["readme"], **folded}))["cells"]
+    assert cell["metadata"] == {"tags": ["readme"]}
+
+
 def test_widget_views_are_dropped_from_outputs():
     view = {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "bar"}
     only = {"application/vnd.jupyter.widget-view+json": {}}
