@@ -4,7 +4,7 @@
 
 Everything runs on one thread and is timed in seconds of the processor, so that other
 programs disturb little. Contenders take turns, and medians decide. With COURSE_HUB set,
-the recipes are compared on MNIST, otherwise on the bundled digits. The numbers also go
+the recipes are compared on MNIST, otherwise on the bundled part of it. The numbers also go
 to build/bench.json.
 """
 
@@ -237,7 +237,7 @@ def compare_recipes(seeds: int) -> dict:
     errors = {name: sum(result["errors"]) for name, result in found.items()}
     seconds = {name: sum(result["seconds"]) for name, result in found.items()}
     return found | {
-        "data": f"{'MNIST' if full else 'bundled digits'}, {len(train[0]):,} to learn "
+        "data": f"{'MNIST' if full else 'bundled MNIST'}, {len(train[0]):,} to learn "
         f"from, {len(test[0]):,} to test",
         "tested": len(test[0]),
         "ratio of errors": errors["2021 tutorial"] / max(errors["ours"], 1),

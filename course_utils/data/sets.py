@@ -39,7 +39,7 @@ class Source:
 
 _THINGS = "airplane automobile bird cat deer dog frog horse ship truck"
 DATA_SETS = {  # under their names in hub.REPOSITORIES
-    "mnist": Source("digits", names=tuple("0123456789"), mode="L"),
+    "mnist": Source("mnist", names=tuple("0123456789"), mode="L"),
     "cifar10": Source("drawn-cifar10", image="img", names=tuple(_THINGS.split())),
     "cats_vs_dogs": Source(
         "drawn-pets", label="labels", names=("cat", "dog"), sorted=True

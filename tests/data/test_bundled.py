@@ -1,4 +1,4 @@
-"""The bundled data: made again by its program, intact, read without a cache."""
+"""The bundled data: MNIST's own rows, intact, read without a cache."""
 
 import io
 import os
@@ -9,44 +9,53 @@ import sys
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from data_files import DIGITS, cut
+from data_files import MNIST, cut
 from datasets import Features
 from PIL import Image
 
 from course_utils import session
 from course_utils.data import load, sets
-from drawing import make_digits
+
+REAL = session.ROOT.parent / "shared" / "datasets" / "ylecun" / "mnist" / "mnist"
 
 
-def pixels(table):
-    cells = table.column("image").to_pylist()
-    return [np.asarray(Image.open(io.BytesIO(cell["bytes"]))) for cell in cells]
+def pixels(path):
+    """Return the pictures of a parquet file as bytes (rows, 28, 28)."""
+    cells = pq.read_table(path)["image"].to_pylist()
+    return np.stack([Image.open(io.BytesIO(cell["bytes"])) for cell in cells])
 
 
-def test_generator_makes_the_bundled_pixels_again(tmp_path):
-    make_digits.make(tmp_path)
-    for name in ("train.parquet", "test.parquet"):
-        old, new = pq.read_table(DIGITS / name), pq.read_table(tmp_path / name)
-        assert old.schema.equals(new.schema, check_metadata=True)
-        assert old.column("label") == new.column("label")
-        np.testing.assert_array_equal(pixels(old), pixels(new))
-    old, new = (Image.open(folder / "digits.png") for folder in (DIGITS, tmp_path))
-    np.testing.assert_array_equal(np.asarray(old), np.asarray(new))
+def labels(path):
+    return pq.read_table(path)["label"].to_numpy()
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="needs ../shared/datasets")
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_bundled_rows_are_mnist_s(split):
+    # ../shared holds the training rows from the first on, and the test rows with
+    # index modulo 5 below 2, both in MNIST's order.
+    ours, theirs = MNIST / f"{split}.parquet", REAL / f"{split}-00000-of-00001.parquet"
+    assert pq.read_schema(ours).equals(pq.read_schema(theirs), check_metadata=True)
+    count = {"train": 10_000, "test": 2_000}[split]
+    assert len(labels(ours)) == count
+    np.testing.assert_array_equal(labels(ours), labels(theirs)[:count])
+    np.testing.assert_array_equal(pixels(ours), pixels(theirs)[:count])
 
 
 def test_bundled_files_have_the_hub_s_schema():
-    stored = Features.from_arrow_schema(pq.read_schema(DIGITS / "train.parquet"))
+    stored = Features.from_arrow_schema(pq.read_schema(MNIST / "train.parquet"))
     assert stored == load("mnist")["train"].features
 
 
 def test_card_tells_the_true_numbers():
-    card = (DIGITS / "README.md").read_text(encoding="utf-8")
-    files = [DIGITS / f"{split}.parquet" for split in ("train", "test")]
-    labels = [pq.read_table(path)["label"] for path in files]
-    counts = sum(np.bincount(column) for column in labels)
-    for number in (sum(map(len, labels)), len(labels[0]), len(labels[1])):
+    card = (MNIST / "README.md").read_text(encoding="utf-8")
+    files = [MNIST / f"{split}.parquet" for split in ("train", "test")]
+    parts = [labels(path) for path in files]
+    counts = sum(map(np.bincount, parts))
+    splits = [len(rows) for rows in load("mnist").values()]
+    for number in (sum(map(len, parts)), *map(len, parts), *splits):
         assert f"{number:,}" in card
-    assert f"between {counts.min()} and {counts.max()}" in card
+    assert f"between {counts.min():,} and {counts.max():,}" in card
 
 
 def test_bundled_data_is_intact():
@@ -67,9 +76,9 @@ def test_bundled_data_is_intact():
 def test_harmed_bundled_data_is_refused(
     monkeypatch, tmp_path, harm, complaint, error_of
 ):
-    shutil.copytree(DIGITS, tmp_path / "data" / "digits")
+    shutil.copytree(MNIST, tmp_path / "data" / "mnist")
     monkeypatch.setattr(sets, "ROOT", tmp_path)
-    harm(tmp_path / "data" / "digits")
+    harm(tmp_path / "data" / "mnist")
     message = error_of(load, "mnist")
     assert complaint in message and "git checkout data" in message
 
@@ -101,5 +110,5 @@ def test_bundled_data_is_read_without_a_cache_and_without_a_framework(tmp_path):
         cwd=session.ROOT,
         env={**os.environ, "HF_HOME": str(tmp_path / "a file" / "home")},
     )
-    assert done.stdout == "1295 set()\n"
+    assert done.stdout == "9001 set()\n"
     assert [path.name for path in tmp_path.iterdir()] == ["a file"]

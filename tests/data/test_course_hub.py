@@ -7,12 +7,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from data_files import (
-    DIGITS,
+    FEW,
     GOOGLE,
     TEST,
     TRAIN,
     change,
     cut,
+    few_digits,
     lay_out_digits,
     make_checkpoint,
 )
@@ -36,9 +37,9 @@ def test_incomplete_shards_in_course_hub_are_refused(
 ):
     folder = tmp_path / "local" / REPO / "mnist"
     folder.mkdir(parents=True)
-    shutil.copyfile(DIGITS / "test.parquet", folder / "test-00000-of-00001.parquet")
+    (folder / "test-00000-of-00001.parquet").write_bytes(few_digits("test"))
     for name in names:
-        shutil.copyfile(DIGITS / "train.parquet", folder / f"train-{name}.parquet")
+        (folder / f"train-{name}.parquet").write_bytes(few_digits("train"))
     monkeypatch.setenv("COURSE_PROFILE", "full")
     monkeypatch.setenv("COURSE_HUB", str(tmp_path / "local"))
     message = error_of(digits)
@@ -52,10 +53,10 @@ def test_two_versions_side_by_side_are_refused(monkeypatch, tmp_path, error_of):
     folder.mkdir(parents=True)
     for name in ("test-00000-of-00001", "train-00000-of-00001"):
         split = name.partition("-")[0]
-        shutil.copyfile(DIGITS / f"{split}.parquet", folder / f"{name}.parquet")
+        (folder / f"{name}.parquet").write_bytes(few_digits(split))
     for i in range(2):
         name = f"train-{i:05d}-of-00002.parquet"
-        shutil.copyfile(DIGITS / "train.parquet", folder / name)
+        (folder / name).write_bytes(few_digits("train"))
     monkeypatch.setenv("COURSE_PROFILE", "full")
     monkeypatch.setenv("COURSE_HUB", str(tmp_path / "local"))
     assert "each part is needed once" in error_of(digits)
@@ -106,7 +107,7 @@ def test_same_shard_with_two_hashes_is_refused(local, error_of):
 )
 def test_single_file_of_another_name_is_read(local, name):
     (local / REPO / TRAIN).rename(local / REPO / "mnist" / name)
-    assert digits() == 1295
+    assert digits() == FEW["train"]
 
 
 def test_missing_shard_is_noticed_where_the_names_have_a_hash(local, error_of):
@@ -238,11 +239,11 @@ def test_relative_course_hub_shows_where_it_was_looked_for(
     assert "COURSE_HUB=no/where is not a folder" in message.replace(os.sep, "/")
     assert str(tmp_path / "no" / "where") in message and "notebook" in message
     monkeypatch.setenv("COURSE_HUB", local.name)
-    assert len(load("mnist")["test"]) == 359
+    assert len(load("mnist")["test"]) == FEW["test"]
 
 
 def test_what_course_hub_lacks_comes_from_the_hub(monkeypatch, tmp_path, server):
     (tmp_path / "empty").mkdir()
     monkeypatch.setenv("COURSE_HUB", str(tmp_path / "empty"))
-    assert len(load("mnist")["test"]) == 359
+    assert len(load("mnist")["test"]) == FEW["test"]
     assert server.requests

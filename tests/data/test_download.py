@@ -11,7 +11,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from data_files import DIGITS, GOOGLE, TEST, TINY, TRAIN, cut, lay_out_digits
+from data_files import FEW, GOOGLE, TEST, TINY, TRAIN, cut, few_digits, lay_out_digits
 from hub_stand_in import NOBODY, REPO
 from huggingface_hub import constants
 from huggingface_hub.utils import get_session
@@ -33,7 +33,7 @@ def anatomy():
 
 # what to fetch: (a function, what it returns when all is well, the repository)
 FETCH = {
-    "data": (digits, 1295, REPO),
+    "data": (digits, FEW["train"], REPO),
     "checkpoint": (anatomy, WHOLE_CHECKPOINT, GOOGLE),
 }
 REASONS = {
@@ -124,8 +124,7 @@ def test_whole_files_are_not_fetched_again(server, error_of, what, file):
 
 def test_download_is_announced_and_done_once(capsys, server, tmp_path):
     digits()
-    files = [DIGITS / f"{split}.parquet" for split in ("train", "test")]
-    size = sum(path.stat().st_size for path in files)
+    size = sum(len(few_digits(split)) for split in ("train", "test"))
     said = f"Downloading {REPO} ({size / 1e6:.1f} MB) from {server.url} to "
     assert capsys.readouterr().out == f"{said}{tmp_path / 'hf' / 'hub'}\n"
     asked = len(server.requests)
@@ -152,18 +151,18 @@ def test_killed_download_is_finished_by_the_next(server, tmp_path):
     process.kill()
     process.wait()
     server.faults, server.sent = {}, type(server.sent)()
-    assert digits() == 1295
+    assert digits() == FEW["train"]
     assert f"{REPO}/{TEST}" not in server.sent  # whole, so kept
 
 
 def test_second_process_waits_for_the_first(server, tmp_path):
     first, second = start(), start()
     for process in (first, second):
-        assert process.communicate(timeout=60)[0].splitlines()[-1] == b"1295"
+        last = process.communicate(timeout=60)[0].splitlines()[-1]
+        assert int(last) == FEW["train"]
     files = [path for path in (tmp_path / "hf").rglob("*") if path.is_file()]
     assert not [path for path in files if path.name.endswith(".incomplete")]
-    size = (DIGITS / "train.parquet").stat().st_size
-    assert server.sent[f"{REPO}/{TRAIN}"] == size
+    assert server.sent[f"{REPO}/{TRAIN}"] == len(few_digits("train"))
 
 
 # A damaged download
@@ -192,7 +191,7 @@ def test_damaged_download_says_which_file_to_delete(server, error_of, tmp_path):
     message = error_of(digits)
     assert str(path) in message and "Delete that file" in message
     path.unlink()
-    assert digits() == 1295
+    assert digits() == FEW["train"]
 
 
 # The disk
@@ -227,7 +226,7 @@ def test_download_without_room_is_not_begun(monkeypatch, server, error_of):
     little = SimpleNamespace(free=1000)
     monkeypatch.setattr(hub.shutil, "disk_usage", lambda folder: little)
     message = error_of(digits)
-    assert "0.5 MB are to be written there and 0.0 MB are free" in message
+    assert "0.3 MB are to be written there and 0.0 MB are free" in message
     assert not server.sent
 
 
@@ -239,7 +238,7 @@ def test_files_in_the_hub_s_own_cache_are_used(server, tmp_path):
     lay_out_digits(cache / "snapshots" / "abc")
     (cache / "refs").mkdir()
     (cache / "refs" / "main").write_text("abc")
-    assert digits() == 1295
+    assert digits() == FEW["train"]
     assert not server.requests
 
 
@@ -247,8 +246,8 @@ def test_sharded_files_are_found_by_the_hub_s_list(server):
     train = server.folder / REPO / TRAIN
     shutil.copyfile(train, train.with_name("train-00001-of-00002.parquet"))
     train.rename(train.with_name("train-00000-of-00002.parquet"))
-    rows = load("mnist")
-    assert len(rows["train"]) + len(rows["validation"]) == 2 * (1295 + 143)
+    rows, shard = load("mnist"), FEW["train"] + FEW["validation"]
+    assert len(rows["train"]) + len(rows["validation"]) == 2 * shard
 
 
 def test_repository_without_one_of_its_shards_is_told(server, error_of):
@@ -357,7 +356,8 @@ def test_unmodified_clients_load_from_the_stand_in(server, tmp_path):
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert "{'train': 1438, 'test': 359}" in done.stdout
+    few_rows = FEW["train"] + FEW["validation"]
+    assert f"{{'train': {few_rows}, 'test': {FEW['test']}}}" in done.stdout
     assert done.stdout.splitlines()[-1] == "128 48"
 
 

@@ -168,7 +168,7 @@ def write_data_sets(folder):
     for split in both:
         mnist = folder / REPO / f"mnist/{split}-00000-of-00001.parquet"
         mnist.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(session.ROOT / "data" / "digits" / f"{split}.parquet", mnist)
+        shutil.copyfile(session.ROOT / "data" / "mnist" / f"{split}.parquet", mnist)
     cifar = list(sets.DATA_SETS["cifar10"].names)
     write("cifar10", ("img", "label"), cifar, 16, (32, 32), both)
     cut = noise(random, (90, 70))[:400]

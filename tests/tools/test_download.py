@@ -23,7 +23,7 @@ def hub_server(monkeypatch, tmp_path):
     folder, mnist = tmp_path / "served", tmp_path / "served" / REPO / "mnist"
     mnist.mkdir(parents=True)
     for split in ("train", "test"):
-        source = session.ROOT / "data" / "digits" / f"{split}.parquet"
+        source = session.ROOT / "data" / "mnist" / f"{split}.parquet"
         shutil.copyfile(source, mnist / f"{split}-00000-of-00001.parquet")
     shutil.copytree(TINY, folder / hub.REPOSITORIES["anatomy"].id)
     with serve_impatient(monkeypatch, folder) as server:
@@ -40,7 +40,7 @@ def test_download_says_what_is_to_come_and_fills_the_folder(hub_server, tmp_path
     result = fetch_both(tmp_path / "to")
     assert result.exit_code == 0, result.output
     before, _, after = result.output.partition("free)")
-    for word in (REPO, "0.5 MB", "google/vit-base-patch16-224", "main"):
+    for word in (REPO, "2.8 MB", "google/vit-base-patch16-224", "main"):
         assert word in before
     assert f"From {hub_server.url} to {tmp_path / 'to'}" in before
     assert f"set COURSE_HUB={tmp_path / 'to'}" in after
@@ -62,7 +62,7 @@ def test_downloaded_folder_serves_course_hub_without_network(
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("COURSE_HUB", str(tmp_path / "to"))
     hub_server.requests.clear()
-    assert len(load("mnist")["test"]) == 359
+    assert len(load("mnist")["test"]) == 2000
     folder = checkpoints.locate("anatomy")
     assert folder == str(tmp_path / "to" / hub.REPOSITORIES["anatomy"].id)
     with pytest.raises(DataError, match="HF_HUB_OFFLINE is set"):
