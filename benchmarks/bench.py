@@ -4,8 +4,8 @@
 
 Everything runs on one thread and is timed in seconds of the processor, so that other
 programs disturb little. Contenders take turns, and medians decide. With COURSE_HUB set,
-the recipes are compared on MNIST, otherwise on the bundled part of it. The numbers also go
-to build/bench.json.
+the recipes are compared on the whole of MNIST, otherwise on the bundled part of it. The
+numbers also go to build/bench.json.
 """
 
 import argparse
