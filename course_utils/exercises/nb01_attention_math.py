@@ -1,6 +1,5 @@
-"""Exercises of notebook 01: divisor, softmax, masks, attention block by block."""
+"""Exercises of notebook 01: divisor, softmax, masks, a look to the left, blocks."""
 
-import itertools
 import tracemalloc
 
 import numpy as np
@@ -284,9 +283,9 @@ log_softmax_exercise = Exercise(
         ),
     ),
     hints=(
-        "Write down $\\log w_i$ from the definition of softmax. One of the two terms "
+        "Write down $\\log a_i$ from the definition of softmax. One of the two terms "
         "needs no `exp` at all.",
-        "$\\log w_i = s_i - \\operatorname{LSE}(s)$, and softmax may be computed from "
+        "$\\log a_i = s_i - \\operatorname{LSE}(s)$, and softmax may be computed from "
         "shifted scores, whose largest is 0.",
         "Shift each row by its maximum. Then subtract from the shifted row the "
         "logarithm of the sum of its exponentials, with `keepdims=True`.",
@@ -335,7 +334,7 @@ softmax_backward_exercise = Exercise(
         Mistake(
             lambda weights, upstream: weights * upstream,
             "That is the first term of the Jacobian only. Raising one score also "
-            "lowers every other weight: the term $-w_i w_j$ is missing.",
+            "lowers every other weight: the term $-a_i a_j$ is missing.",
         ),
         Mistake(
             lambda weights, upstream: weights * (1 - weights) * upstream,
@@ -365,7 +364,7 @@ softmax_backward_exercise = Exercise(
             lambda weights, upstream: (
                 upstream - (weights * upstream).sum(axis=-1, keepdims=True)
             ),
-            "Nearly: each entry of the Jacobian carries a factor $w_i$, which is "
+            "Nearly: each entry of the Jacobian carries a factor $a_i$, which is "
             "missing outside.",
         ),
         Mistake(
@@ -379,7 +378,7 @@ softmax_backward_exercise = Exercise(
                 weights * (upstream - upstream.sum(axis=-1, keepdims=True))
             ),
             "You sum `upstream` as it is. In the sum over $j$ each entry comes with "
-            "its weight $w_j$.",
+            "its weight $a_j$.",
         ),
         Mistake(
             lambda weights, upstream: (
@@ -409,8 +408,8 @@ softmax_backward_exercise = Exercise(
     ),
     hints=(
         "Write one entry of $J g$ as a sum over $j$, with "
-        "$J_{ij} = w_i(\\delta_{ij} - w_j)$.",
-        "$\\sum_j w_i(\\delta_{ij} - w_j)\\,g_j = w_i \\left(g_i - \\sum_j w_j g_j"
+        "$J_{ij} = a_i(\\delta_{ij} - a_j)$.",
+        "$\\sum_j a_i(\\delta_{ij} - a_j)\\,g_j = a_i \\left(g_i - \\sum_j a_j g_j"
         "\\right)$.",
         "The inner sum is one number per row: multiply `weights` and `upstream`, "
         "sum along the last axis with `keepdims=True`.",
@@ -674,171 +673,139 @@ padded_weights_exercise = Exercise(
 )
 
 
-# --- 01.5 Spot the bug: three slips, no error -------------------------------------
+# --- 01.5 Every wind looks to its left --------------------------------------------
 
 
-def fixed_attention(queries, keys, values):
-    """Scaled dot-product attention of (N, d), (M, d) and (M, v)."""
-    scores = queries @ keys.T / np.sqrt(queries.shape[1])  # (N, M)
-    scores = scores - scores.max(axis=1, keepdims=True)
-    weights = np.exp(scores)
-    weights = weights / weights.sum(axis=1, keepdims=True)
-    return weights @ values  # (N, M) @ (M, v) -> (N, v)
+def looking_left(X):
+    """Weights with which each arrow (N, 2) looks to its left."""
+    W_Q = 5 * np.array([[0, 1], [-1, 0]])  # (x, y) -> (-y, x), five times as long
+    return attention_weights(X @ W_Q, X)  # (N, 2) and (N, 2) -> (N, N)
 
 
-def _with(divide, shift, axis, keepdims=True):
-    """Attention with a divisor, a shift and an axis of one's own."""
-
-    def answer(queries, keys, values):
-        scores = shift(queries @ keys.T / divide(queries))
-        weights = np.exp(scores)
-        return weights / weights.sum(axis=axis, keepdims=keepdims) @ values
-
-    return answer
+_LEFT = np.array([[0, 1], [-1, 0]])  # for rows: (x, y) @ _LEFT = (-y, x)
 
 
-_DIVIDE = (lambda q: np.sqrt(q.shape[1]), lambda q: np.sqrt(q.shape[0]))
-_SHIFT = (lambda s: s - s.max(axis=1, keepdims=True), lambda s: s)
-_AXIS = (1, 0)
-_SLIPS = (
-    "The divisor is the square root of a length, but of which one? Why $\\sqrt d$ "
-    "speaks of the width of a query, not of how many there are.",
-    "Large scores overflow `exp`, and inf / inf is nan.",
-    "The weights of one *query* over all keys should sum to 1; yours sum to 1 over "
-    "the queries.",
-)
-_COUNT = {1: "One slip is left", 2: "Two slips are left", 3: "All three are left"}
+def _looking(turn, length=5.0, divisor=2**0.5):
+    return lambda X: softmax(length * X @ np.array(turn) @ X.T / divisor)
 
 
-def _slips_left():
-    """One mistake for every set of slips that can be left, more if the axis is wrong.
-
-    Whoever takes the sum along the wrong axis may take the maximum along it, too.
-    """
-    for left in itertools.product((0, 1), repeat=3):
-        if any(left):
-            answer = _with(_DIVIDE[left[0]], _SHIFT[left[1]], _AXIS[left[2]])
-            named = " ".join(s for s, here in zip(_SLIPS, left, strict=True) if here)
-            yield Mistake(answer, f"{_COUNT[sum(left)]}. {named}")
-        if left[1:] == (0, 1):
-            named += " Your maximum runs over the queries as well."
-            for axis in (0, None):
-                over_queries = _with(
-                    _DIVIDE[left[0]],
-                    lambda s, axis=axis: s - s.max(axis=axis, keepdims=True),
-                    0,
-                )
-                yield Mistake(over_queries, f"{_COUNT[sum(left)]}. {named}")
+def _left_scores(X):
+    return 5 * X @ _LEFT @ X.T / np.sqrt(2)
 
 
-fixed_attention_exercise = Exercise(
+def _by_angles(X):
+    angles = np.arctan2(X[:, 1], X[:, 0])
+    wanted = angles[:, None] + np.pi / 2
+    return softmax(5 * np.cos(wanted - angles) / np.sqrt(2))
+
+
+def _compass(*angles):
+    """Arrows (N, 2) of length 1 at angles in degrees, 0 for east, 90 for north."""
+    angles = np.radians(angles)
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1).round(6)
+
+
+looking_left_exercise = Exercise(
     id="01.5",
-    title="Spot the bug: three slips and no error",
-    solution=fixed_attention,
+    title="Every wind looks to its left",
+    solution=looking_left,
     cases=(
-        (
-            np.array([[1.0, 1.0], [2.0, 0.0], [0.0, 1.0]]),
-            np.array([[1.0, 0.0], [0.0, 1.0], [2.0, 1.0], [-1.0, 0.0]]),
-            np.array([[10, 0, 1, 2, 5], [20, 5, 0, 1, 0], [30, 3, 3, 0, 1], [5.0] * 5]),
-        ),
-        (np.array([[1000.0]]), np.array([[1.0], [2.0]]), np.array([[3.0], [4.0]])),
-        (
-            np.array([[1000.0], [0.0]]),
-            np.array([[1.0], [2.0]]),
-            np.array([[3.0], [4.0]]),
-        ),
-        (
-            np.linspace(-1, 2, 20).reshape(5, 4),
-            np.cos(np.arange(12.0)).reshape(3, 4),
-            np.sin(np.arange(6.0)).reshape(3, 2),
-        ),
-        (np.array([[1e4]]), np.array([[1.0], [2.0]]), np.array([[3.0], [4.0]])),
+        (_compass(90, 0, -90, 180),),
+        (_compass(20, 80, 200),),
+        (_compass(10, 75, 130, 200, 290, 340),),
     ),
     mistakes=(
-        *_slips_left(),
         Mistake(
-            _with(lambda q: 1.0, _SHIFT[0], 1),
-            "Now the scores are not divided at all. Their spread grows with the "
-            "width $d$, so $\\sqrt d$ has to stay.",
+            _looking(-_LEFT),
+            "Every wind looks to its *right*. Either your matrix turns to the right, "
+            "which happens if it is made for columns (`W @ x`) while the arrows are "
+            "rows (`x @ W`), or you turned the keys instead of the queries.",
+        ),
+        *(
+            Mistake(
+                _looking(np.eye(2), length),
+                "No query is turned against the keys, so every wind looks mostly at "
+                "itself. If both are turned alike, nothing has changed either.",
+            )
+            for length in (5.0, 1.0, 25.0)
+        ),
+        *(
+            Mistake(
+                _looking(sign * np.array([[0, 1], [1, 0]])),
+                "You exchange $x$ and $y$, which mirrors an arrow. For a turn by 90°, "
+                "one of the two also changes its sign.",
+            )
+            for sign in (1, -1)
         ),
         Mistake(
-            _with(lambda q: q.shape[1], _SHIFT[0], 1),
-            "You divide by $d$. The *variance* grows like $d$; the spread, which you "
-            "want to undo, like $\\sqrt d$.",
+            _looking(-np.eye(2)),
+            "You turn by 180°: every wind looks at the opposite one.",
         ),
         Mistake(
-            _with(_DIVIDE[0], lambda s: s - s.max(), 1),
-            "You subtract the largest score of the whole matrix. A row far below it "
-            "becomes 0/0. Each row has its own maximum.",
+            _looking(_LEFT, divisor=1.0),
+            "The direction is right, but the scores are not divided by $\\sqrt d$, "
+            "which scaled dot-product attention does.",
         ),
         Mistake(
-            _with(_DIVIDE[0], lambda s: s - s.mean(axis=1, keepdims=True), 1),
-            "You subtract each row's mean. The largest score may still lie far above "
-            "it, and then `exp` overflows. Subtract what makes the largest one 0.",
+            _looking(_LEFT, divisor=2.0),
+            "The direction is right, but you divide by $d$, and it should be "
+            "$\\sqrt d$.",
         ),
         Mistake(
-            lambda queries, keys, values: (
-                softmax(queries @ keys.T / np.sqrt(values.shape[1])) @ values
-            ),
-            "You divide by the root of the width of the *values*. They have no part "
-            "in the scores: what counts is the width of queries and keys.",
+            lambda X: softmax(5 * X @ _LEFT @ X.T / np.sqrt(len(X))),
+            "The direction is right, but you divide by the root of the *number* of "
+            "arrows. What counts is their width $d$.",
         ),
         Mistake(
-            lambda queries, keys, values: (
-                softmax(queries @ keys.T / np.sqrt(len(keys))) @ values
-            ),
-            "You divide by the root of the *number* of keys. What counts is their "
-            "width $d$.",
+            _looking(_LEFT, length=1.0),
+            "The direction is right, but the queries are as long as the keys. They "
+            "should be five times as long.",
         ),
         Mistake(
-            lambda queries, keys, values: (
-                softmax(queries @ keys.T / np.sqrt(queries.shape[1])) @ keys
-            ),
-            "You mix the keys. They say where to look; the answer is mixed from the "
-            "values.",
+            _looking(_LEFT, length=25.0),
+            "The direction is right, but queries *and* keys are five times as long, "
+            "which makes the scores 25 times as large. Only the queries should be.",
         ),
         Mistake(
-            lambda queries, keys, values: attention_weights(queries, keys),
-            "These are the weights. The answer is the mean of the values that they "
-            "make.",
+            _looking(_LEFT, length=0.2),
+            "The direction is right, but you made the queries shorter. Five times as "
+            "long means multiplied by 5.",
         ),
         Mistake(
-            _with(_DIVIDE[0], lambda s: s - s.max(axis=0, keepdims=True), 1),
-            "Your maximum runs over the queries. Only the same number for all *keys* "
-            "of a query leaves its weights as they are.",
+            lambda X: softmax(_left_scores(X).T).T,
+            "Your softmax runs over the queries: each *column* sums to 1. The weights "
+            "of one query over all keys should.",
         ),
         Mistake(
-            _with(_DIVIDE[0], lambda s: s - s.max(axis=1, keepdims=True), 1, False),
-            "Without `keepdims=True` the sums of the rows are lined up with the "
-            "columns, or fit nowhere at all.",
+            lambda X: softmax(_left_scores(X)).T,
+            "Your weights are transposed: a row belongs to a query, a column to a key.",
         ),
         Mistake(
-            _with(_DIVIDE[0], lambda s: s - s.max(axis=1), 1),
-            "Without `keepdims=True` the maxima of the rows are lined up with the "
-            "columns, or fit nowhere at all.",
+            lambda X: softmax(_left_scores(X).ravel()).reshape(len(X), -1),
+            "All your weights together sum to 1. Each row should.",
         ),
         Mistake(
-            _with(_DIVIDE[0], lambda s: np.clip(s, -50, 50), 1),
-            "Cutting large scores off makes them equal, and their weights with them. "
-            "Softmax sees only differences: move all scores of a row alike.",
+            _left_scores,
+            "These are the scores. Their softmax makes the weights.",
+        ),
+        Mistake(
+            lambda X: softmax(_left_scores(X)) @ X,
+            "These are means of the arrows. Wanted are the weights alone.",
         ),
     ),
     hints=(
-        "Compare with the formula symbol by symbol: what stands under the root, "
-        "which sum is in the denominator?",
-        "Three lines carry one slip each: the divisor, the line with `exp`, and the "
-        "axis of the sum.",
-        "Divide by the root of `queries.shape[1]`; subtract each row's maximum "
-        "before `exp`; sum along `axis=1`.",
+        "Turn the arrow of north and the arrow of east by hand: (0, 1) must become "
+        "(-1, 0), and (1, 0) must become (0, 1). What happens to any $(x, y)$?",
+        "To the left is $(x, y) \\to (-y, x)$. In the lesson, $W_Q$ turned to the "
+        "right, and here it needs the opposite signs. Only the queries pass through "
+        "$W_Q$.",
+        "The first row of $W_Q$ is what becomes of (1, 0), its second row what becomes "
+        "of (0, 1). Multiply by 5, and give `X @ W_Q` and `X` to `attention_weights`.",
     ),
-    because="None of the three raises an error or changes a shape. Row sums, large "
-    "scores and a comparison with a reference find them.",
-    alternatives=(
-        attention,
-        lambda queries, keys, values: [
-            softmax(keys @ query / len(query) ** 0.5) @ values for query in queries
-        ],
-    ),
+    because="The scores of $i$ for $j$ and of $j$ for $i$ are opposite numbers here, "
+    "so no symmetric $XX^\\top$ could hold them. It takes a $W_Q$ that differs from "
+    "$W_K$.",
+    alternatives=(_looking(_LEFT), _by_angles),
 )
 
 
@@ -1184,6 +1151,6 @@ EXERCISES = (
     log_softmax_exercise,
     softmax_backward_exercise,
     padded_weights_exercise,
-    fixed_attention_exercise,
+    looking_left_exercise,
     streaming_attention_exercise,
 )

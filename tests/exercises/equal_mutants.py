@@ -10,9 +10,6 @@ EQUAL: dict[str, dict[str, str]] = {
             "axes that are not named stay as they are"
         ),
     },
-    "01.5": {
-        "line 3, column 40: queries -> keys": ("queries and keys have the same width"),
-    },
     "01.6": {
         "line 3, column 37: 0.0 -> 1.0": ("the first block multiplies it by exp(-inf)"),
         "line 3, column 42: 0.0 -> 1.0": ("the first block multiplies it by exp(-inf)"),
@@ -78,11 +75,6 @@ EQUAL: dict[str, dict[str, str]] = {
         "line 5, column 14: grid.flatten(2).transpose(1, 2) -> "
         "grid.flatten(2).transpose(2, 1)": ("two axes exchanged, in either order"),
     },
-    "04.1": {
-        "line 4, column 14: image_size // patch_size -> image_size / patch_size": (
-            "the patch divides the side, and 25.0 is a whole number"
-        ),
-    },
     "04.2": {
         "line 8, column 15: patches.flatten(2).transpose(1, 2) -> "
         "patches.flatten(2).transpose(2, 1)": ("two axes exchanged, in either order"),
@@ -98,8 +90,10 @@ EQUAL: dict[str, dict[str, str]] = {
     "04.5": {
         "line 3, column 27: y -> _": ("a batch has as many rows of logits as labels"),
     },
-    "04.6": {
-        "line 3, column 44: 0 -> -1": ("there is a single column"),
+    "04.7": {
+        "line 4, column 14: image_size // patch_size -> image_size / patch_size": (
+            "the patch divides the side, and 25.0 is a whole number"
+        ),
     },
     "07.3": {
         "line 4, column 11: grouped.swapaxes(0, 1) -> grouped.swapaxes(1, 0)": (

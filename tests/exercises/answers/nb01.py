@@ -594,197 +594,157 @@ def padding_minus_infinity_times_mask(scores, lengths):
     return softmax(scores + (1 - real[:, None, :]) * -np.inf)
 
 
-# 01.5: three slips
+# 01.5: every wind looks to its left
 
 
 @right("01.5")
-def fixed_by_hand(queries, keys, values):
-    scores = queries @ keys.T / np.sqrt(queries.shape[1])
-    scores = scores - scores.max(axis=1, keepdims=True)
-    weights = np.exp(scores)
-    weights = weights / weights.sum(axis=1, keepdims=True)
-    return weights @ values
+def left_matrix(X):
+    W_Q = np.array([[0, 5], [-5, 0]])
+    return attention_weights(X @ W_Q, X)
 
 
 @right("01.5")
-def fixed_by_calling(queries, keys, values):
-    return attention(queries, keys, values)
+def left_stack(X):
+    queries = 5 * np.stack([-X[:, 1], X[:, 0]], axis=1)
+    return attention_weights(queries, X)
 
 
 @right("01.5")
-def fixed_with_softmax(queries, keys, values):
-    d = keys.shape[-1]
-    return softmax(queries @ keys.T / math.sqrt(d)) @ values
+def left_rotation(X):
+    t = math.pi / 2
+    R = np.array([[math.cos(t), -math.sin(t)], [math.sin(t), math.cos(t)]])
+    Q = 5 * (R @ X.T).T
+    return softmax(Q @ X.T / np.sqrt(2))
 
 
 @right("01.5")
-def fixed_loops(queries, keys, values):
-    rows = []
-    for q in queries:
-        s = np.array([np.dot(q, k) for k in keys]) / len(q) ** 0.5
-        w = np.exp(s - max(s))
-        rows.append(sum(a * v for a, v in zip(w / w.sum(), values, strict=True)))
-    return np.array(rows)
+def left_loops(X):
+    weights = np.zeros((len(X), len(X)))
+    for i, (x, y) in enumerate(X):
+        e = [math.exp((-5 * y * u + 5 * x * w) / 2**0.5) for u, w in X]
+        weights[i] = np.array(e) / sum(e)
+    return weights
 
 
 @right("01.5")
-def fixed_einsum(q, k, v):
-    s = np.einsum("nd,md->nm", q, k) * q.shape[-1] ** -0.5
-    e = np.exp(s - s.max(-1)[:, None])
-    return np.einsum("nm,mv->nv", e, v) / e.sum(-1)[:, None]
+def left_complex(X):
+    z = X[:, 0] + 1j * X[:, 1]
+    scores = np.real((5j * z)[:, None] * z.conj()[None, :])
+    return softmax(scores / math.sqrt(X.shape[1]))
 
 
 @right("01.5")
-def fixed_with_lse(queries, keys, values):
-    scores = queries @ keys.T / np.sqrt(queries.shape[-1])
-    return np.exp(scores - _log_sum_exp(scores)[:, None]) @ values
+def left_keys_turned_right(X):
+    keys = X @ np.array([[0.0, -1.0], [1.0, 0.0]])
+    return attention_weights(5 * X, keys)
 
 
-def _slips(divisor=True, axis=1, shift=True):
-    """The bug of the notebook, with some of its slips mended."""
-
-    def fixed_attention(queries, keys, values):
-        d = queries.shape[1] if divisor else queries.shape[0]
-        scores = queries @ keys.T / np.sqrt(d)
-        if shift:
-            scores = scores - scores.max(axis=axis, keepdims=True)
-        weights = np.exp(scores)
-        weights = weights / weights.sum(axis=axis, keepdims=True)
-        return weights @ values
-
-    return fixed_attention
+@right("01.5")
+def left_three_matrices(X):
+    W_Q, W_K = 5 * np.array([[0.0, 1.0], [-1.0, 0.0]]), np.eye(2)
+    Q, K = X @ W_Q, X @ W_K
+    e = np.exp(Q @ K.T / np.sqrt(K.shape[1]))
+    return (e / e.sum(axis=-1, keepdims=True)).tolist()
 
 
-wrong(
-    "01.5",
-    "mends all but the overflow",
-    _slips(shift=False),
-    says="One slip is left. Large scores overflow",
-)
-wrong(
-    "01.5",
-    "mends all but the divisor",
-    _slips(divisor=False),
-    says="One slip is left. The divisor",
-)
-wrong(
-    "01.5",
-    "mends all but the axis",
-    _slips(axis=0),
-    says="One slip is left. The weights of one *query*",
-)
-wrong(
-    "01.5",
-    "mends the divisor only",
-    _slips(axis=0, shift=False),
-    says="Two slips are left. Large scores overflow",
-)
-wrong(
-    "01.5",
-    "mends the axis only",
-    _slips(divisor=False, shift=False),
-    says="Two slips are left. The divisor",
-)
-wrong(
-    "01.5",
-    "mends the overflow only",
-    _slips(divisor=False, axis=0),
-    says="Your maximum runs over the queries as well",
-)
+@wrong("01.5", "copies the lesson's matrix", says="looks to its *right*")
+def left_as_in_lesson(X):
+    return attention_weights(X @ (5 * np.array([[0, -1], [1, 0]])), X)
 
 
-@wrong("01.5", "changes nothing", says="All three are left")
-def unchanged(queries, keys, values):
-    scores = queries @ keys.T / np.sqrt(queries.shape[0])
-    weights = np.exp(scores)
-    weights = weights / weights.sum(axis=0, keepdims=True)
-    return weights @ values
+@wrong("01.5", "takes the matrix for columns", says="looks to its *right*")
+def left_for_columns(X):
+    R = np.array([[0, -1], [1, 0]])
+    return attention_weights(5 * X @ R, X)
 
 
-@wrong(
-    "01.5",
-    "shifts by the largest score of all queries",
-    says="You subtract the largest score of the whole",
-)
-def shifts_by_global(queries, keys, values):
-    scores = queries @ keys.T / np.sqrt(queries.shape[1])
-    weights = np.exp(scores - scores.max())
-    return weights / weights.sum(axis=1, keepdims=True) @ values
+@wrong("01.5", "turns the keys", says="looks to its *right*")
+def left_turns_keys(X):
+    turned = np.stack([-X[:, 1], X[:, 0]], axis=1)
+    return attention_weights(5 * X, turned)
 
 
-@wrong("01.5", "divides by d instead of its root", says="The *variance* grows")
-def divides_by_d(queries, keys, values):
-    return softmax(queries @ keys.T / queries.shape[1]) @ values
+@wrong("01.5", "turns both", says="looks mostly at itself")
+def left_turns_both(X):
+    turned = X @ np.array([[0, 1], [-1, 0]])
+    return attention_weights(5 * turned, turned)
 
 
-@wrong(
-    "01.5",
-    "takes the number of keys for d",
-    says="You divide by the root of the *number* of",
-)
-def number_of_keys(queries, keys, values):
-    return softmax(queries @ keys.T / np.sqrt(keys.shape[0])) @ values
+@wrong("01.5", "turns nothing", says="looks mostly at itself")
+def left_turns_nothing(X):
+    return attention_weights(5 * X, X)
 
 
-@wrong(
-    "01.5",
-    "takes the width of the values for d",
-    says="You divide by the root of the width of the",
-)
-def width_of_values(queries, keys, values):
-    return softmax(queries @ keys.T / np.sqrt(values.shape[1])) @ values
+@wrong("01.5", "exchanges x and y", says="mirrors an arrow")
+def left_exchanges(X):
+    return attention_weights(5 * X[:, ::-1], X)
 
 
-@wrong("01.5", "leaves the divisor out", says="Now the scores are not divided at all")
-def no_divisor(queries, keys, values):
-    return softmax(queries @ keys.T) @ values
+@wrong("01.5", "turns by 180 degrees", says="looks at the opposite one")
+def left_opposite(X):
+    return attention_weights(-5 * X, X)
 
 
-@wrong(
-    "01.5",
-    "shifts along the wrong axis, sums along the right one",
-    says="Your maximum runs over the queries",
-)
-def shift_along_queries(queries, keys, values):
-    scores = queries @ keys.T / np.sqrt(queries.shape[1])
-    weights = np.exp(scores - scores.max(axis=0, keepdims=True))
-    return weights / weights.sum(axis=1, keepdims=True) @ values
+@wrong("01.5", "does not divide by √d", says="not divided by $\\sqrt d$")
+def left_unscaled(X):
+    return softmax(X @ np.array([[0, 5], [-5, 0]]) @ X.T)
 
 
-@wrong("01.5", "shifts after the exponential")
-def shifts_too_late(queries, keys, values):
-    scores = queries @ keys.T / np.sqrt(queries.shape[1])
-    weights = np.exp(scores)
-    weights = weights - weights.max(axis=1, keepdims=True)
-    return weights / weights.sum(axis=1, keepdims=True) @ values
+@wrong("01.5", "divides by d", says="you divide by $d$")
+def left_divides_by_d(X):
+    return softmax(X @ np.array([[0, 5], [-5, 0]]) @ X.T / 2)
 
 
-@wrong("01.5", "returns the weights", says="These are the weights")
-def only_weights(queries, keys, values):
-    return attention_weights(queries, keys)
+@wrong("01.5", "takes the number of arrows for d", says="root of the *number*")
+def left_number(X):
+    Q = X @ np.array([[0, 5], [-5, 0]])
+    return softmax(Q @ X.T / np.sqrt(len(X)))
 
 
-@wrong(
-    "01.5", "drops keepdims on the way", says="Without `keepdims=True` the sums of the"
-)
-def drops_keepdims(queries, keys, values):
-    scores = queries @ keys.T / np.sqrt(queries.shape[1])
-    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return weights / weights.sum(axis=1) @ values
+@wrong("01.5", "forgets the factor 5", says="as long as the keys")
+def left_short(X):
+    return attention_weights(X @ np.array([[0, 1], [-1, 0]]), X)
 
 
-@wrong("01.5", "clips large scores", says="Cutting large scores off makes them equal")
-def clips(queries, keys, values):
-    scores = np.clip(queries @ keys.T / np.sqrt(queries.shape[1]), -50, 50)
-    weights = np.exp(scores)
-    return weights / weights.sum(axis=1, keepdims=True) @ values
+@wrong("01.5", "lengthens the keys as well", says="queries *and* keys")
+def left_both_long(X):
+    X = 5 * X
+    return attention_weights(X @ np.array([[0, 1], [-1, 0]]), X)
 
 
-@wrong("01.5", "columns, largest of all", says="Your maximum runs over the queries")
-def attention_columns_and_largest_of_all(queries, keys, values):
-    scores = queries @ keys.T / np.sqrt(queries.shape[1])
-    weights = np.exp(scores - scores.max())
-    return weights / weights.sum(axis=0, keepdims=True) @ values
+@wrong("01.5", "normalizes over the queries", says="runs over the queries")
+def left_columns(X):
+    scores = X @ np.array([[0, 5], [-5, 0]]) @ X.T / np.sqrt(2)
+    e = np.exp(scores)
+    return e / e.sum(axis=0)
+
+
+@wrong("01.5", "swaps rows and columns at the end", says="transposed")
+def left_transposed(X):
+    return attention_weights(X @ np.array([[0, 5], [-5, 0]]), X).T
+
+
+@wrong("01.5", "returns the scores", says="These are the scores")
+def left_scores(X):
+    return X @ np.array([[0, 5], [-5, 0]]) @ X.T / np.sqrt(2)
+
+
+@wrong("01.5", "returns the outputs", says="means of the arrows")
+def left_outputs(X):
+    return attention(X @ np.array([[0, 5], [-5, 0]]), X, X)
+
+
+@wrong("01.5", "turns by 90 radians")
+def left_radians(X):
+    t = 90
+    R = np.array([[math.cos(t), math.sin(t)], [-math.sin(t), math.cos(t)]])
+    return attention_weights(5 * X @ R, X)
+
+
+@wrong("01.5", "forgets keepdims")
+def left_keepdims(X):
+    e = np.exp(X @ np.array([[0, 5], [-5, 0]]) @ X.T / np.sqrt(2))
+    return e / e.sum(axis=1)
 
 
 # 01.6: one block at a time
