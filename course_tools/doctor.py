@@ -53,7 +53,8 @@ def checks():
     yield _memory()
     yield _disk()
     yield _bundled()
-    yield _checkpoint()
+    yield _checkpoint("tiny-vit")
+    yield _checkpoint("digit-vit")
     if os.environ.get("COURSE_HUB", "").strip():
         yield _course_hub()
     yield _hub()
@@ -200,8 +201,8 @@ def _bundled():
     return _intact("bundled data", "intact (sha256)", read)
 
 
-def _checkpoint():
-    return _intact("tiny-vit", "readable", checkpoints.bundled)
+def _checkpoint(name):
+    return _intact(name, "readable", lambda: checkpoints.bundled(name))
 
 
 def _intact(name, wanted, read):

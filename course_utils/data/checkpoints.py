@@ -11,8 +11,10 @@ from PIL import Image
 from course_utils.data import hub
 from course_utils.session import ROOT, current_profile
 
-ROLES = ("finetune", "anatomy")  # names in hub.REPOSITORIES
-_TINY = ROOT / "data" / "tiny-vit"
+# The role of each checkpoint, which is also its name in hub.REPOSITORIES if it has one
+# there, and the folder under data/ of the one that comes with the course.
+ROLES = {"finetune": "tiny-vit", "anatomy": "tiny-vit", "digits": "digit-vit"}
+_DATA = ROOT / "data"
 
 
 def locate(role: str) -> str:
@@ -24,14 +26,15 @@ def locate(role: str) -> str:
         ``"finetune"`` (a backbone to fine-tune) or ``"anatomy"`` (with its head). In
         profile reduced, both are ``data/tiny-vit``. In full they are Google's ViT-B/16,
         the one without and the one with the head for ImageNet: under ``COURSE_HUB``,
-        or in the Hub's cache, into which they are downloaded once.
+        or in the Hub's cache, into which they are downloaded once. ``"digits"`` is
+        ``data/digit-vit`` in both profiles: it was trained on MNIST itself.
         Raises DataError if it is missing, damaged, incomplete or out of reach.
     """
     if role not in ROLES:
-        raise ValueError(f"unknown role {role!r}; there is {' and '.join(ROLES)}")
-    if current_profile() == "full":
+        raise ValueError(f"unknown role {role!r}; there is {', '.join(ROLES)}")
+    if role in hub.REPOSITORIES and current_profile() == "full":
         return str(local(f"hf://{hub.REPOSITORIES[role].id}"))
-    return str(bundled())
+    return str(bundled(ROLES[role]))
 
 
 def local(source: str | Path) -> Path:
@@ -50,9 +53,9 @@ def local(source: str | Path) -> Path:
     return _readable(files["config.json"][0].parent, remedy)
 
 
-def bundled() -> Path:
-    """Return the folder of tiny-vit, the checkpoint that comes with the course."""
-    return _readable(_TINY, "Restore it with `git checkout data`.")
+def bundled(name: str = "tiny-vit") -> Path:
+    """Return the folder of a checkpoint that comes with the course."""
+    return _readable(_DATA / name, "Restore it with `git checkout data`.")
 
 
 def _readable(folder, remedy):

@@ -28,21 +28,22 @@ class Processor:
     """
 
     size: int  # side of the square pictures, in pixels
-    mean: tuple[float, ...]  # of each channel, on the scale from 0 to 1
+    mean: tuple[float, ...]  # of each channel, from 0 to 1; one number: gray pictures
     std: tuple[float, ...]
     resample: int = 2  # Pillow's number for bilinear
 
     def resize(self, image) -> np.ndarray:
-        """Read a picture by ``upright``; return uint8, shape (size, size, 3)."""
-        return np.asarray(upright(image).resize([self.size] * 2, self.resample))
+        """Read a picture by ``upright``; return uint8, (size, size, channels)."""
+        image = upright(image).convert("L" if len(self.mean) == 1 else "RGB")
+        return np.atleast_3d(image.resize([self.size] * 2, self.resample))
 
     def normalize(self, images):
-        """Turn gray levels 0 to 255, shape (..., 3), into float32 around 0."""
+        """Turn gray levels 0 to 255, shape (..., channels), into float32 around 0."""
         images = tf.cast(images, tf.float32)
         return (images / 255 - np.float32(self.mean)) / np.float32(self.std)
 
     def __call__(self, images: Sequence):
-        """Return pictures as the model wants them, (B, size, size, 3), float32."""
+        """Return pictures as the model wants them, (B, size, size, C), float32."""
         return self.normalize(np.stack([self.resize(image) for image in images]))
 
 
@@ -72,7 +73,7 @@ def load_processor(source: str | Path) -> Processor:
             f"{path} asks for other steps than resize to a square, divide by 255, "
             "normalize; prepare the pictures yourself, or choose another checkpoint"
         )
-    channels = []
+    channels, count = [], 1 if np.shape(recipe.get("image_mean")) == (1,) else 3
     for key in ("image_mean", "image_std"):
         numbers = np.ravel(recipe.get(key, 0.5))
         if len(numbers) not in (1, 3) or numbers.dtype.kind not in "if":
@@ -80,7 +81,7 @@ def load_processor(source: str | Path) -> Processor:
                 f"{path} has {key}={recipe[key]!r}, but one number or three, for red, "
                 "green and blue, are needed; correct the file, or make a Processor"
             )
-        channels.append(tuple(np.broadcast_to(numbers, 3).astype(float).tolist()))
+        channels.append(tuple(np.broadcast_to(numbers, count).astype(float).tolist()))
     return Processor(size, *channels, checkpoints.resampling(recipe.get("resample", 2)))
 
 
@@ -135,7 +136,7 @@ def batches(
 
     def fetch(i):
         image = tf.numpy_function(read, [i], tf.uint8, stateful=False)
-        image.set_shape((processor.size, processor.size, 3))
+        image.set_shape((processor.size, processor.size, len(processor.mean)))
         return image, tf.gather(labels, i)
 
     return (

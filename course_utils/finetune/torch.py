@@ -60,7 +60,8 @@ def pixels(processor, augment: Callable | None = None) -> Callable[[dict], dict]
     """Make the function for ``dataset.with_transform`` (``Trainer`` needs it).
 
     It maps the columns ``image`` and ``label`` to ``pixel_values`` (B, 3, H, W) and
-    ``labels``. ``augment`` changes each RGB picture before the processor gets it.
+    ``labels``. ``augment`` changes each RGB picture before the processor gets it. A
+    processor whose mean is a list of one number gets gray pictures: one channel.
     """
     return functools.partial(_to_pixels, processor=processor, augment=augment)
 
@@ -69,6 +70,8 @@ def _to_pixels(rows, processor, augment):
     images = [upright(image) for image in rows["image"]]
     if augment is not None:
         images = [augment(image) for image in images]
+    if np.shape(processor.image_mean) == (1,):
+        images = [image.convert("L") for image in images]
     prepared = processor(images, return_tensors="pt")
     return {"pixel_values": prepared["pixel_values"], "labels": list(rows["label"])}
 

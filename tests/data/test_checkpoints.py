@@ -9,8 +9,9 @@ from hub_stand_in import isolate, serve_impatient
 from course_utils import session
 from course_utils.data import checkpoints, hub
 
-TINY = session.ROOT / "data" / "tiny-vit"
-IDS = {role: hub.REPOSITORIES[role].id for role in checkpoints.ROLES}
+DATA = session.ROOT / "data"
+TINY, DIGITS = DATA / "tiny-vit", DATA / "digit-vit"
+IDS = {role: hub.REPOSITORIES[role].id for role in ("finetune", "anatomy")}
 
 
 @pytest.fixture(autouse=True)
@@ -37,24 +38,33 @@ def error_of(role):
     return message
 
 
-@pytest.mark.parametrize("role", checkpoints.ROLES)
+@pytest.mark.parametrize("role", IDS)
 def test_reduced_profile_takes_the_bundled_checkpoint(role):
     assert checkpoints.locate(role) == str(TINY)
 
 
-@pytest.mark.parametrize("role", checkpoints.ROLES)
+@pytest.mark.parametrize("profile", ["reduced", "full"])
+def test_digits_have_the_bundled_checkpoint_in_both_profiles(
+    monkeypatch, course_hub, profile
+):
+    monkeypatch.setenv("COURSE_PROFILE", profile)
+    assert checkpoints.locate("digits") == str(DIGITS)
+
+
+@pytest.mark.parametrize("role", IDS)
 def test_full_profile_takes_google_s_from_course_hub(course_hub, role):
     assert checkpoints.locate(role) == str(course_hub / IDS[role])
     assert "in21k" in IDS["finetune"] and "in21k" not in IDS["anatomy"]
 
 
 def test_unknown_role_is_refused():
-    with pytest.raises(ValueError, match="'backbone'.*finetune and anatomy"):
+    with pytest.raises(ValueError, match="'backbone'.*finetune, anatomy, digits"):
         checkpoints.locate("backbone")
 
 
-def test_bundled_checkpoint_is_intact():
+def test_bundled_checkpoints_are_intact():
     assert checkpoints.bundled() == TINY
+    assert checkpoints.bundled("digit-vit") == DIGITS
 
 
 @pytest.mark.parametrize("name", hub.REPOSITORIES["anatomy"].patterns.values())

@@ -139,7 +139,7 @@ def test_doctor_names_a_damaged_checkpoint(monkeypatch, healthy, tmp_path):
     shutil.copytree(TINY, tmp_path / "tiny-vit")
     weights = tmp_path / "tiny-vit" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1])
-    monkeypatch.setattr(checkpoints, "_TINY", tmp_path / "tiny-vit")
+    monkeypatch.setattr(checkpoints, "_DATA", tmp_path)
     result = vit_course("doctor")
     assert result.exit_code == 1
     assert row(result, "tiny-vit")[-1].strip() == "fail"
