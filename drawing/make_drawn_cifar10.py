@@ -9,14 +9,14 @@ import numpy as np
 from datasets import ClassLabel, Features, Image
 from PIL.Image import Resampling
 
-from drawing import bundle
+from drawing import bundle, scene
 from drawing.cifar10 import SUBJECTS
-from drawing.scene import paint
 
 SIDE = 32
 NAMES = list(SUBJECTS)
 COUNTS = {"train": 100, "test": 50}  # pictures of each class
 SEEDS = {"train": 2000, "test": 2001}  # a part of each picture's seed
+SCENE = dict(turn=8, size=(0.8, 1.0), hide=0.25)
 FEATURES = Features({"img": Image(), "label": ClassLabel(names=NAMES)})
 
 
@@ -29,9 +29,19 @@ def rows(split):
 
 def picture(split, label, number):
     """Paint one picture: a PIL image, RGB, 32x32; the same one each time."""
+    return scene.paint(**settings(split, label, number))
+
+
+def mask(split, label, number):
+    """Return where the subject of that picture is: mode L, 32x32, 255 for all of it."""
+    return scene.mask(**settings(split, label, number))
+
+
+def settings(split, label, number):
+    """Return what ``paint`` and ``mask`` of ``drawing.scene`` take for a picture."""
     draw, places = SUBJECTS[NAMES[label]]
     seed = [SEEDS[split], label, number]
-    return paint(draw, seed, SIDE, places=places, turn=8, size=(0.8, 1.0), hide=0.25)
+    return dict(draw=draw, seed=seed, side=SIDE, places=places, **SCENE)
 
 
 def make(folder):

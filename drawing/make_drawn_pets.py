@@ -9,10 +9,9 @@ import numpy as np
 from datasets import ClassLabel, Features, Image
 from PIL import Image as PILImage
 
-from drawing import bundle
+from drawing import bundle, scene
 from drawing.pets.breeds import BREEDS, SPECIES
 from drawing.pets.poses import subject
-from drawing.scene import paint
 
 SIDE = 96
 FINE, STEP = 3, 8  # painted FINE times larger; colors lie STEP apart: PNG is smaller
@@ -39,10 +38,20 @@ def rows(split):
 
 def picture(split, breed, number):
     """Paint one picture: a PIL image, RGB, 96x96; the same one each time."""
-    seed = [SEEDS[split], breed, number]
-    drawn = paint(subject(NAMES[breed]), seed, FINE * SIDE, places=PLACES, **SCENE)
+    drawn = scene.paint(**settings(split, breed, number))
     pixels = np.asarray(drawn.reduce(FINE))
     return PILImage.fromarray(pixels // STEP * STEP + STEP // 2)
+
+
+def mask(split, breed, number):
+    """Return where the animal of that picture is: mode L, 96x96, 255 for all of it."""
+    return scene.mask(**settings(split, breed, number)).reduce(FINE)
+
+
+def settings(split, breed, number):
+    """Return what ``paint`` and ``mask`` of ``drawing.scene`` take for a picture."""
+    draw, seed = subject(NAMES[breed]), [SEEDS[split], breed, number]
+    return dict(draw=draw, seed=seed, side=FINE * SIDE, places=PLACES, **SCENE)
 
 
 def make(folder):

@@ -2,13 +2,14 @@
 
 A subject is a function ``draw(pen, rng)`` that paints one thing in its own coordinates:
 x runs right, y down, and the thing fills the square from -1 to 1. :func:`paint` turns
-and scales it, puts it into a scene, and returns a picture. Everything is painted as
-polygons with whole coordinates, on a canvas several times larger that is then averaged
-down, so that every machine gets the same pixels.
+and scales it, puts it into a scene, and returns a picture; :func:`mask` returns where
+in that picture the subject is. Everything is painted as polygons with whole
+coordinates, on a canvas several times larger that is then averaged down, so that every
+machine gets the same pixels.
 """
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image, ImageChops, ImageFilter
 
 from drawing import backgrounds
 from drawing.backgrounds import ANYWHERE, BACKGROUNDS
@@ -18,7 +19,26 @@ CANVAS = 288  # pixels of the large canvas; a multiple of 32, 48 and 96
 MIN_DIFFERENCE = 42  # of a subject's colors from those around it, of about 255
 
 
-def paint(
+def paint(draw, seed, side, **scene):
+    """Paint one picture, ``side`` x ``side`` pixels; ``side`` divides 288.
+
+    ``seed`` is for ``numpy.random.RandomState``, whose numbers never change with a
+    version. ``scene`` are settings of :func:`_paint`.
+    """
+    return _paint(draw, seed, side, **scene)[0]
+
+
+def mask(draw, seed, side, **scene):
+    """Return where the subject of the picture with the same arguments is to be seen.
+
+    A picture in mode L: the share of each pixel that the subject covers, from 0 to 255.
+    What stands in front of it is left out, exactly; its shadow is no part of it. Where
+    a picture is blurred as a whole, its mask stays sharp.
+    """
+    return _paint(draw, seed, side, **scene)[1]
+
+
+def _paint(
     draw,
     seed,
     side,
@@ -30,14 +50,13 @@ def paint(
     hide=0.35,
     flip=True,
 ):
-    """Paint one picture, ``side`` x ``side`` pixels; ``side`` divides 288.
+    """Return a picture and its mask.
 
-    ``seed`` is for ``numpy.random.RandomState``, whose numbers never change with a
-    version. ``places`` are the backgrounds to choose from, ``turn`` is the largest turn
-    of the subject in degrees, ``size`` its least and greatest half side as a share of
-    the picture's. At most ``clutter`` things of no meaning lie behind the subject, and
-    with probability ``hide`` one stands in front of it; with ``flip`` the subject may
-    look either way.
+    ``places`` are the backgrounds to choose from, ``turn`` is the largest turn of the
+    subject in degrees, ``size`` its least and greatest half side as a share of the
+    picture's. At most ``clutter`` things of no meaning lie behind the subject, and with
+    probability ``hide`` one stands in front of it; with ``flip`` the subject may look
+    either way.
     """
     rng = np.random.RandomState(seed)
     half = CANVAS / 2
@@ -57,10 +76,14 @@ def paint(
     canvas = _cast_shadow(canvas, layer, rng)
     canvas.paste(subject, (0, 0), alpha)
     if rng.uniform() < hide:
-        backgrounds.in_front(Pen(canvas, whole), rng)
+        front = Image.new("RGBA", canvas.size, (0, 0, 0, 0))
+        backgrounds.in_front(Pen(front, whole), rng)
+        canvas.alpha_composite(front)
+        alpha = ImageChops.subtract(alpha, front.getchannel("A"))
     if rng.uniform() < 0.3:
         canvas = canvas.filter(ImageFilter.BoxBlur(rng.randint(1, 4)))
-    return _expose(canvas.convert("RGB").reduce(CANVAS // side), rng)
+    picture = canvas.convert("RGB").reduce(CANVAS // side)
+    return _expose(picture, rng), alpha.reduce(CANVAS // side)
 
 
 def _pose(pen, rng, turn, size, flip):

@@ -9,9 +9,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from datasets import Features
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from course_utils import session
+from drawing import scene
+from drawing.pen import Pen
 
 DATA = session.ROOT / "data"
 CIFAR10 = "airplane automobile bird cat deer dog frog horse ship truck".split()
@@ -124,6 +126,51 @@ def test_generator_makes_the_bundled_pixels_again(name, maker):
             new = maker.picture(split, label, number)
             place = f"{split}: {label}, {number}"
             np.testing.assert_array_equal(np.asarray(new), np.asarray(image), place)
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_mask_covers_what_the_subject_changes(name, maker, monkeypatch, number):
+    # The same scene is painted without its subject. Its shadow and the change of
+    # brightness, which are no part of the mask, are left out of both pictures.
+    monkeypatch.setattr(scene, "MIN_DIFFERENCE", -1)  # so that both have one background
+    monkeypatch.setattr(scene, "_cast_shadow", lambda canvas, layer, rng: canvas)
+    monkeypatch.setattr(scene, "_expose", lambda picture, rng: picture)
+    for label in range(len(maker.NAMES)):
+        settings = maker.settings("train", label, number)
+        full = np.asarray(scene.paint(**settings))
+        bare = np.asarray(scene.paint(**settings | {"draw": unseen(settings["draw"])}))
+        mask = scene.mask(**settings)
+        blur = -(-3 * settings["side"] // scene.CANVAS)  # at most, in pixels
+        near = np.asarray(mask.filter(ImageFilter.MaxFilter(2 * blur + 1)))
+        changed = (bare != full).any(axis=-1)
+        assert not changed[near == 0].any()
+        assert changed[np.asarray(mask) == 255].mean() > 0.9  # colors may coincide
+
+
+def unseen(draw):
+    """Return a subject that takes the same random numbers and paints nothing."""
+
+    def away(pen, rng):
+        draw(Pen(pen.layer.copy(), pen.matrix), rng)
+
+    return away
+
+
+def test_masks_have_the_size_of_the_pictures_and_are_never_empty(name, maker):
+    sizes = []
+    for label, number in maker.rows("test")[::10]:
+        mask = maker.mask("test", label, number)
+        assert mask.mode == "L" and mask.size == (SETS[name].side,) * 2
+        sizes.append(np.asarray(mask).mean() / 255)
+    # Measured: from 0.11 to 0.60 of the picture.
+    assert 0.03 < min(sizes) and max(sizes) < 0.9, (min(sizes), max(sizes))
+
+
+def test_mask_leaves_out_what_stands_in_front(name, maker):
+    settings = maker.settings("train", 0, 0)
+    behind = np.asarray(scene.mask(**settings | {"hide": 1}), int)
+    whole = np.asarray(scene.mask(**settings | {"hide": 0}), int)
+    assert (behind <= whole).all() and behind.sum() < whole.sum()
 
 
 def test_labels_tell_what_the_generator_draws(name, maker):
