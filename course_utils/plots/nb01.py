@@ -8,22 +8,22 @@ from course_utils.plots import COLORS, arrow, box, canvas, heatmap, words
 
 def attention_on_photo(photo, weights, queries, names, *, title):
     """Draw a photo and its query patches, then the weights (side, side) of each."""
-    fig, axes = plt.subplots(1, 1 + len(weights), figsize=(7, 4.9 - len(weights)))
+    fig, axes = plt.subplots(1, len(names), figsize=(2.33 * len(names), 2.9))
     fig.suptitle(title, x=0.01, ha="left")
-    side = len(weights[0])
-    for ax, name in zip(axes, names, strict=True):
-        ax.imshow(photo, extent=(0, side, side, 0))
+    place = {"extent": (0, len(weights[0]), len(weights[0]), 0)}
+    sizes = [3, *[6] * len(weights)]  # pixels become one: small files
+    for ax, name, size in zip(axes, names, sizes, strict=True):
+        squares = photo.reshape(len(photo) // size, size, len(photo) // size, size, 3)
+        ax.imshow(squares.mean(axis=(1, 3)), interpolation="nearest", **place)
         ax.set_title(name, fontsize=11)
         ax.set_axis_off()
-    for ax, weight in zip(axes[1:], weights, strict=True):
-        look = {"extent": (0, side, side, 0), "alpha": 0.85, "vmin": 0}
-        ax.imshow(weight, **look)
-    for number, query in enumerate(queries):
-        for ax in (axes[0], axes[1 + number]):
-            corner = query % side, query // side
-            for color, width in (("white", 4), (COLORS["vermilion"], 2)):
+    for ax, weight, query in zip(axes[1:], weights, queries, strict=True):
+        ax.imshow(weight, alpha=0.85, vmin=0, **place)
+        for color, width in (("white", 4), (COLORS["vermilion"], 2)):
+            for panel in (axes[0], ax):
                 look = {"fill": False, "ec": color, "lw": width}
-                ax.add_patch(plt.Rectangle(corner, 1, 1, **look))
+                corner = divmod(query, len(weight))[::-1]
+                panel.add_patch(plt.Rectangle(corner, 1, 1, **look))
 
 
 def compass(keys, labels, weights, query, *, title):

@@ -11,6 +11,7 @@ from checks.notebook import read
 from eyes import contrast
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.text import Text
+from PIL import Image
 
 from course_utils import plots
 from course_utils.plots import (
@@ -41,14 +42,40 @@ def on_axes(function, *arguments, **options):
 
 FIGURES = {
     "heatmap": lambda: on_axes(plots.heatmap, RNG.random((3, 4)), title="t"),
-    "draw_course_map": nb00.draw_course_map,
+    "draw_look": lambda: nb00.draw_look(
+        [Image.new("RGB", (48, 48))] * 3,
+        RNG.random((3, 36)),
+        RNG.random((3, 60)),
+        [f"name {i}" for i in range(60)],
+        title="t",
+    ),
+    "draw_map": lambda: nb00.draw_map(Image.new("RGB", (48, 48), "teal")),
     "compass": lambda: nb01.compass(
         np.eye(2), ["a", "b"], np.array([0.4, 0.6]), np.ones(2), title="t"
     ),
     "weight_matrices": lambda: nb01.weight_matrices(
         [RNG.random((2, 2))] * 2, ["one", "two"], finding="f", labels=[("ab", "ab")] * 2
     ),
-    "draw_encoder_block": nb02.draw_encoder_block,
+    "attention_on_photo": lambda: nb01.attention_on_photo(
+        RNG.random((12, 12, 3)),
+        RNG.random((2, 3, 3)),
+        [1, 5],
+        ["photo", "one", "two"],
+        title="t",
+    ),
+    "three_readings": lambda: nb01.three_readings(
+        np.ones((2, 3)),
+        [np.eye(3)] * 3,
+        [np.ones((2, 3))] * 3,
+        np.eye(2),
+        ["north", "east"],
+        "xyz",
+        title="t",
+    ),
+    "attention_flow": lambda: nb01.attention_flow(title="t"),
+    "draw_heads": nb02.draw_heads,
+    "draw_norms": nb02.draw_norms,
+    "draw_blocks": lambda: nb02.draw_blocks("pre-norm", "post-norm", title="t"),
     "draw_encoder_decoder": nb02.draw_encoder_decoder,
     "gradients_by_depth": lambda: nb02.gradients_by_depth(
         {
@@ -62,6 +89,20 @@ FIGURES = {
     ),
     "draw_patch_sequence": lambda: nb03.draw_patch_sequence(
         RNG.random((16, 7, 7)), title="t"
+    ),
+    "draw_split_swap_merge": lambda: nb03.draw_split_swap_merge(
+        np.arange(16).reshape(2, 2, 2, 2),
+        np.arange(16).reshape(2, 2, 2, 2).swapaxes(1, 2),
+        np.arange(16).reshape(4, 4),
+        title="t",
+    ),
+    "draw_view": lambda: on_axes(
+        nb03.draw_view,
+        RNG.integers(0, 255, (28, 28, 3)),
+        7,
+        (1, 2),
+        np.eye(4, dtype=bool),
+        title="t",
     ),
     "draw_similarity": lambda: on_axes(
         plots.draw_similarity, RNG.random((4, 4)), (1, 2), title="t"
