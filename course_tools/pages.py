@@ -21,7 +21,7 @@ _PAGE = """{% extends 'lab/index.html.j2' %}
 {%- endblock %}
 {% block output_group %}
 {%- if "predict" in cell.metadata.get("tags", []) %}
-<details><summary style="margin: 0.4em 6em; cursor: pointer">
+<details><summary style="margin: 0.4em 6em; font-family: sans-serif; cursor: pointer">
 Your prediction first; then click here for the answer.</summary>
 {{ super() }}
 </details>

@@ -5,6 +5,14 @@ here only if no input that the statement allows can tell it from the solution.
 """
 
 EQUAL: dict[str, dict[str, str]] = {
+    "00.2": {
+        "line 4, column 11: round(len(patches) ** 0.5) -> len(patches) ** 0.5": (
+            "the root of a square number is a whole number"
+        ),
+        "line 4, column 21: patches -> weights": (
+            "one weight more than a square number rounds to the same root"
+        ),
+    },
     "01.4": {
         "line 4, column 33: (:, None, :) -> (:, None)": (
             "axes that are not named stay as they are"
@@ -17,21 +25,22 @@ EQUAL: dict[str, dict[str, str]] = {
             "the larger of two numbers, in either order"
         ),
     },
-    "02.2": {
-        "line 4, column 11: x.transpose(1, 2) -> x.transpose(2, 1)": (
+    "02.1": {
+        "line 17, column 18: (weights @ v).transpose(1, 2) -> "
+        "(weights @ v).transpose(2, 1)": (
             "a transpose exchanges two axes, in either order"
         ),
+        "line 13, column 21: k.transpose(-2, -1) -> k.transpose(-1, -2)": (
+            "a transpose exchanges two axes, in either order"
+        ),
+        "line 13, column 33: -2 -> 2": ("the last axis but one of four is axis 2"),
+        "line 13, column 43: q -> k": ("queries, keys and values have the same width"),
+        "line 13, column 43: q -> v": ("queries, keys and values have the same width"),
     },
-    "02.3": {
+    "02.5": {
         "line 5, column 16: (:, None, :) -> (:, None)": (
             "axes that are not named stay as they are"
         ),
-    },
-    "02.4": {
-        "line 3, column 31: -1 -> 1": ("the last of two axes is axis 1"),
-        "line 4, column 30: -1 -> 1": ("the last of two axes is axis 1"),
-        "line 3, column 23: q -> k": ("queries, keys and values have the same width"),
-        "line 3, column 23: q -> v": ("queries, keys and values have the same width"),
     },
     "02.6": {
         "line 3, column 26: words -> start": ("there are as many starts as words"),
@@ -53,17 +62,6 @@ EQUAL: dict[str, dict[str, str]] = {
             "two axes exchanged, in either order"
         ),
         "line 6, column 28: 1 -> 2": ("NumPy takes any negative size for the open one"),
-    },
-    "03.3": {
-        "line 5, column 11: grid.swapaxes(3, 4) -> grid.swapaxes(4, 3)": (
-            "two axes exchanged, in either order"
-        ),
-        "line 6, column 11: grid.swapaxes(1, 2).swapaxes(2, 3) -> "
-        "grid.swapaxes(1, 2).swapaxes(3, 2)": ("two axes exchanged, in either order"),
-        "line 6, column 11: grid.swapaxes(1, 2) -> grid.swapaxes(2, 1)": (
-            "two axes exchanged, in either order"
-        ),
-        "line 7, column 28: 1 -> 2": ("NumPy takes any negative size for the open one"),
     },
     "03.4": {
         "line 2, column 52: -1 -> 1": ("that axis has the size 1 already"),
