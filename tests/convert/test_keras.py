@@ -41,9 +41,11 @@ def theirs(ours):
 # --- parity -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["tiny-vit", "base, 2 blocks"])
+@pytest.mark.parametrize("name", ["tiny-vit", "digit-vit", "base, 2 blocks"])
 def test_logits_are_equal_in_every_direction(name, tmp_path):
-    folder = TINY if name == "tiny-vit" else save(tmp_path / "base", **BASE)
+    folder = TINY.parent / name
+    if not folder.exists():
+        folder = save(tmp_path / "base", **BASE)
     table = parity(folder)
     for (source, target), difference in table.items():
         print(f"{name}: {source} -> {target}: {difference:.1e}")

@@ -67,8 +67,9 @@ def test_converted_model_gives_equal_logits(theirs_of_any_size, attention):
     torch.testing.assert_close(got, wanted, rtol=0, atol=1e-5)
 
 
-def test_bundled_checkpoint_gives_equal_logits():
-    folder = ROOT / "data" / "tiny-vit"
+@pytest.mark.parametrize("name", ["tiny-vit", "digit-vit"])
+def test_bundled_checkpoint_gives_equal_logits(name):
+    folder = ROOT / "data" / name
     theirs = ViTForImageClassification.from_pretrained(folder, dtype=torch.float32)
     pixels = images(theirs, count=4)
     with torch.no_grad():
