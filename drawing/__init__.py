@@ -1,1 +1,1 @@
-"""Programs that draw the bundled pictures and pre-train tiny-vit."""
+"""Programs that make the bundled pictures and train tiny-vit and digit-vit."""
