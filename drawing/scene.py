@@ -8,6 +8,8 @@ coordinates, on a canvas several times larger that is then averaged down, so tha
 machine gets the same pixels.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from PIL import Image, ImageChops, ImageFilter
 
@@ -19,13 +21,21 @@ CANVAS = 288  # pixels of the large canvas; a multiple of 32, 48 and 96
 MIN_DIFFERENCE = 42  # of a subject's colors from those around it, of about 255
 
 
+class Painting(NamedTuple):
+    """A picture, RGB, and where its subject is, L: what is seen of it, and all."""
+
+    picture: Image.Image
+    mask: Image.Image
+    whole: Image.Image  # hidden parts included
+
+
 def paint(draw, seed, side, **scene):
     """Paint one picture, ``side`` x ``side`` pixels; ``side`` divides 288.
 
     ``seed`` is for ``numpy.random.RandomState``, whose numbers never change with a
-    version. ``scene`` are settings of :func:`_paint`.
+    version. ``scene`` are settings of :func:`painting`.
     """
-    return _paint(draw, seed, side, **scene)[0]
+    return painting(draw, seed, side, **scene).picture
 
 
 def mask(draw, seed, side, **scene):
@@ -35,10 +45,10 @@ def mask(draw, seed, side, **scene):
     What stands in front of it is left out, exactly; its shadow is no part of it. Where
     a picture is blurred as a whole, its mask stays sharp.
     """
-    return _paint(draw, seed, side, **scene)[1]
+    return painting(draw, seed, side, **scene).mask
 
 
-def _paint(
+def painting(
     draw,
     seed,
     side,
@@ -50,7 +60,7 @@ def _paint(
     hide=0.35,
     flip=True,
 ):
-    """Return a picture and its mask.
+    """Return a picture and its masks.
 
     ``places`` are the backgrounds to choose from, ``turn`` is the largest turn of the
     subject in degrees, ``size`` its least and greatest half side as a share of the
@@ -75,15 +85,18 @@ def _paint(
         canvas = canvas.filter(ImageFilter.BoxBlur(rng.randint(2, 9)))
     canvas = _cast_shadow(canvas, layer, rng)
     canvas.paste(subject, (0, 0), alpha)
+    seen = alpha
     if rng.uniform() < hide:
         front = Image.new("RGBA", canvas.size, (0, 0, 0, 0))
         backgrounds.in_front(Pen(front, whole), rng)
         canvas.alpha_composite(front)
-        alpha = ImageChops.subtract(alpha, front.getchannel("A"))
+        seen = ImageChops.subtract(alpha, front.getchannel("A"))
     if rng.uniform() < 0.3:
         canvas = canvas.filter(ImageFilter.BoxBlur(rng.randint(1, 4)))
-    picture = canvas.convert("RGB").reduce(CANVAS // side)
-    return _expose(picture, rng), alpha.reduce(CANVAS // side)
+    picture, seen, alpha = (
+        layer.reduce(CANVAS // side) for layer in (canvas.convert("RGB"), seen, alpha)
+    )
+    return Painting(_expose(picture, rng), seen, alpha)
 
 
 def _pose(pen, rng, turn, size, flip):

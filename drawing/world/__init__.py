@@ -14,11 +14,14 @@ from drawing.world import (
     animals,
     beasts,
     buildings,
+    buses_and_diggers,
     clothes,
     household,
     plants,
+    species,
     tools_and_instruments,
     vehicles,
+    wings_and_tails,
 )
 
 # Where a subject may stand; the order decides which background a seed gives.
@@ -30,10 +33,10 @@ AIR = ("sky", "plain", "blurred", "meadow", "water", "snow")
 SEA = ("water", "water", "sky", "plain", "blurred", "sand")
 ROOM = INDOORS + ("leaves", "meadow", "sand", "road")
 
-NEAR_PEOPLE = ("rabbit", "mouse", "fox", "pig")
+NEAR_PEOPLE = ("rabbit", "mouse", "fox", "pig", "hamster", "squirrel", "goat", "donkey")
 SUBJECTS = {
     name: (functools.partial(beasts.beast, a=a), HOME if name in NEAR_PEOPLE else WILD)
-    for name, a in beasts.BEASTS.items()
+    for name, a in species.BEASTS.items()
 }
 SUBJECTS |= {
     "monkey": (animals.monkey, WILD + ("room",)),
@@ -58,6 +61,13 @@ SUBJECTS |= {
     "motorcycle": (vehicles.motorcycle, OUTDOORS + INDOORS),
     "train": (vehicles.train, LAND),
     "tractor": (vehicles.tractor, LAND),
+    "bus": (buses_and_diggers.bus, OUTDOORS),
+    "tram": (buses_and_diggers.tram, OUTDOORS),
+    "excavator": (buses_and_diggers.excavator, LAND),
+    "golf_cart": (buses_and_diggers.golf_cart, LAND),
+    "kite": (wings_and_tails.kite, AIR),
+    "dragonfly": (wings_and_tails.dragonfly, ANYWHERE),
+    "lizard": (wings_and_tails.lizard, ANYWHERE),
     "helicopter": (aircraft_and_boats.helicopter, AIR),
     "rocket": (aircraft_and_boats.rocket, AIR),
     "hot_air_balloon": (aircraft_and_boats.hot_air_balloon, AIR),

@@ -3,6 +3,7 @@
 import math
 
 from drawing.pen import any_color, mix, ring, shade, smooth, vary, wobble
+from drawing.world import beasts
 from drawing.world.coats import DARK, coat, markings, other
 from drawing.world.heads import eye, face
 
@@ -295,6 +296,7 @@ def bat(pen, rng):
     pen.ellipse(0, 0.15, 0.17, 0.38, color)
     size = rng.uniform(0.2, 0.27)
     a = dict(ears="point", ear=(0.9, 1.6), muzzle=(0.0, 0.2), snout=(0.3, 0.4), jaw=0.7)
+    a = beasts.individual(rng, a | {"tail": "stub", "eyes": "dot"})
     face(pen.at(0, -0.25, 0, size), rng, a, color)
 
 

@@ -2,9 +2,9 @@
 
 import math
 
-from drawing.pen import mix, ring, shade, smooth
-from drawing.world.coats import DARK, coat, markings
-from drawing.world.heads import face, profile
+from drawing.pen import mix, ring, shade, smooth, vary
+from drawing.world.coats import PATTERNS, coat, markings, other
+from drawing.world.heads import EARS, EYES, face, profile
 
 
 def tail(pen, rng, kind, color):
@@ -26,6 +26,9 @@ def tail(pen, rng, kind, color):
         pen.tube([(0, 0), bend, end], [0.16, 0.1, 0.06], color)
         if kind == "tuft":
             pen.ellipse(*end, 0.12, 0.16, shade(color, 0.5))
+        elif kind == "ring":
+            for x, y in (bend, end):
+                pen.ellipse(x, y, 0.09, 0.09, shade(color, 0.5))
 
 
 def leg(pen, rng, x, y, long, thick, color, foot):
@@ -53,10 +56,71 @@ def fit(pen, left, top, right, low):
     return pen.at(-(left + right) / 2 * scale, -(top + low) / 2 * scale, 0, scale)
 
 
-def beast(pen, rng, a):
-    """Paint a four-legged animal: standing, sitting, lying, or its face alone."""
+POSES = ("stand", "sit", "lie", "face")
+SEEN = {  # what beast() returns, and the values that it can have
+    "ears": tuple(EARS),
+    "eyes": EYES,
+    "pattern": PATTERNS,
+    "whiskers": (False, True),
+    "pads": (False, True),
+    "tongue": (False, True),
+    "pose": POSES,
+    "front": (False, True),
+}
+TAILS = ("stub", "bushy", "curl", "tuft", "thin", "ring")
+IRIS = ((150, 190, 70), (226, 178, 52), (205, 110, 40), (105, 175, 225), (110, 66, 34))
+
+
+def individual(rng, kind):
+    """Return one animal of a kind: as a rule like its kind, now and then not.
+
+    As breeds do, single animals have other ears, eyes, coats and tails than most.
+    """
     color = coat(rng)
-    pose = ("stand", "stand", "sit", "lie", "face", "face")[rng.randint(6)]
+    a = {"color": color, "second": other(rng, color), **kind}
+    a["iris"] = vary(rng, IRIS[rng.randint(len(IRIS))], 15)
+    if rng.uniform() < 0.3 and "extra" not in kind:
+        ears = ("point", "round", "flop", "side", "tuft", "fold")
+        a["ears"] = ears[rng.randint(len(ears))]
+        a["ear"] = (0.45, 1.0)
+    for name, choices, typical, keep in (
+        ("pattern", PATTERNS, kind.get("pattern"), 0.75),
+        ("eyes", EYES[:-1], kind.get("eyes"), 0.8),
+        ("tail", TAILS, kind["tail"], 0.8),
+        ("nose", ("triangle", "oval", "wide"), kind.get("nose"), 0.8),
+    ):
+        free = typical is None or (rng.uniform() > keep and typical != "disc")
+        a[name] = choices[rng.randint(len(choices))] if free else typical
+    if rng.uniform() < 0.07:
+        a["eyes"] = "shut"
+    a["fur"] = rng.uniform(*kind["furry"]) if "furry" in kind else 0.0
+    if rng.uniform() < 0.25:
+        a["fur"] = rng.uniform(0.03, 0.1)
+    for name, seldom in (("whiskers", 0.15), ("mask", 0.05), ("pads", 0.2)):
+        often = kind.get(name, False)
+        a[name] = bool(rng.uniform() < (0.85 if often else seldom))
+    a["tongue"] = bool(rng.uniform() < 0.2)
+    return a
+
+
+def beast(pen, rng, a):
+    """Paint a four-legged animal: standing, sitting, lying, or its face alone.
+
+    Returns what can be seen of it, by name, for learning to name that, too.
+    """
+    a = individual(rng, a)
+    color = a["color"]
+    pose = ("stand", "sit", "lie", "face", "face")[rng.randint(5)]
+    front = pose == "face"
+    seen = {
+        "ears": list(EARS).index(a["ears"]),
+        "eyes": EYES.index(a["eyes"]),
+        "pattern": PATTERNS.index(a["pattern"]),
+        "whiskers": int(a["whiskers"]),
+        "pads": int(a["pads"]),
+        "tongue": int(a["tongue"]),
+        "pose": POSES.index(pose),
+    }
     if pose == "face":
         big = a["ear"][1] if a["ears"] in ("long", "point", "round") else 0.3
         part = fit(pen, -1.15, -0.75 - 0.75 * big, 1.15, 1.1)
@@ -64,7 +128,12 @@ def beast(pen, rng, a):
             part.ellipse(0, 1.1, rng.uniform(0.7, 1.1), 0.6, shade(color, 0.85))
         if a["ears"] == "fan":
             part = part.at(y=-0.35, scale=0.6)
-        return face(part, rng, a, color)
+        if rng.uniform() < 0.7:
+            face(part, rng, a, color)
+        else:
+            front = False
+            profile(part.at(-0.3, 0, rng.uniform(-10, 10), 0.8), rng, a, color)
+        return seen | {"front": int(front)}
     long, thick = rng.uniform(*a["legs"]), rng.uniform(*a["body"])
     neck, size = rng.uniform(*a["neck"]), rng.uniform(*a["head"])
     rise = math.radians(rng.uniform(*a.get("rise", (20, 70))))
@@ -102,7 +171,7 @@ def beast(pen, rng, a):
     part.polygon(body, color)
     if pose == "sit":
         leg(part, rng, 0.42, chest[1] + 0.6, -chest[1] - 0.6, limb, far, foot)
-    markings(part, rng, body, color)
+    markings(part, rng, body, color, a["pattern"], a["second"])
     if a.get("wool"):
         hair(part, rng, body, color)
     if pose == "stand":
@@ -121,121 +190,11 @@ def beast(pen, rng, a):
     part.tube([shoulder, (x, y)], widths, color)
     if neck > 0.7:
         markings(part, rng, ring((shoulder[0] + x) / 2, (shoulder[1] + y) / 2,
-                 neck * 0.55, thick * 0.4, -math.degrees(rise)), color)  # fmt: skip
-    if rng.uniform() < 0.4:
+                 neck * 0.55, thick * 0.4, -math.degrees(rise)), color,
+                 a["pattern"], a["second"])  # fmt: skip
+    front = bool(rng.uniform() < 0.5)
+    if front:
         face(part.at(x, y, rng.uniform(-10, 10), size), rng, a, color)
     else:
         profile(part.at(x, y, rng.uniform(-15, 20), size), rng, a, color)
-
-
-def horns(pen, rng, color, view, behind):
-    if not behind:
-        return
-    bone, long, out = (225, 210, 180), rng.uniform(0.3, 0.7), rng.uniform(0.1, 0.5)
-    for side in (-1, 1):
-        x = side * 0.4 if view == "front" else side * 0.15
-        curve = [(x, -0.7), (x + side * out, -0.95), (x + side * out, -0.95 - long)]
-        pen.tube(curve, [0.24, 0.18, 0.05], bone)
-
-
-def knobs(pen, rng, color, view, behind):
-    if not behind:
-        return
-    for side in (-1, 1):
-        x = side * 0.3 if view == "front" else side * 0.15 - 0.1
-        pen.tube([(x, -0.6), (x * 1.3, -1.35)], 0.15, shade(color, 0.8))
-        pen.ellipse(x * 1.3, -1.35, 0.15, 0.15, DARK)
-
-
-def curls(pen, rng, color, view, behind):
-    if view == "side" and behind:
-        return
-    tone, x = shade(color, rng.uniform(0.85, 1.15)), 0 if view == "front" else -0.35
-    count, size = (9, 0.45) if behind else (4, 0.3)
-    for i in range(count):
-        t = 2 * math.pi * i / count if behind else math.pi * (0.2 + 0.2 * i)
-        far = 0.95 if behind else 0.55
-        at = (x + far * math.cos(t), -far * math.sin(t) - (0 if behind else 0.3))
-        pen.ellipse(*at, size, size, shade(tone, rng.uniform(0.93, 1.07)))
-
-
-def mane(pen, rng, color, view, behind):
-    if not behind:
-        return
-    tone, size = mix(color, coat(rng), 0.6), rng.uniform(1.3, 1.65)
-    tone = shade(tone, 0.7) if rng.uniform() < 0.6 else shade(tone, 1.25)
-    x = 0 if view == "front" else -0.45
-    rays, count = [], 18
-    for i in range(2 * count):
-        far, t = size * (1.0 if i % 2 else rng.uniform(0.72, 0.9)), math.pi * i / count
-        rays.append((x + far * math.cos(t), 0.1 + far * math.sin(t)))
-    pen.polygon(rays, tone)
-
-
-def trunk(pen, rng, color, view, behind):
-    if behind:
-        return
-    swing, tone = rng.uniform(-0.5, 0.9), shade(color, rng.uniform(0.75, 0.88))
-    x = 0.0 if view == "front" else 0.7
-    path = [(x, 0.1), (x + 0.15, 1.0), (x + 0.2 * swing + 0.1, 1.8), (x + swing, 2.3)]
-    if swing > 0.6:
-        path[2:] = [(x + 0.65, 1.4), (x + 1.3, 0.6)]
-    pen.tube(path, [0.7, 0.5, 0.38, 0.28], tone)
-    if rng.uniform() < 0.6:
-        for side in (-1, 1) if view == "front" else (0.3,):
-            tusk = [(x + side * 0.45, 0.6), (x + side * 0.65 + 0.1, 1.3)]
-            pen.tube(tusk, [0.2, 0.07], (240, 235, 215))
-
-
-BEASTS = {
-    "rabbit": dict(
-        legs=(0.2, 0.4), body=(0.5, 0.7), neck=(0.05, 0.2), head=(0.48, 0.66),
-        ears="long", ear=(1.2, 2.0), muzzle=(0.05, 0.25), snout=(0.3, 0.45),
-        tail="stub",
-    ),
-    "bear": dict(
-        legs=(0.45, 0.75), body=(0.55, 0.75), neck=(0.1, 0.3), head=(0.38, 0.5),
-        ears="round", ear=(0.4, 0.6), muzzle=(0.25, 0.5), snout=(0.38, 0.5),
-        tail="stub", rise=(0, 50), limb=1.25,
-    ),
-    "pig": dict(
-        legs=(0.22, 0.4), body=(0.5, 0.7), neck=(0.0, 0.15), head=(0.45, 0.56),
-        ears="point", ear=(0.5, 0.8), muzzle=(0.4, 0.65), snout=(0.5, 0.62),
-        tail="curl", disc=True, rise=(0, 35), limb=0.8,
-    ),
-    "elephant": dict(
-        legs=(0.6, 0.9), body=(0.6, 0.8), neck=(0.1, 0.3), head=(0.42, 0.55),
-        ears="fan", ear=(1.1, 1.6), muzzle=(0.0, 0.1), snout=(0.35, 0.45),
-        tail="tuft", extra=trunk, rise=(20, 50), limb=1.3,
-    ),
-    "giraffe": dict(
-        legs=(1.1, 1.5), body=(0.4, 0.5), neck=(1.4, 2.0), head=(0.26, 0.34),
-        ears="side", ear=(0.5, 0.8), muzzle=(0.5, 0.9), snout=(0.4, 0.5),
-        tail="tuft", extra=knobs, rise=(55, 80), wide=0.75, jaw=0.6, collar=0.9,
-    ),
-    "lion": dict(
-        legs=(0.5, 0.75), body=(0.4, 0.52), neck=(0.15, 0.3), head=(0.36, 0.46),
-        ears="round", ear=(0.4, 0.6), muzzle=(0.2, 0.45), snout=(0.4, 0.52),
-        tail="tuft", extra=mane, rise=(20, 60),
-    ),
-    "fox": dict(
-        legs=(0.45, 0.75), body=(0.3, 0.42), neck=(0.15, 0.35), head=(0.34, 0.42),
-        ears="point", ear=(0.8, 1.15), muzzle=(0.5, 0.9), snout=(0.26, 0.34),
-        tail="bushy", jaw=0.55,
-    ),
-    "sheep": dict(
-        legs=(0.4, 0.65), body=(0.5, 0.62), neck=(0.15, 0.3), head=(0.32, 0.4),
-        ears="side", ear=(0.6, 0.9), muzzle=(0.3, 0.6), snout=(0.36, 0.46),
-        tail="stub", wool=True, extra=curls, wide=0.8, jaw=0.6, limb=0.7,
-    ),
-    "cow": dict(
-        legs=(0.55, 0.8), body=(0.46, 0.6), neck=(0.15, 0.4), head=(0.34, 0.42),
-        ears="side", ear=(0.6, 0.9), muzzle=(0.5, 0.9), snout=(0.52, 0.66),
-        tail="tuft", extra=horns, rise=(0, 50), jaw=0.62, limb=0.8,
-    ),
-    "mouse": dict(
-        legs=(0.15, 0.3), body=(0.45, 0.6), neck=(0.0, 0.15), head=(0.4, 0.52),
-        ears="round", ear=(0.9, 1.4), muzzle=(0.4, 0.7), snout=(0.2, 0.3),
-        tail="thin", rise=(0, 40), limb=0.55, jaw=0.6,
-    ),
-}  # fmt: skip
+    return seen | {"front": int(front)}
