@@ -5,6 +5,7 @@ Tests that compare with PyTorch need it; the rest must pass without.
 
 import json
 
+import datasets
 import numpy as np
 import pytest
 from datasets import ClassLabel, Dataset, Features
@@ -49,6 +50,22 @@ def test_processor_gives_the_numbers_of_transformers(folder, processor, mode, si
     wanted = theirs([picture.convert("RGB")], return_tensors="np")["pixel_values"]
     found = processor([picture]).numpy().transpose(0, 3, 1, 2)
     np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_checkpoint_for_gray_pictures_gets_one_channel(tmp_path, mode):
+    gray = {"image_mean": [0.1], "image_std": [0.3], "size": 16, "resample": 2}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(gray))
+    noise = np.random.default_rng(0).integers(0, 256, (30, 20, 3), "uint8")
+    picture, recipe = Image.fromarray(noise).convert(mode), load_processor(tmp_path)
+    wanted = np.asarray(picture.convert("L").resize((16, 16), 2), np.float32)
+    wanted = (wanted[None, ..., None] / 255 - 0.1) / 0.3
+    np.testing.assert_allclose(recipe([picture]), wanted, rtol=0, atol=1e-6)
+    kinds = {"image": datasets.Image(), "label": ClassLabel(names=["a", "b"])}
+    columns = {"image": [picture] * 2, "label": [0, 1]}
+    rows = Dataset.from_dict(columns, features=Features(kinds))
+    ((images, _),) = batches(rows, recipe, 2)
+    np.testing.assert_allclose(images, np.repeat(wanted, 2, 0), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("resample", [0, 2, 3])

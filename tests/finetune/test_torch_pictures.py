@@ -46,6 +46,21 @@ def test_pixels_take_pictures_of_any_mode(processor, mode):
     np.testing.assert_allclose(found, np.asarray(wanted) / 127.5 - 1, atol=1e-5)
 
 
+@pytest.mark.parametrize(("mean", "channels"), [([0.1], 1), (0.1, 3), ([0.1] * 3, 3)])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_only_a_list_of_one_mean_makes_pictures_gray(tmp_path, mode, mean, channels):
+    settings = {"image_mean": mean, "image_std": mean, "size": 16, "resample": 2}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(settings))
+    noise = np.random.default_rng(0).integers(0, 256, (30, 20, 3), "uint8")
+    picture = Image.fromarray(noise).convert(mode)
+    rows = {"image": [picture], "label": [0]}
+    found = pixels(load_processor(tmp_path))(rows)["pixel_values"][0]
+    seen = picture.convert("L" if channels == 1 else "RGB").resize((16, 16), 2)
+    wanted = (np.atleast_3d(seen).transpose(2, 0, 1) / 255 - 0.1) / 0.1
+    assert found.shape == (channels, 16, 16)
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5)
+
+
 def test_pixels_read_pictures_as_upright_does(processor):
     scan = Image.fromarray(np.arange(400, dtype=np.uint16).reshape(20, 20) * 160)
     clear = Image.new("RGBA", (20, 20), (0, 0, 0, 0))
