@@ -220,8 +220,8 @@ def compare_recipes(seeds: int) -> dict:
     )
     full = session.current_profile() == "full"
     plans = {
-        "2021 tutorial": ("patch 7, 8 heads", 3 if full else 10, TUTORIAL),
-        "ours": ("patch 14, 4 heads", 6 if full else 20, OURS),
+        "2021 tutorial": ("patch 7, 8 heads", 3, TUTORIAL),
+        "ours": ("patch 14, 4 heads", 6, OURS),
     }
     found = {name: {"errors": [], "seconds": []} for name in plans}
     for seed in range(seeds):
