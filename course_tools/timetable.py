@@ -1,9 +1,10 @@
-"""Write the tables of docs/teaching.md from what the lessons say of themselves.
+"""Write the tables of times anew, from what the lessons say of themselves.
 
     python -m course_tools.timetable
 
 Times and needs are read from the table at the top of each notebook, exercises from the
-catalog. Everything else on the page is left alone.
+catalog. docs/teaching.md gets a timetable and plans; README.md and notebook 00 get the
+ways through the course. Everything else on these pages is left alone.
 """
 
 import json
@@ -12,10 +13,13 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from course_tools.tidy_notebooks import lines, to_json
 from course_utils.exercises.catalog import LESSONS, TIMES
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "teaching.md"
+README = ROOT / "README.md"
+START = ROOT / "notebooks" / "00_start_here.ipynb"
 # The days or parts of each plan; for each of them its lessons, and which exercises: all
 # of them, or only those in which a bug is to be found.
 PLANS = {
@@ -26,6 +30,15 @@ PLANS = {
     },
     "A term, PyTorch": {"": ("00 01 02 03 04 07 08 10", "all")},
     "A term, both frameworks": {"": ("00 01 02 03 04 05 07 08 09 10 11 12", "all")},
+}
+
+# What somebody wants to do, and the lessons that lead there.
+WAYS = {
+    "fine-tune a ViT on your own pictures next week, in PyTorch": "08",
+    "the same in TensorFlow": "09",
+    "change a pre-trained ViT": "07 12",
+    "the same, coming from Keras": "09 12",
+    "understand it from the ground": "01 02 03 04 07",
 }
 
 
@@ -113,10 +126,23 @@ def plans(found: dict[str, Lesson]) -> str:
     return "\n".join(lines)
 
 
-def renewed(text: str, root: Path = ROOT) -> str:
-    """Return the page with both tables made anew."""
-    found = course(root)
-    for name, table in (("timetable", timetable(found)), ("plans", plans(found))):
+def ways(found: dict[str, Lesson], page: Path) -> str:
+    """Return the ways through, with links that hold from ``page``."""
+    notebooks, docs = ("", "../docs/") if page == START else ("notebooks/", "docs/")
+    names = {name[:2]: name for name in LESSONS}
+    rows = ["| You want to | Lessons | Time, with exercises |", "|---|---|---|"]
+    for aim, numbers in WAYS.items():
+        links = [f"[{n}]({notebooks}{names[n]}.ipynb)" for n in numbers.split()]
+        total = sum(minutes(n, "all", found) for n in numbers.split())
+        rows.append(f"| {aim} | {', '.join(links)} | {clock(total)} |")
+    page_for_classes = f"[Teaching with this course]({docs}teaching.md)"
+    rows.append(f"| teach a class | {page_for_classes} | a day, two days or a term |")
+    return "\n".join(rows)
+
+
+def renewed(text: str, **tables: str) -> str:
+    """Return a page with the tables that are given, each between its two marks."""
+    for name, table in tables.items():
         pattern = rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- /{name} -->)"
         text, count = re.subn(
             pattern, lambda m, t=table: f"{m[1]}{t}\n{m[2]}", text, flags=re.S
@@ -126,10 +152,26 @@ def renewed(text: str, root: Path = ROOT) -> str:
     return text
 
 
+def pages() -> dict[Path, str]:
+    """Return the text of each page that holds such tables, made anew."""
+    found = course()
+    teaching = {"timetable": timetable(found), "plans": plans(found)}
+    notebook = json.loads(START.read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        source = "".join(cell["source"])
+        if "<!-- ways: " in source:
+            cell["source"] = lines(renewed(source, ways=ways(found, START)))
+    return {
+        PAGE: renewed(PAGE.read_text(encoding="utf-8"), **teaching),
+        README: renewed(README.read_text(encoding="utf-8"), ways=ways(found, README)),
+        START: to_json(notebook),
+    }
+
+
 def main() -> int:
-    text = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(renewed(text), encoding="utf-8", newline="\n")
-    print(f"timetable: wrote {PAGE.relative_to(ROOT)}")
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8", newline="\n")
+        print(f"timetable: wrote {path.relative_to(ROOT)}")
     return 0
 
 

@@ -47,11 +47,24 @@ def test_every_lesson_says_how_long_its_exercises_take(name):
     assert found.exercises or name.startswith("00")
 
 
-def test_teaching_page_has_the_times_of_the_notebooks():
-    text = timetable.PAGE.read_text(encoding="utf-8")
-    assert timetable.renewed(text) == text, (
-        "a lesson says another time now: run python -m course_tools.timetable"
-    )
+def test_pages_have_the_times_of_the_notebooks():
+    for path, text in timetable.pages().items():
+        assert text == path.read_text(encoding="utf-8"), (
+            "a lesson says another time now: run python -m course_tools.timetable"
+        )
+
+
+def test_ways_lead_through_lessons_in_their_order():
+    for numbers in timetable.WAYS.values():
+        assert sorted(numbers.split()) == numbers.split()
+
+
+def test_way_takes_the_time_of_its_lessons(tmp_path):
+    found = dict.fromkeys((name[:2] for name in LESSONS), Lesson("", 45, 40, ""))
+    table = timetable.ways(found, timetable.README)
+    row = r"^\| change a pre-trained ViT \| (.*) \| 2 h 50 min \|$"
+    links = re.search(row, table, flags=re.M)[1]
+    assert re.findall(r"\[(\d\d)\]\(notebooks/", links) == ["07", "12"]
 
 
 def test_plan_sums_reading_and_the_share_of_exercises_it_takes():
@@ -67,7 +80,7 @@ def test_plan_sums_reading_and_the_share_of_exercises_it_takes():
 @pytest.mark.parametrize("text", ["", "<!-- timetable: x -->\n<!-- /timetable -->\n"])
 def test_page_without_its_marks_is_refused(text):
     with pytest.raises(ValueError, match="one pair of marks"):
-        timetable.renewed(text)
+        timetable.renewed(text, timetable="", plans="")
 
 
 def test_tables_of_readme_and_start_here_repeat_the_times_of_the_lessons():
