@@ -1,4 +1,4 @@
-"""Exercises of notebook 02: norms, heads, masks, cross-attention and blocks."""
+"""Exercises of notebook 02: heads, norms, blocks and what a decoder may see."""
 
 import torch
 from torch import nn
@@ -15,6 +15,347 @@ def _numbers(*shape):
 
 
 # --- 02.1 -------------------------------------------------------------------------
+
+
+class MyAttention(nn.Module):
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(dim, 3 * dim)  # queries, keys, values at once
+        self.out = nn.Linear(dim, dim)
+
+    def forward(self, x, mask=None):
+        """Return attended tokens (B, T, D) and weights (B, h, T, T)."""
+        B, T, D = x.shape
+        qkv = self.qkv(x).view(B, T, 3, self.heads, D // self.heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (B, h, T, d)
+        scores = q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5
+        if mask is not None:
+            scores = scores.masked_fill(~mask, -torch.inf)
+        weights = scores.softmax(dim=-1)  # (B, h, T, T)
+        context = (weights @ v).transpose(1, 2)  # (B, T, h, d)
+        return self.out(context.reshape(B, T, D)), weights
+
+
+def _roots(q):
+    return q.shape[-1] ** 0.5
+
+
+def _masked(scores, mask):
+    return scores if mask is None else scores.masked_fill(~mask, -torch.inf)
+
+
+def _joined(context):
+    return context.transpose(1, 2).flatten(2)
+
+
+def _joined_by_view(context):
+    return context.reshape(len(context), context.shape[2], -1)
+
+
+def _cut(qkv, heads):
+    return qkv.unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
+
+
+def _slip(cut=_cut, divisor=_roots, mask=_masked, axis=-1, join=_joined, **late):
+    """Return the class with one step of ``forward`` done in another way."""
+    weigh = late.get("weigh", lambda scores: scores.softmax(axis))
+    finish = late.get("finish", lambda self, context, x: self.out(context))
+
+    class Slipped(MyAttention):
+        def forward(self, x, allowed=None):
+            q, k, v = cut(self.qkv(x), self.heads)
+            scores = q @ k.transpose(-2, -1) / divisor(q)
+            weights = weigh(mask(scores, allowed))
+            if "after" in late and allowed is not None:
+                weights = late["after"](weights, allowed)
+            return finish(self, join(weights @ v), x), weights
+
+    return Slipped
+
+
+def _cut_by_view(qkv, heads):
+    B, T, _ = qkv.shape
+    return [part.reshape(B, heads, T, -1) for part in qkv.chunk(3, dim=-1)]
+
+
+def _cut_whole_by_view(qkv, heads):
+    B, T, _ = qkv.shape
+    return qkv.reshape(B, 3, heads, T, -1).unbind(1)
+
+
+def _cut_interleaved(qkv, heads):
+    return qkv.unflatten(-1, (3, -1, heads)).permute(2, 0, 4, 1, 3)
+
+
+def _cut_head_by_head(qkv, heads):
+    return qkv.unflatten(-1, (heads, 3, -1)).permute(3, 0, 2, 1, 4)
+
+
+def _not_transposed(qkv, heads):
+    return qkv.unflatten(-1, (3, heads, -1)).permute(2, 0, 1, 3, 4)
+
+
+def _in_roles(first, second, third):
+    return lambda qkv, heads: [_cut(qkv, heads)[i] for i in (first, second, third)]
+
+
+class _ByLoop(MyAttention):
+    def forward(self, x, mask=None):
+        parts = [part.chunk(self.heads, -1) for part in self.qkv(x).chunk(3, -1)]
+        found = []
+        for q, k, v in zip(*parts, strict=True):
+            scores = torch.einsum("btd,bsd->bts", q, k) / q.shape[-1] ** 0.5
+            found.append((_masked(scores, mask).softmax(-1), v))
+        tokens = self.out(torch.cat([weights @ v for weights, v in found], -1))
+        return tokens, torch.stack([weights for weights, _ in found], 1)
+
+
+class _ByTorch(MyAttention):
+    def forward(self, x, mask=None):
+        q, k, v = _cut(self.qkv(x), self.heads)
+        attend = nn.functional.scaled_dot_product_attention
+        context = attend(q, k, v, attn_mask=mask)
+        weights = _masked(q @ k.mT / _roots(q), mask).softmax(-1)
+        return self.out(_joined(context)), weights
+
+
+def _run_attention(answer, x, heads, mask):
+    """Give the answer the weights of PyTorch's own layer, and compare what both give.
+
+    What comes back are the tokens alone, so that the example shown stays small.
+    """
+    if not (isinstance(answer, type) and issubclass(answer, nn.Module)):
+        raise NotAnAnswer("The check wants the class `MyAttention`, an `nn.Module`.")
+    theirs = nn.MultiheadAttention(x.shape[-1], heads, batch_first=True).eval()
+    for parameter in theirs.parameters():
+        nn.init.normal_(parameter, std=0.7)
+    ours = answer(x.shape[-1], heads).eval()
+    last = theirs.out_proj
+    for name, weight, bias in (
+        ("qkv", theirs.in_proj_weight, theirs.in_proj_bias),
+        ("out", last.weight, last.bias),
+    ):
+        layer = getattr(ours, name, None)
+        if not isinstance(layer, nn.Linear) or layer.weight.shape != weight.shape:
+            raise NotAnAnswer(
+                f"The check copies weights into your layer, but finds no `{name}` of "
+                "the right size in it. Keep the constructor of the stub as it is."
+            )
+        layer.weight, layer.bias = weight, bias
+    found = ours(x) if mask is None else ours(x, mask)
+    if found is ... or found is None:
+        return found
+    if not (isinstance(found, tuple | list) and len(found) == 2):
+        raise NotAnAnswer("Return two things: the attended tokens, and the weights.")
+    hidden = None if mask is None else ~mask
+    options = {"average_attn_weights": False, "attn_mask": hidden}
+    tokens, weights = theirs(x, x, x, **options)
+    if same(found[0], weights, 1e-4):
+        raise NotAnAnswer("You return the weights first. The tokens come first.")
+    if same(found[0], tokens, 1e-4):
+        _judge_weights(found, weights)
+    return found[0]
+
+
+def _judge_weights(found, wanted):
+    """Say what is wrong beside right tokens, if anything is."""
+    tokens, weights = found
+    if same(weights, wanted.mean(1), 1e-4):
+        raise NotAnAnswer(
+            "Your tokens are right, but you average the weights over the heads. Return "
+            "those of each head, (B, h, T, T)."
+        )
+    if not same(weights, wanted, 1e-4):
+        raise NotAnAnswer(
+            "Your tokens are right, but the second thing you return is not the "
+            "weights: numbers after the softmax, (B, h, T, T), a row for each query."
+        )
+    if not getattr(tokens, "requires_grad", False):
+        raise NotAnAnswer(
+            "Right numbers, but no gradient can flow back through them, so the layer "
+            "would never learn. Stay in torch, without `detach`, `.data` or `no_grad`."
+        )
+
+
+_LOOK_BACK = torch.ones(5, 5, dtype=torch.bool).tril()
+_ANY = torch.tensor([[1, 0, 1, 1], [1, 1, 0, 0], [0, 0, 1, 1], [1, 0, 0, 1]]).bool()
+_SPLIT_BY_VIEW = (
+    "Your heads mix tokens: a single `view` or `reshape` to (B, h, T, d) cuts the "
+    "numbers in the order in which they lie in memory, and that order is token by "
+    "token. Cut the last axis only, then swap two axes."
+)
+_ROLES = (
+    "The parts of `qkv` have changed roles: first come the queries, then the keys, "
+    "then the values. In your answer "
+)
+
+MULTI_HEAD = Exercise(
+    id="02.1",
+    title="Write multi-head attention",
+    solution=MyAttention,
+    cases=(
+        (_numbers(2, 5, 12), 3, None),
+        (_numbers(3, 4, 6), 2, None),
+        (_numbers(2, 4, 8), 1, None),
+        (_numbers(2, 5, 12), 4, _LOOK_BACK),
+        (_numbers(3, 4, 6), 2, _ANY),
+    ),
+    probe=_run_attention,
+    tolerance=1e-4,
+    mistakes=(
+        *(
+            Mistake(_slip(cut, join=join), _SPLIT_BY_VIEW)
+            for cut in (_cut_by_view, _cut_whole_by_view)
+            for join in (_joined, _joined_by_view)
+        ),
+        Mistake(
+            _slip(_not_transposed, join=lambda context: context.flatten(2)),
+            "Your heads still come after the tokens, (B, T, h, d), so that in each "
+            "token one head attends to the others. Swap these two axes before the "
+            "scores.",
+        ),
+        Mistake(
+            _slip(_cut_interleaved),
+            "Head 0 should get the first d numbers of each token. Yours gets every "
+            "h-th number. Trained from scratch that would do, but it does not fit "
+            "weights that come from elsewhere.",
+        ),
+        Mistake(
+            _slip(_cut_head_by_head),
+            "You cut the 3·D numbers into heads first and each head into q, k, v. The "
+            "first D numbers are all queries, the next D all keys, the last D all "
+            "values.",
+        ),
+        Mistake(
+            _slip(join=_joined_by_view),
+            "The heads are right, but they are joined wrongly: before the `reshape` to "
+            "(B, T, D) the axes of heads and tokens must change places again.",
+        ),
+        Mistake(
+            _slip(join=lambda context: context.permute(0, 2, 3, 1).flatten(2)),
+            "You join the heads number by number. They stand side by side: first all d "
+            "numbers of head 0, then those of head 1.",
+        ),
+        Mistake(
+            _slip(join=lambda context: context.flip(1).transpose(1, 2).flatten(2)),
+            "You join the heads in reverse order: head 0 comes first.",
+        ),
+        Mistake(
+            _slip(join=lambda context: context.mean(1).repeat(1, 1, context.shape[1])),
+            "You average the heads. They are joined side by side, and `out` mixes "
+            "them.",
+        ),
+        Mistake(
+            _slip(divisor=lambda q: (q.shape[1] * q.shape[-1]) ** 0.5),
+            "You divide the scores by √D, the root of the model's width. What counts "
+            "is the width of one head, √d.",
+        ),
+        Mistake(
+            _slip(divisor=lambda q: 1),
+            "The scores are not divided by √d, so the softmax is too sharp.",
+        ),
+        Mistake(
+            _slip(divisor=lambda q: q.shape[-1]),
+            "You divide the scores by d. It is the root of d.",
+        ),
+        Mistake(
+            _slip(divisor=lambda q: 8),
+            "You divide by 8, which is √d only for heads of width 64. Take the width "
+            "that these heads have.",
+        ),
+        Mistake(
+            _slip(divisor=lambda q: q.shape[1] ** 0.5),
+            "You divide by the root of the number of heads. It is the root of d, the "
+            "width of one head.",
+        ),
+        Mistake(
+            _slip(divisor=lambda q: q.shape[-2] ** 0.5),
+            "You divide by the root of T, the number of tokens. It is the root of d.",
+        ),
+        Mistake(
+            _slip(axis=-2),
+            "Your softmax runs over the queries. Each *query* spreads a weight of 1 "
+            "over the keys: the last axis.",
+        ),
+        Mistake(
+            _slip(axis=1),
+            "Your softmax runs over the heads. Each head has weights of its own, which "
+            "sum to 1 over the keys: the last axis.",
+        ),
+        Mistake(
+            _slip(
+                weigh=lambda scores: scores, mask=lambda s, m: s if m is None else s * m
+            ),
+            "You mix the values with the scores themselves. Scores become weights by "
+            "softmax.",
+        ),
+        Mistake(
+            _slip(finish=lambda self, context, x: context),
+            "The last layer is missing: the heads stand side by side, but `self.out` "
+            "has not mixed them.",
+        ),
+        Mistake(
+            _slip(finish=lambda self, context, x: x + self.out(context)),
+            "You add the incoming tokens. The residual is the block's business; here "
+            "only what attention finds is wanted.",
+        ),
+        Mistake(
+            _slip(_in_roles(1, 0, 2)),
+            _ROLES + "queries and keys are exchanged.",
+        ),
+        Mistake(
+            _slip(_in_roles(0, 2, 1)),
+            _ROLES + "keys and values are exchanged.",
+        ),
+        Mistake(
+            _slip(_in_roles(2, 1, 0)),
+            _ROLES + "queries and values are exchanged.",
+        ),
+        Mistake(
+            _slip(_in_roles(0, 1, 1)),
+            "You mix the keys. Weights come from keys, contents from values.",
+        ),
+        Mistake(
+            _slip(mask=lambda scores, mask: scores),
+            "Right without a mask, but a mask that is given is not used.",
+        ),
+        Mistake(
+            _slip(mask=lambda s, m: s if m is None else s.masked_fill(m, -torch.inf)),
+            "Your mask works the other way round: in this course True means *may "
+            "look*. (In `nn.MultiheadAttention` it means *hidden*.)",
+        ),
+        Mistake(
+            _slip(mask=lambda s, m: s if m is None else s.masked_fill(~m, 0)),
+            "You set hidden scores to 0, and e⁰ is 1: a hidden key still gets weight. "
+            "Fill in minus infinity.",
+        ),
+        Mistake(
+            _slip(mask=lambda s, m: s, after=lambda weights, m: weights * m),
+            "You hide keys after the softmax, so that the weights of a row no longer "
+            "sum to 1. Hide the *scores*, before it.",
+        ),
+        Mistake(
+            _slip(mask=lambda s, m: _masked(s, None if m is None else m.T)),
+            "Your mask is transposed: its rows are queries, its columns keys.",
+        ),
+    ),
+    hints=(
+        "Follow the drawing: project, split, attend in each head, join, mix. Write the "
+        "shape behind each line; with five lines of shapes the code writes itself.",
+        "`self.qkv(x)` is (B, T, 3·D), and `.chunk(3, dim=-1)` cuts it into queries, "
+        "keys and values. Each is split as in the cell above: `view` to (B, T, h, d), "
+        "then `transpose(1, 2)`. After that, `attend(q, k, v, mask)` does all heads "
+        "at once.",
+        "`attend` returns context (B, h, T, d) and weights (B, h, T, T). Swap axes 1 "
+        "and 2 of the context, `reshape` it to (B, T, D), and hand it to `self.out`.",
+    ),
+    because="It gives PyTorch's numbers: heads are a way to cut and join columns.",
+    alternatives=(_ByLoop, _ByTorch),
+)
+
+
+# --- 02.2 -------------------------------------------------------------------------
 
 
 def pixel_norm(images, gain, bias, eps=1e-5):
@@ -114,7 +455,7 @@ def _norm_in_numpy(images, gain, bias, eps=1e-5):
 
 
 PIXEL_NORM = Exercise(
-    id="02.1",
+    id="02.2",
     title="Layer norm for images",
     solution=pixel_norm,
     cases=(
@@ -228,553 +569,139 @@ PIXEL_NORM = Exercise(
 )
 
 
-# --- 02.2 -------------------------------------------------------------------------
-
-
-def split_heads(x, heads):
-    B, T, D = x.shape
-    x = x.reshape(B, T, heads, D // heads)  # (B, T, D) -> (B, T, h, d)
-    return x.transpose(1, 2)  # (B, T, h, d) -> (B, h, T, d)
-
-
-def _split_by_view(x, heads):
-    B, T, D = x.shape
-    return x.reshape(B, heads, T, D // heads)
-
-
-def _split_not_transposed(x, heads):
-    B, T, D = x.shape
-    return x.reshape(B, T, heads, D // heads)
-
-
-def _split_interleaved(x, heads):
-    B, T, D = x.shape
-    return x.reshape(B, T, D // heads, heads).permute(0, 3, 1, 2)
-
-
-def _split_wrong_axes(x, heads):
-    B, T, D = x.shape
-    return x.reshape(B, T, heads, D // heads).permute(0, 2, 3, 1)
-
-
-def _split_by_width(x, heads):
-    return torch.stack(x.split(heads, dim=-1), dim=1)
-
-
-def _split_transposed_tokens(x, heads):
-    B, T, D = x.shape
-    return x.transpose(1, 2).reshape(B, heads, T, D // heads)
-
-
-def _split_heads_first(x, heads):
-    return split_heads(x, heads).transpose(0, 1)
-
-
-def _split_tokens(x, heads):
-    return torch.stack(x.chunk(heads, dim=1), dim=1)
-
-
-def _split_one_image(x, heads):
-    return x.reshape(1, x.shape[1], heads, -1).transpose(1, 2)
-
-
-def _split_in_two(x, heads):
-    return split_heads(x, 2)
-
-
-SPLIT_HEADS = Exercise(
-    id="02.2",
-    title="Spot the bug: heads that mix tokens",
-    solution=split_heads,
-    cases=(
-        (torch.arange(48.0).reshape(2, 3, 8), 4),
-        (torch.arange(32.0).reshape(1, 4, 8), 2),
-        (torch.arange(48.0).reshape(2, 4, 6), 3),
-    ),
-    mistakes=(
-        Mistake(
-            _split_by_view,
-            "This is the bug itself: `reshape` alone cuts the numbers in the order "
-            "in which they lie in memory, and that order is token by token. Cut the "
-            "last axis only, then swap two axes.",
-        ),
-        Mistake(
-            _split_not_transposed,
-            "The cut is right, but heads still come after tokens: the shape is "
-            "(B, T, h, d), and attention would be computed between heads.",
-        ),
-        Mistake(
-            _split_interleaved,
-            "Head 0 should get the first d numbers of each token. Yours gets every "
-            "h-th number, which works in training but does not fit copied weights.",
-        ),
-        Mistake(
-            _split_wrong_axes,
-            "The heads are right, but inside each head the two axes are swapped: "
-            "(B, h, d, T) instead of (B, h, T, d).",
-        ),
-        Mistake(
-            _split_by_width,
-            "You cut each token into pieces of `heads` numbers. `heads` says how many "
-            "pieces there are.",
-        ),
-        Mistake(
-            _split_transposed_tokens,
-            "Numbers and tokens have changed places, and then `reshape` cuts across "
-            "both. Cut the last axis only, then swap two axes.",
-        ),
-        Mistake(
-            _split_heads_first,
-            "The heads are right, but they come before the batch: (h, B, T, d) "
-            "instead of (B, h, T, d).",
-        ),
-        Mistake(
-            _split_tokens,
-            "You cut the *tokens* into groups. Each head gets some numbers of every "
-            "token.",
-        ),
-        Mistake(
-            _split_one_image,
-            "That is right for a batch of one. With more images, yours land inside "
-            "the heads: keep `B`.",
-        ),
-        Mistake(
-            _split_in_two,
-            "You always make two heads. How many there are, `heads` says.",
-        ),
-    ),
-    hints=(
-        "Token 0 is the first row. In the buggy output, which rows of head 0 come "
-        "from token 0?",
-        "Cut only the last axis, `D` into `h` and `d`. Which shape is that?",
-        "From `(B, T, h, d)` to `(B, h, T, d)` two axes change places.",
-    ),
-    because="`reshape` may only cut or join neighboring axes; to reorder, transpose.",
-    alternatives=(
-        lambda x, heads: torch.stack(x.chunk(heads, dim=-1), dim=1),
-        lambda x, heads: x.unflatten(-1, (heads, -1)).permute(0, 2, 1, 3),
-        lambda x, heads: x.numpy().reshape(*x.shape[:2], heads, -1).swapaxes(1, 2),
-    ),
-)
-
-
 # --- 02.3 -------------------------------------------------------------------------
 
 
-def decoder_mask(lengths, T):
-    places = torch.arange(T)
-    real = places < lengths[:, None]  # (B, T): which keys are no padding
-    causal = places <= places[:, None]  # (T, T): row t allows keys up to t
-    return real[:, None, :] & causal  # (B, 1, T) & (T, T) -> (B, T, T)
+def added_by_heads(context, weight):
+    B, h, T, d = context.shape
+    columns = weight.view(-1, h, d)  # (D, D) -> (D, h, d): d columns a head
+    return torch.einsum("bhtd,ohd->bhto", context, columns)  # (B, h, T, D)
 
 
-def _mask_causal_only(lengths, T):
-    return torch.ones(len(lengths), T, T, dtype=torch.bool).tril()
+def _add_by_rows(context, weight):
+    return context @ weight.reshape(*context.shape[1::2], -1)
 
 
-def _mask_padding_only(lengths, T):
-    real = torch.arange(T) < lengths[:, None]
-    return real[:, None, :].expand(-1, T, -1)
+def _add_whole(context, weight):
+    whole = _joined(context) @ weight.T
+    return whole[:, None].expand(-1, context.shape[1], -1, -1)
 
 
-def _mask_inverted(lengths, T):
-    return ~decoder_mask(lengths, T)
+def _add_summed(context, weight):
+    return _joined(context) @ weight.T
 
 
-def _mask_not_itself(lengths, T):
-    return decoder_mask(lengths, T).tril(-1)
+def _add_averaged(context, weight):
+    return added_by_heads(context, weight) / context.shape[1]
 
 
-def _mask_transposed(lengths, T):
-    real = torch.arange(T) < lengths[:, None]
-    return real[:, None, :] & torch.ones(T, T, dtype=torch.bool).triu()
+def _add_interleaved(context, weight):
+    B, h, T, d = context.shape
+    return torch.einsum("bhtd,odh->bhto", context, weight.reshape(-1, d, h))
 
 
-def _mask_on_queries(lengths, T):
-    real = torch.arange(T) < lengths[:, None]
-    return real[:, :, None] & torch.ones(T, T, dtype=torch.bool).tril()
+def _in_place_of_one(context):
+    """Put each head where it stands in the row of all, and zeros elsewhere."""
+    h = context.shape[1]
+    alone = torch.eye(h)[:, None, :, None] * context[:, :, :, None]
+    return alone.flatten(-2)  # (B, h, T, D)
 
 
-def _mask_off_by_one(lengths, T):
-    real = torch.arange(T) <= lengths[:, None]
-    return real[:, None, :] & torch.ones(T, T, dtype=torch.bool).tril()
+def _add_unmixed(context, weight):
+    return _in_place_of_one(context)
 
 
-def _mask_with_or(lengths, T):
-    real = torch.arange(T) < lengths[:, None]
-    return real[:, None, :] | torch.ones(T, T, dtype=torch.bool).tril()
+def _add_same_columns(context, weight):
+    return context @ weight[:, : context.shape[-1]].T
 
 
-def _mask_to_add(lengths, T):
-    return torch.zeros(len(lengths), T, T).masked_fill(
-        ~decoder_mask(lengths, T), -torch.inf
-    )
+def _add_turned_columns(context, weight):
+    return added_by_heads(context.flip(1), weight).flip(1)
 
 
-def _mask_without_query_axis(lengths, T):
-    return torch.ones(T, T, dtype=torch.bool).tril() & (
-        torch.arange(T) < lengths[:, None]
-    )
+def _add_tokens_first(context, weight):
+    return added_by_heads(context, weight).transpose(1, 2)
 
 
-def _mask_without_query_axis_turned(lengths, T):
-    return (torch.arange(T) < lengths[:, None]) & torch.ones(
-        T, T, dtype=torch.bool
-    ).tril()
+def _add_by_zeros(context, weight):
+    return nn.functional.linear(_in_place_of_one(context), weight)
 
 
-def _mask_of_first_length(lengths, T):
-    return decoder_mask(lengths[:1].expand(len(lengths)), T)
+def _add_by_loop(context, weight):
+    d = context.shape[-1]
+    slices = [weight[:, i * d : (i + 1) * d] for i in range(context.shape[1])]
+    return [[head @ w.T for head, w in zip(c, slices, strict=True)] for c in context]
 
 
-def _mask_for_heads(lengths, T):
-    return decoder_mask(lengths, T)[:, None]
-
-
-def _mask_of_longest(lengths, T):
-    return decoder_mask(lengths, int(lengths.max()))
-
-
-def _mask_by_loops(lengths, T):
-    return [
-        [[s <= t and s < length for s in range(T)] for t in range(T)]
-        for length in lengths.tolist()
-    ]
-
-
-def _boolean_mask(answer, lengths, T):
-    mask = plain(answer(lengths, T))
-    if same(mask, decoder_mask(lengths, T), 0.0) and mask.dtype != bool:
-        raise NotAnAnswer(
-            "Right places, but these are numbers. `~mask` and `masked_fill` want a "
-            "boolean mask: compare, or use `.bool()`."
-        )
-    return mask
-
-
-DECODER_MASK = Exercise(
+ADDED_BY_HEADS = Exercise(
     id="02.3",
-    title="A mask for words of different length",
-    solution=decoder_mask,
-    probe=_boolean_mask,
+    title="What each head adds",
+    solution=added_by_heads,
     cases=(
-        (torch.tensor([2, 4]), 5),
-        (torch.tensor([2, 3]), 3),
-        (torch.tensor([1]), 3),
-        (torch.tensor([4, 2, 3, 1]), 4),
+        (_numbers(2, 3, 5, 4), _numbers(12, 12)),
+        (_numbers(1, 2, 3, 2), _numbers(4, 4)),
+        (_numbers(3, 4, 2, 3), _numbers(12, 12) / 2),
     ),
     mistakes=(
         Mistake(
-            _mask_causal_only,
-            "Nobody looks ahead, but words shorter than T still look at their padding.",
+            _add_by_rows,
+            "You take the head's *rows* of `weight`. `nn.Linear` computes "
+            "`x @ weight.T`, so a number of `x` meets a *column* of `weight`.",
         ),
         Mistake(
-            _mask_padding_only,
-            "Padding is hidden, but a query can look at keys after its own place.",
+            _add_whole,
+            "Each head gets the output of all heads together. Wanted is what it adds "
+            "alone: its own d columns of `weight`.",
         ),
         Mistake(
-            _mask_inverted,
-            "Every value is the opposite of what is wanted: in this course True means "
-            "*may look*. (In `nn.MultiheadAttention` it means *hidden*.)",
+            _add_summed,
+            "This is the sum over the heads, the output of the layer. Wanted are its "
+            "parts, before the sum: (B, h, T, D).",
         ),
         Mistake(
-            _mask_not_itself,
-            "A token may look at itself: its place counts as *not ahead*. As it is, "
-            "row 0 has no key at all, and its softmax is nan.",
+            _add_averaged,
+            "Your parts are too small by the number of heads: the layer *adds* what "
+            "its heads say, and does not average it.",
         ),
         Mistake(
-            _mask_transposed,
-            "Your queries look ahead and not back. Rows are queries, columns keys.",
+            _add_interleaved,
+            "You give each head every h-th column. Heads stand side by side: the first "
+            "d columns belong to head 0, the next d to head 1.",
         ),
         Mistake(
-            _mask_on_queries,
-            "You hide the *rows* of padding, which are queries. The rule is about "
-            "keys, the columns; and a row without any True gives nan.",
+            _add_unmixed,
+            "Each head stands in its own place, and `weight` has not been used: it "
+            "spreads the d numbers of a head over all D.",
         ),
         Mistake(
-            _mask_off_by_one,
-            "One place of padding is still visible: places count from 0, so a word of "
-            "length 2 has places 0 and 1.",
+            _add_same_columns,
+            "All your heads use the columns of head 0. Head 1 owns the next d columns.",
         ),
         Mistake(
-            _mask_with_or,
-            "You allow a key if it is *either* not ahead *or* no padding. Both must "
-            "hold.",
+            _add_turned_columns,
+            "Your columns are in reverse order: the first d belong to head 0.",
         ),
         Mistake(
-            _mask_to_add,
-            "These are numbers to be added to the scores, 0 and -inf, and they are "
-            "right. But wanted is the boolean mask: True where a query may look.",
-        ),
-        *(
-            Mistake(
-                answer,
-                "The padding mask is (B, T), and joined to (T, T) its words are taken "
-                "for queries, if it fits at all. Where does it need another axis?",
-            )
-            for answer in (_mask_without_query_axis, _mask_without_query_axis_turned)
-        ),
-        Mistake(
-            _mask_of_first_length,
-            "You use the length of the first word for all of them.",
-        ),
-        Mistake(
-            _mask_for_heads,
-            "The places are right, but you add an axis for heads. Wanted is (B, T, T).",
-        ),
-        Mistake(
-            _mask_of_longest,
-            "Your mask is as large as the longest word. The padded size is `T`, which "
-            "may be larger.",
+            _add_tokens_first,
+            "The numbers are right, but tokens come before heads: (B, T, h, D) instead "
+            "of (B, h, T, D).",
         ),
     ),
     hints=(
-        "Two masks, one for each rule. What is the shape of each?",
-        "`torch.arange(T) < lengths[:, None]` tells which places are real, `(B, T)`. "
-        "Do they belong to queries or to keys?",
-        "Give the padding mask a query axis, `[:, None, :]`, and join it by `&` with a "
-        "lower triangle.",
+        "Put zeros in the place of all heads but one, and send the row through the "
+        "last layer: what comes out is what this head adds. Which columns of `weight` "
+        "then play a part?",
+        "Head 0 owns `weight[:, :d]`, head 1 `weight[:, d:2*d]`. The output of a "
+        "linear layer is `x @ weight.T`.",
+        "`weight.view(D, h, d)` sorts the columns by head; `torch.einsum` with "
+        "`bhtd,ohd->bhto` multiplies each head with its own.",
     ),
-    because="Masks combine by `&`, and each query keeps at least the first key.",
-    alternatives=(
-        _mask_by_loops,
-        lambda lengths, T: (
-            (torch.arange(T) < lengths[:, None])[:, None, :]
-            * torch.ones(T, T, dtype=torch.bool).tril()
-        ),
-    ),
+    because="The layer's output is the sum of these parts and the bias: heads add up.",
+    alternatives=(_add_by_zeros, _add_by_loop),
 )
 
 
 # --- 02.4 -------------------------------------------------------------------------
-
-
-def cross_attention(x, memory, wq, wk, wv):
-    q, k, v = x @ wq, memory @ wk, memory @ wv  # (T, d), (S, d), (S, d)
-    scores = q @ k.T / q.shape[-1] ** 0.5  # (T, d) @ (d, S) -> (T, S)
-    return scores.softmax(dim=-1) @ v  # (T, S) @ (S, d) -> (T, d)
-
-
-def _cross_swapped(x, memory, wq, wk, wv):
-    return cross_attention(memory, x, wq, wk, wv)
-
-
-def _cross_self(x, memory, wq, wk, wv):
-    return cross_attention(x, x, wq, wk, wv)
-
-
-def _cross_unscaled(x, memory, wq, wk, wv):
-    q, k, v = x @ wq, memory @ wk, memory @ wv
-    return (q @ k.T).softmax(-1) @ v
-
-
-def _cross_scaled_by_d(x, memory, wq, wk, wv):
-    q, k, v = x @ wq, memory @ wk, memory @ wv
-    return (q @ k.T / q.shape[-1]).softmax(-1) @ v
-
-
-def _cross_scaled_by_width(x, memory, wq, wk, wv):
-    q, k, v = x @ wq, memory @ wk, memory @ wv
-    return (q @ k.T / x.shape[-1] ** 0.5).softmax(-1) @ v
-
-
-def _cross_scaled_by_number(x, memory, wq, wk, wv):
-    q, k, v = x @ wq, memory @ wk, memory @ wv
-    return (q @ k.T / len(memory) ** 0.5).softmax(-1) @ v
-
-
-def _cross_over_queries(x, memory, wq, wk, wv):
-    q, k, v = x @ wq, memory @ wk, memory @ wv
-    return (q @ k.T / q.shape[-1] ** 0.5).softmax(dim=0) @ v
-
-
-def _cross_keys_as_values(x, memory, wq, wk, wv):
-    return cross_attention(x, memory, wq, wk, wk)
-
-
-def _sdpa(q, k, v, **options):
-    return nn.functional.scaled_dot_product_attention(q, k, v, **options)
-
-
-def _matmul(q, k, v):
-    return (q @ k.T / q.shape[-1] ** 0.5).softmax(dim=-1) @ v
-
-
-def _cross_raw_values(x, memory, wq, wk, wv):
-    return _matmul(x @ wq, memory @ wk, memory)
-
-
-def _cross_exchanged(x, memory, wq, wk, wv):
-    return cross_attention(x, memory, wq, wv, wk)
-
-
-def _cross_without_softmax(x, memory, wq, wk, wv):
-    q, k, v = x @ wq, memory @ wk, memory @ wv
-    return q @ k.T / q.shape[-1] ** 0.5 @ v
-
-
-def _cross_weights(x, memory, wq, wk, wv):
-    q, k = x @ wq, memory @ wk
-    return (q @ k.T / q.shape[-1] ** 0.5).softmax(dim=-1)
-
-
-def _cross_and_weights(x, memory, wq, wk, wv):
-    found = cross_attention(x, memory, wq, wk, wv)
-    return found, _cross_weights(x, memory, wq, wk, wv)
-
-
-def _cross_by_torch(x, memory, wq, wk, wv):
-    parts = (part[None] for part in (x @ wq, memory @ wk, memory @ wv))
-    return nn.functional.scaled_dot_product_attention(*parts)[0]
-
-
-def _cross_by_loop(x, memory, wq, wk, wv):
-    k, v = memory @ wk, memory @ wv
-    found = []
-    for token in x:
-        weights = torch.exp(k @ (token @ wq) / k.shape[-1] ** 0.5)
-        found.append((weights / weights.sum()) @ v)
-    return torch.stack(found)
-
-
-CROSS_ATTENTION = Exercise(
-    id="02.4",
-    title="Cross-attention with one head",
-    solution=cross_attention,
-    cases=(
-        (
-            torch.tensor([[1.0, 0, 0, 1], [0, 2, 0, 0], [0, 0, 1, 0]]),
-            torch.tensor(
-                [[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [1, 1, 0, 1], [0, 0, 2, 1]]
-            ),
-            torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, -1.0]]),
-            torch.tensor([[2.0, 0.0], [0.0, 2.0], [1.0, 1.0], [0.0, 1.0]]),
-            torch.tensor([[10.0, 0.0], [20.0, 0.0], [30.0, 1.0], [0.0, 5.0]]),
-        ),
-        (
-            _numbers(5, 3),
-            _numbers(6, 3),
-            _numbers(3, 2),
-            _numbers(2, 3).T,
-            _numbers(3, 2) + 1,
-        ),
-    ),
-    mistakes=(
-        Mistake(
-            _cross_swapped,
-            "Queries come from the memory here. The one who asks is `x`: its tokens "
-            "give the queries, the memory gives keys and values.",
-        ),
-        Mistake(
-            _cross_self,
-            "`memory` is never used: this is self-attention of `x`.",
-        ),
-        Mistake(
-            _cross_unscaled,
-            "The scores are not divided by the root of `d`, so the softmax is too "
-            "sharp.",
-        ),
-        Mistake(
-            _cross_scaled_by_d,
-            "You divide the scores by `d`. It is the root of `d`.",
-        ),
-        Mistake(
-            _cross_scaled_by_width,
-            "You divide by the root of `D`, the width of the tokens. What counts is "
-            "`d`, the width of queries and keys.",
-        ),
-        Mistake(
-            _cross_scaled_by_number,
-            "You divide by the root of `S`, the number of keys. What counts is `d`, "
-            "the width of queries and keys.",
-        ),
-        Mistake(
-            _cross_over_queries,
-            "Your softmax runs over the queries. Each *query* spreads weight 1 over "
-            "the keys: the last axis.",
-        ),
-        Mistake(
-            _cross_keys_as_values,
-            "You return means of the keys. Weights come from keys, contents from "
-            "values: use `wv`.",
-        ),
-        *(
-            Mistake(
-                lambda x, memory, wq, wk, wv, attend=attend: attend(
-                    x @ wq, x @ wk, memory @ wv
-                ),
-                "Your keys come from `x`, your values from the memory. Keys and "
-                "values belong together: each key says where its value is found.",
-            )
-            for attend in (_matmul, _sdpa)
-        ),
-        *(
-            Mistake(
-                lambda x, memory, wq, wk, wv, attend=attend: attend(
-                    x @ wq, memory @ wk, x @ wv
-                ),
-                "Your values come from `x`, your keys from the memory. What a token "
-                "finds is a mean of what the *memory* holds.",
-            )
-            for attend in (_matmul, _sdpa)
-        ),
-        Mistake(
-            lambda x, memory, wq, wk, wv: cross_attention(memory, memory, wq, wk, wv),
-            "`x` is never used: this is self-attention of the memory.",
-        ),
-        Mistake(
-            lambda x, memory, wq, wk, wv: (
-                x @ wq + cross_attention(x, memory, wq, wk, wv)
-            ),
-            "You add the queries to what they find. The residual is the block's "
-            "business; here only what attention finds is wanted.",
-        ),
-        Mistake(
-            _cross_raw_values,
-            "You mix the tokens of the memory as they are. The values are a linear "
-            "view of them, as queries and keys are: `wv` is left over.",
-        ),
-        Mistake(
-            _cross_exchanged,
-            "`wk` and `wv` are exchanged: your keys are made with `wv` and your values "
-            "with `wk`.",
-        ),
-        Mistake(
-            _cross_without_softmax,
-            "You mix the values with the scores themselves. Scores become weights by "
-            "softmax.",
-        ),
-        Mistake(
-            _cross_weights,
-            "These are the weights. Wanted are the new tokens that they make of the "
-            "values.",
-        ),
-        Mistake(
-            _cross_and_weights,
-            "You return two things, tokens and weights. Here the new tokens alone are "
-            "wanted.",
-        ),
-        Mistake(
-            lambda x, memory, wq, wk, wv: _sdpa(
-                x @ wq, memory @ wk, memory @ wv, is_causal=True
-            ),
-            "You mask the future. The memory was there before the first token was "
-            "written: each token of `x` may look at all of it.",
-        ),
-    ),
-    hints=(
-        "Which of the two sequences asks, and which answers?",
-        "The scores have shape `(T, S)`: a row for each token of `x`, a column for "
-        "each token of the memory.",
-        "Queries are `x @ wq`; keys and values are `memory @ wk` and `memory @ wv`. "
-        "Then it is the formula of notebook 01.",
-    ),
-    because="Each row of weights says where in the memory one token of `x` has looked.",
-    alternatives=(_cross_by_torch, _cross_by_loop),
-)
-
-
-# --- 02.5 -------------------------------------------------------------------------
 
 
 class ParallelBlock(nn.Module):
@@ -956,7 +883,7 @@ def _run_block(answer, x, heads, mlp_dim):
 
 
 PARALLEL_BLOCK = Exercise(
-    id="02.5",
+    id="02.4",
     title="A parallel block",
     solution=ParallelBlock,
     cases=(
@@ -1038,6 +965,194 @@ PARALLEL_BLOCK = Exercise(
     ),
     because="With both inputs known at once, their products can run as one.",
     alternatives=(_InPlaceStyle, _OnTopOfEncoderBlock),
+)
+
+
+# --- 02.5 -------------------------------------------------------------------------
+
+
+def decoder_mask(lengths, T):
+    places = torch.arange(T)
+    real = places < lengths[:, None]  # (B, T): which keys are no padding
+    causal = places <= places[:, None]  # (T, T): row t allows keys up to t
+    return real[:, None, :] & causal  # (B, 1, T) & (T, T) -> (B, T, T)
+
+
+def _mask_causal_only(lengths, T):
+    return torch.ones(len(lengths), T, T, dtype=torch.bool).tril()
+
+
+def _mask_padding_only(lengths, T):
+    real = torch.arange(T) < lengths[:, None]
+    return real[:, None, :].expand(-1, T, -1)
+
+
+def _mask_inverted(lengths, T):
+    return ~decoder_mask(lengths, T)
+
+
+def _mask_not_itself(lengths, T):
+    return decoder_mask(lengths, T).tril(-1)
+
+
+def _mask_transposed(lengths, T):
+    real = torch.arange(T) < lengths[:, None]
+    return real[:, None, :] & torch.ones(T, T, dtype=torch.bool).triu()
+
+
+def _mask_on_queries(lengths, T):
+    real = torch.arange(T) < lengths[:, None]
+    return real[:, :, None] & torch.ones(T, T, dtype=torch.bool).tril()
+
+
+def _mask_off_by_one(lengths, T):
+    real = torch.arange(T) <= lengths[:, None]
+    return real[:, None, :] & torch.ones(T, T, dtype=torch.bool).tril()
+
+
+def _mask_with_or(lengths, T):
+    real = torch.arange(T) < lengths[:, None]
+    return real[:, None, :] | torch.ones(T, T, dtype=torch.bool).tril()
+
+
+def _mask_to_add(lengths, T):
+    return torch.zeros(len(lengths), T, T).masked_fill(
+        ~decoder_mask(lengths, T), -torch.inf
+    )
+
+
+def _mask_without_query_axis(lengths, T):
+    return torch.ones(T, T, dtype=torch.bool).tril() & (
+        torch.arange(T) < lengths[:, None]
+    )
+
+
+def _mask_without_query_axis_turned(lengths, T):
+    return (torch.arange(T) < lengths[:, None]) & torch.ones(
+        T, T, dtype=torch.bool
+    ).tril()
+
+
+def _mask_of_first_length(lengths, T):
+    return decoder_mask(lengths[:1].expand(len(lengths)), T)
+
+
+def _mask_for_heads(lengths, T):
+    return decoder_mask(lengths, T)[:, None]
+
+
+def _mask_of_longest(lengths, T):
+    return decoder_mask(lengths, int(lengths.max()))
+
+
+def _mask_by_loops(lengths, T):
+    return [
+        [[s <= t and s < length for s in range(T)] for t in range(T)]
+        for length in lengths.tolist()
+    ]
+
+
+def _boolean_mask(answer, lengths, T):
+    mask = plain(answer(lengths, T))
+    if same(mask, decoder_mask(lengths, T), 0.0) and mask.dtype != bool:
+        raise NotAnAnswer(
+            "Right places, but these are numbers. `~mask` and `masked_fill` want a "
+            "boolean mask: compare, or use `.bool()`."
+        )
+    return mask
+
+
+DECODER_MASK = Exercise(
+    id="02.5",
+    title="A mask for words of different length",
+    solution=decoder_mask,
+    probe=_boolean_mask,
+    cases=(
+        (torch.tensor([2, 4]), 5),
+        (torch.tensor([2, 3]), 3),
+        (torch.tensor([1]), 3),
+        (torch.tensor([4, 2, 3, 1]), 4),
+    ),
+    mistakes=(
+        Mistake(
+            _mask_causal_only,
+            "Nobody looks ahead, but words shorter than T still look at their padding.",
+        ),
+        Mistake(
+            _mask_padding_only,
+            "Padding is hidden, but a query can look at keys after its own place.",
+        ),
+        Mistake(
+            _mask_inverted,
+            "Every value is the opposite of what is wanted: in this course True means "
+            "*may look*. (In `nn.MultiheadAttention` it means *hidden*.)",
+        ),
+        Mistake(
+            _mask_not_itself,
+            "A token may look at itself: its place counts as *not ahead*. As it is, "
+            "row 0 has no key at all, and its softmax is nan.",
+        ),
+        Mistake(
+            _mask_transposed,
+            "Your queries look ahead and not back. Rows are queries, columns keys.",
+        ),
+        Mistake(
+            _mask_on_queries,
+            "You hide the *rows* of padding, which are queries. The rule is about "
+            "keys, the columns; and a row without any True gives nan.",
+        ),
+        Mistake(
+            _mask_off_by_one,
+            "One place of padding is still visible: places count from 0, so a word of "
+            "length 2 has places 0 and 1.",
+        ),
+        Mistake(
+            _mask_with_or,
+            "You allow a key if it is *either* not ahead *or* no padding. Both must "
+            "hold.",
+        ),
+        Mistake(
+            _mask_to_add,
+            "These are numbers to be added to the scores, 0 and -inf, and they are "
+            "right. But wanted is the boolean mask: True where a query may look.",
+        ),
+        *(
+            Mistake(
+                answer,
+                "The padding mask is (B, T), and joined to (T, T) its words are taken "
+                "for queries, if it fits at all. Where does it need another axis?",
+            )
+            for answer in (_mask_without_query_axis, _mask_without_query_axis_turned)
+        ),
+        Mistake(
+            _mask_of_first_length,
+            "You use the length of the first word for all of them.",
+        ),
+        Mistake(
+            _mask_for_heads,
+            "The places are right, but you add an axis for heads. Wanted is (B, T, T).",
+        ),
+        Mistake(
+            _mask_of_longest,
+            "Your mask is as large as the longest word. The padded size is `T`, which "
+            "may be larger.",
+        ),
+    ),
+    hints=(
+        "Two masks, one for each rule. What is the shape of each?",
+        "`torch.arange(T) < lengths[:, None]` tells which places are real, `(B, T)`. "
+        "Do they belong to queries or to keys?",
+        "Give the padding mask a query axis, `[:, None, :]`, and join it by `&` with a "
+        "lower triangle.",
+    ),
+    because="Masks combine by `&`, and each query keeps at least the first key.",
+    alternatives=(
+        _mask_by_loops,
+        lambda lengths, T: (
+            (torch.arange(T) < lengths[:, None])[:, None, :]
+            * torch.ones(T, T, dtype=torch.bool).tril()
+        ),
+    ),
 )
 
 
@@ -1255,10 +1370,10 @@ TRAINING_PAIRS = Exercise(
 
 
 EXERCISES = (
+    MULTI_HEAD,
     PIXEL_NORM,
-    SPLIT_HEADS,
-    DECODER_MASK,
-    CROSS_ATTENTION,
+    ADDED_BY_HEADS,
     PARALLEL_BLOCK,
+    DECODER_MASK,
     TRAINING_PAIRS,
 )

@@ -22,10 +22,376 @@ def _attend(q, k, v, mask=None):
     return weights @ v, weights
 
 
-# 02.1: layer norm for images
+# 02.1: multi-head attention
+
+
+class _Heads(nn.Module):
+    """The constructor of the notebook's stub."""
+
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.out = nn.Linear(dim, dim)
 
 
 @right("02.1")
+class HeadsByAttend(_Heads):
+    def forward(self, x, mask=None):
+        B, T, D = x.shape
+        q, k, v = self.qkv(x).chunk(3, dim=-1)
+        q = q.view(B, T, self.heads, D // self.heads).transpose(1, 2)
+        k = k.view(B, T, self.heads, D // self.heads).transpose(1, 2)
+        v = v.view(B, T, self.heads, D // self.heads).transpose(1, 2)
+        context, weights = _attend(q, k, v, mask)
+        return self.out(context.transpose(1, 2).reshape(B, T, D)), weights
+
+
+@right("02.1")
+class HeadsByEinsum(_Heads):
+    def forward(self, x, mask=None):
+        b, t, d = x.shape
+        h = self.heads
+        q, k, v = self.qkv(x).reshape(b, t, 3, h, d // h).unbind(2)  # (b, t, h, d)
+        scores = torch.einsum("bqhd,bkhd->bhqk", q, k) * (d // h) ** -0.5
+        if mask is not None:
+            scores = scores + torch.where(mask, 0.0, -math.inf)
+        attn = F.softmax(scores, dim=-1)
+        out = torch.einsum("bhqk,bkhd->bqhd", attn, v).reshape(b, t, d)
+        return self.out(out), attn
+
+
+@right("02.1")
+class HeadsByChunks(_Heads):
+    def forward(self, x, mask=None):
+        outputs, maps = [], []
+        queries, keys, values = self.qkv(x).split(x.size(-1), dim=-1)
+        for q, k, v in zip(
+            queries.chunk(self.heads, -1),
+            keys.chunk(self.heads, -1),
+            values.chunk(self.heads, -1),
+            strict=True,
+        ):
+            context, w = _attend(q, k, v, mask)
+            outputs.append(context)
+            maps.append(w)
+        return self.out(torch.cat(outputs, dim=-1)), torch.stack(maps, dim=1)
+
+
+@right("02.1")
+class HeadsByTorch(_Heads):
+    def forward(self, x, mask=None):
+        B, T, D = x.shape
+        q, k, v = (
+            p.unflatten(-1, (self.heads, D // self.heads)).transpose(1, 2)
+            for p in self.qkv(x).chunk(3, -1)
+        )
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        eye = torch.eye(T, device=x.device).expand(B, self.heads, T, T)
+        weights = F.scaled_dot_product_attention(q, k, eye, attn_mask=mask)
+        return self.out(y.transpose(1, 2).flatten(2)), weights
+
+
+@right("02.1")
+class HeadsInTheBatch(_Heads):
+    """As in older code: heads folded into the batch, bmm, a large negative number."""
+
+    def forward(self, x, mask=None):
+        B, T, D = x.shape
+        h, d = self.heads, D // self.heads
+
+        def fold(t):
+            return t.reshape(B, T, h, d).permute(0, 2, 1, 3).reshape(B * h, T, d)
+
+        q, k, v = map(fold, torch.split(self.qkv(x), D, dim=2))
+        s = torch.bmm(q, k.transpose(1, 2)) / math.sqrt(d)
+        if mask is not None:
+            s = s.masked_fill(mask == 0, -1e9)
+        w = torch.softmax(s, 2)
+        y = torch.bmm(w, v).view(B, h, T, d).transpose(1, 2).contiguous().view(B, T, D)
+        return self.out(y), w.view(B, h, T, T)
+
+
+@right("02.1")
+class HeadsAsList(_Heads):
+    """Scales the queries, and normalizes by hand."""
+
+    def forward(self, x, mask=None):
+        B, T, D = x.shape
+        qkv = self.qkv(x).view(B, T, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        q, k, v = qkv[0], qkv[1], qkv[2]
+        scores = (q * k.shape[-1] ** -0.5).matmul(k.permute(0, 1, 3, 2))
+        if mask is not None:
+            scores = torch.where(mask, scores, torch.tensor(float("-inf")))
+        e = (scores - scores.amax(-1, keepdim=True)).exp()
+        w = e / e.sum(-1, keepdim=True)
+        y = w.matmul(v).movedim(1, 2).reshape(B, T, D)
+        return [self.out(y), w]
+
+
+def _heads(x, layer):
+    B, T, D = x.shape
+    parts = layer.qkv(x).chunk(3, dim=-1)
+    shape = B, T, layer.heads, D // layer.heads
+    return [part.view(shape).transpose(1, 2) for part in parts]
+
+
+def _together(layer, context):
+    return layer.out(context.transpose(1, 2).flatten(2))
+
+
+def _weighted(scores, mask):
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -math.inf)
+    return scores.softmax(-1)
+
+
+@wrong("02.1", "splits by one view", says="Your heads mix tokens")
+class SplitByView(_Heads):
+    def forward(self, x, mask=None):
+        B, T, D = x.shape
+        q, k, v = (
+            p.reshape(B, self.heads, T, D // self.heads)
+            for p in self.qkv(x).chunk(3, dim=-1)
+        )
+        context, weights = _attend(q, k, v, mask)
+        return self.out(context.transpose(1, 2).reshape(B, T, D)), weights
+
+
+@wrong("02.1", "splits and joins by one view", says="Your heads mix tokens")
+class SplitAndJoinedByView(_Heads):
+    def forward(self, x, mask=None):
+        B, T, D = x.shape
+        q, k, v = (
+            p.reshape(B, self.heads, T, D // self.heads)
+            for p in self.qkv(x).chunk(3, dim=-1)
+        )
+        context, weights = _attend(q, k, v, mask)
+        return self.out(context.reshape(B, T, D)), weights
+
+
+@wrong("02.1", "divides by √D", says="You divide the scores by √D")
+class DividesByRootOfModel(_Heads):
+    def forward(self, x, mask=None):
+        q, k, v = _heads(x, self)
+        weights = _weighted(q @ k.transpose(-2, -1) / x.shape[-1] ** 0.5, mask)
+        return _together(self, weights @ v), weights
+
+
+@wrong("02.1", "does not divide", says="The scores are not divided by √d")
+class DoesNotDivide(_Heads):
+    def forward(self, x, mask=None):
+        q, k, v = _heads(x, self)
+        weights = _weighted(q @ k.transpose(-2, -1), mask)
+        return _together(self, weights @ v), weights
+
+
+@wrong("02.1", "divides by d", says="You divide the scores by d.")
+class DividesByWidth(_Heads):
+    def forward(self, x, mask=None):
+        q, k, v = _heads(x, self)
+        weights = _weighted(q @ k.transpose(-2, -1) / q.shape[-1], mask)
+        return _together(self, weights @ v), weights
+
+
+@wrong(
+    "02.1", "divides by √64 as in the paper", says="You divide by 8, which is √d only"
+)
+class DividesByEight(_Heads):
+    def forward(self, x, mask=None):
+        q, k, v = _heads(x, self)
+        weights = _weighted(q @ k.transpose(-2, -1) / math.sqrt(64), mask)
+        return _together(self, weights @ v), weights
+
+
+@wrong("02.1", "softmax over the queries", says="Your softmax runs over the queries")
+class SoftmaxOverQueries(_Heads):
+    def forward(self, x, mask=None):
+        q, k, v = _heads(x, self)
+        scores = q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5
+        if mask is not None:
+            scores = scores.masked_fill(~mask, -math.inf)
+        weights = scores.softmax(dim=2)
+        return _together(self, weights @ v), weights
+
+
+@wrong("02.1", "softmax over the heads", says="Your softmax runs over the heads")
+class SoftmaxOverHeads(_Heads):
+    def forward(self, x, mask=None):
+        q, k, v = _heads(x, self)
+        scores = q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5
+        if mask is not None:
+            scores = scores.masked_fill(~mask, -math.inf)
+        weights = scores.softmax(dim=1)
+        return _together(self, weights @ v), weights
+
+
+@wrong("02.1", "forgets the last layer", says="The last layer is missing")
+class NoLastLayer(_Heads):
+    def forward(self, x, mask=None):
+        context, weights = _attend(*_heads(x, self), mask)
+        return context.transpose(1, 2).flatten(2), weights
+
+
+@wrong("02.1", "joins without swapping axes back", says="they are joined wrongly")
+class JoinedWithoutSwap(_Heads):
+    def forward(self, x, mask=None):
+        B, T, D = x.shape
+        context, weights = _attend(*_heads(x, self), mask)
+        return self.out(context.reshape(B, T, D)), weights
+
+
+@wrong("02.1", "joins number by number", says="You join the heads number by number")
+class JoinedByNumber(_Heads):
+    def forward(self, x, mask=None):
+        context, weights = _attend(*_heads(x, self), mask)
+        return self.out(context.permute(0, 2, 3, 1).flatten(2)), weights
+
+
+@wrong("02.1", "joins heads in reverse", says="You join the heads in reverse order")
+class JoinedInReverse(_Heads):
+    def forward(self, x, mask=None):
+        context, weights = _attend(*_heads(x, self), mask)
+        heads = [context[:, i] for i in range(self.heads)][::-1]
+        return self.out(torch.cat(heads, dim=-1)), weights
+
+
+@wrong("02.1", "exchanges queries and keys", says="queries and keys are exchanged")
+class QueriesAreKeys(_Heads):
+    def forward(self, x, mask=None):
+        k, q, v = _heads(x, self)
+        context, weights = _attend(q, k, v, mask)
+        return _together(self, context), weights
+
+
+@wrong("02.1", "exchanges keys and values", says="keys and values are exchanged")
+class KeysAreValues(_Heads):
+    def forward(self, x, mask=None):
+        q, v, k = _heads(x, self)
+        context, weights = _attend(q, k, v, mask)
+        return _together(self, context), weights
+
+
+@wrong("02.1", "forgets to swap heads and tokens", says="Your heads still come after")
+class AttendsBetweenHeads(_Heads):
+    def forward(self, x, mask=None):
+        B, T, D = x.shape
+        q, k, v = self.qkv(x).view(B, T, 3, self.heads, -1).unbind(2)
+        context, weights = _attend(q, k, v, mask)
+        return self.out(context.reshape(B, T, D)), weights
+
+
+@wrong("02.1", "cuts into heads first", says="cut the 3·D numbers into heads first")
+class HeadsFirst(_Heads):
+    def forward(self, x, mask=None):
+        B, T, D = x.shape
+        qkv = self.qkv(x).view(B, T, self.heads, 3 * D // self.heads).transpose(1, 2)
+        q, k, v = qkv.chunk(3, dim=-1)
+        context, weights = _attend(q, k, v, mask)
+        return _together(self, context), weights
+
+
+@wrong("02.1", "does not use the mask", says="a mask that is given is not used")
+class MaskUnused(_Heads):
+    def forward(self, x, mask=None):
+        context, weights = _attend(*_heads(x, self))
+        return _together(self, context), weights
+
+
+@wrong("02.1", "True means hidden", says="Your mask works the other way round")
+class MaskInverted(_Heads):
+    def forward(self, x, mask=None):
+        q, k, v = _heads(x, self)
+        scores = q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5
+        if mask is not None:
+            scores = scores.masked_fill(mask, -math.inf)
+        weights = scores.softmax(-1)
+        return _together(self, weights @ v), weights
+
+
+@wrong("02.1", "multiplies scores with the mask", says="You set hidden scores to 0")
+class MaskOfZeros(_Heads):
+    def forward(self, x, mask=None):
+        q, k, v = _heads(x, self)
+        scores = q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5
+        if mask is not None:
+            scores = scores * mask
+        weights = scores.softmax(-1)
+        return _together(self, weights @ v), weights
+
+
+@wrong("02.1", "hides keys after the softmax", says="You hide keys after the softmax")
+class MaskAfterSoftmax(_Heads):
+    def forward(self, x, mask=None):
+        q, k, v = _heads(x, self)
+        weights = _weighted(q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5, None)
+        if mask is not None:
+            weights = weights.masked_fill(~mask, 0)
+        return _together(self, weights @ v), weights
+
+
+@wrong("02.1", "returns the tokens only", says="Return two things")
+class TokensAlone(_Heads):
+    def forward(self, x, mask=None):
+        return _together(self, _attend(*_heads(x, self), mask)[0])
+
+
+@wrong("02.1", "returns the weights first", says="You return the weights first")
+class WeightsBefore(_Heads):
+    def forward(self, x, mask=None):
+        context, weights = _attend(*_heads(x, self), mask)
+        return weights, _together(self, context)
+
+
+@wrong("02.1", "averages the weights over heads", says="you average the weights")
+class WeightsAveraged(_Heads):
+    def forward(self, x, mask=None):
+        context, weights = _attend(*_heads(x, self), mask)
+        return _together(self, context), weights.mean(dim=1)
+
+
+@wrong("02.1", "returns scores as weights", says="not the weights: numbers after")
+class ScoresReturned(_Heads):
+    def forward(self, x, mask=None):
+        q, k, v = _heads(x, self)
+        scores = q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5
+        return _together(self, _weighted(scores, mask) @ v), scores
+
+
+@wrong("02.1", "adds the residual", says="You add the incoming tokens")
+class WithResidual(_Heads):
+    def forward(self, x, mask=None):
+        context, weights = _attend(*_heads(x, self), mask)
+        return x + _together(self, context), weights
+
+
+@wrong("02.1", "leaves the graph", says="no gradient can flow back")
+class LeavesTheGraph(_Heads):
+    @torch.no_grad()
+    def forward(self, x, mask=None):
+        context, weights = _attend(*_heads(x, self), mask)
+        return _together(self, context), weights
+
+
+@wrong("02.1", "renames the layers", says="finds no `qkv`")
+class OtherNames(nn.Module):
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.heads = heads
+        self.in_proj = nn.Linear(dim, 3 * dim)
+        self.out = nn.Linear(dim, dim)
+
+    def forward(self, x, mask=None):
+        return self.out(self.in_proj(x)[..., : x.shape[-1]]), None
+
+
+wrong("02.1", "hands in an object", _Heads(4, 2), says="wants the class `MyAttention`")
+
+
+# 02.2: layer norm for images
+
+
+@right("02.2")
 def pixel_norm_by_hand(images, gain, bias, eps=1e-5):
     mean = images.mean(dim=1, keepdim=True)
     variance = (images - mean).square().mean(dim=1, keepdim=True)
@@ -33,14 +399,14 @@ def pixel_norm_by_hand(images, gain, bias, eps=1e-5):
     return normed * gain[:, None, None] + bias[:, None, None]
 
 
-@right("02.1")
+@right("02.2")
 def pixel_norm_permuted(images, gain, bias, eps=1e-5):
     x = images.permute(0, 2, 3, 1)
     x = F.layer_norm(x, (x.shape[-1],), gain, bias, eps)
     return x.permute(0, 3, 1, 2)
 
 
-@right("02.1")
+@right("02.2")
 def pixel_norm_var(images, gain, bias, eps=1e-5):
     u = images.mean(1, True)
     s = images.var(1, unbiased=False, keepdim=True)
@@ -48,14 +414,14 @@ def pixel_norm_var(images, gain, bias, eps=1e-5):
     return gain.view(1, -1, 1, 1) * x + bias.view(1, -1, 1, 1)
 
 
-@right("02.1")
+@right("02.2")
 def pixel_norm_var_mean(images, gain, bias, eps=1e-5):
     var, mean = torch.var_mean(images, dim=-3, correction=0, keepdim=True)
     x = (images - mean) / torch.sqrt(var + eps)
     return torch.einsum("bchw,c->bchw", x, gain) + bias.reshape(-1, 1, 1)
 
 
-@right("02.1")
+@right("02.2")
 def pixel_norm_movedim(images, gain, bias, eps=1e-5):
     norm = nn.LayerNorm(images.shape[1], eps=eps)
     norm.weight.data, norm.bias.data = gain, bias
@@ -63,7 +429,7 @@ def pixel_norm_movedim(images, gain, bias, eps=1e-5):
         return norm(images.movedim(1, -1)).movedim(-1, 1)
 
 
-@right("02.1")
+@right("02.2")
 def pixel_norm_loops(images, gain, bias, eps=1e-5):
     result = torch.empty_like(images)
     B, C, H, W = images.shape
@@ -82,7 +448,7 @@ def _normed(images, dim, eps, **options):
 
 
 @wrong(
-    "02.1",
+    "02.2",
     "takes mean and variance of whole images",
     says="You take one mean of the whole image",
 )
@@ -92,7 +458,7 @@ def norm_of_image(images, gain, bias, eps=1e-5):
 
 
 @wrong(
-    "02.1",
+    "02.2",
     "norms each channel over its pixels",
     says="You normalize each channel over its pixels",
 )
@@ -102,7 +468,7 @@ def instance_norm(images, gain, bias, eps=1e-5):
 
 
 @wrong(
-    "02.1",
+    "02.2",
     "norms each channel over the batch",
     says="You normalize each channel over all pixels",
 )
@@ -111,7 +477,7 @@ def batch_norm(images, gain, bias, eps=1e-5):
 
 
 @wrong(
-    "02.1", "norms over the last axis", says="You normalize along the last axis, which"
+    "02.2", "norms over the last axis", says="You normalize along the last axis, which"
 )
 def last_axis(images, gain, bias, eps=1e-5):
     x = _normed(images, -1, eps, correction=0)
@@ -119,7 +485,7 @@ def last_axis(images, gain, bias, eps=1e-5):
 
 
 @wrong(
-    "02.1",
+    "02.2",
     "takes the variance with C − 1",
     says="Your variance is divided by C - 1, which is",
 )
@@ -129,7 +495,7 @@ def unbiased(images, gain, bias, eps=1e-5):
 
 
 @wrong(
-    "02.1", "adds eps outside the root", says="You add `eps` to the standard deviation"
+    "02.2", "adds eps outside the root", says="You add `eps` to the standard deviation"
 )
 def eps_outside(images, gain, bias, eps=1e-5):
     mean = images.mean(1, keepdim=True)
@@ -138,14 +504,14 @@ def eps_outside(images, gain, bias, eps=1e-5):
     return x * gain[:, None, None] + bias[:, None, None]
 
 
-@wrong("02.1", "forgets eps", says="You do not use `eps`")
+@wrong("02.2", "forgets eps", says="You do not use `eps`")
 def no_eps(images, gain, bias, eps=1e-5):
     x = _normed(images, 1, 0, correction=0)
     return x * gain[:, None, None] + bias[:, None, None]
 
 
 @wrong(
-    "02.1",
+    "02.2",
     "multiplies gain along the last axis",
     says="`gain` of shape (C,) is lined up with the",
 )
@@ -153,27 +519,27 @@ def gain_along_width(images, gain, bias, eps=1e-5):
     return _normed(images, 1, eps, correction=0) * gain + bias
 
 
-@wrong("02.1", "forgets gain and bias", says="The normalizing is right, but `gain` and")
+@wrong("02.2", "forgets gain and bias", says="The normalizing is right, but `gain` and")
 def no_gain(images, gain, bias, eps=1e-5):
     return _normed(images, 1, eps, correction=0)
 
 
 @wrong(
-    "02.1", "forgets to permute back", says="The numbers are right, but the channels"
+    "02.2", "forgets to permute back", says="The numbers are right, but the channels"
 )
 def not_permuted_back(images, gain, bias, eps=1e-5):
     x = images.permute(0, 2, 3, 1)
     return F.layer_norm(x, x.shape[-1:], gain, bias, eps)
 
 
-@wrong("02.1", "permutes back in the wrong order", says="last two axes")
+@wrong("02.2", "permutes back in the wrong order", says="last two axes")
 def permuted_wrongly(images, gain, bias, eps=1e-5):
     x = images.permute(0, 2, 3, 1)
     return F.layer_norm(x, x.shape[-1:], gain, bias, eps).permute(0, 3, 2, 1)
 
 
 @wrong(
-    "02.1",
+    "02.2",
     "reshapes where it should permute",
     says="`reshape` does not move the channels",
 )
@@ -183,13 +549,13 @@ def reshaped(images, gain, bias, eps=1e-5):
     return F.layer_norm(x, (C,), gain, bias, eps).reshape(B, C, H, W)
 
 
-@wrong("02.1", "does not hand eps on", says="Right for the usual `eps`, but the caller")
+@wrong("02.2", "does not hand eps on", says="Right for the usual `eps`, but the caller")
 def eps_of_default(images, gain, bias, eps=1e-5):
     x = images.permute(0, 2, 3, 1)
     return F.layer_norm(x, x.shape[-1:], gain, bias).permute(0, 3, 1, 2)
 
 
-@wrong("02.1", "divides by the variance", says="You divide by the variance")
+@wrong("02.2", "divides by the variance", says="You divide by the variance")
 def divides_by_variance(images, gain, bias, eps=1e-5):
     mean = images.mean(1, keepdim=True)
     variance = images.var(1, keepdim=True, correction=0)
@@ -197,7 +563,7 @@ def divides_by_variance(images, gain, bias, eps=1e-5):
     return x * gain[:, None, None] + bias[:, None, None]
 
 
-@wrong("02.1", "norms the caller's images in place", says="changes what it is given")
+@wrong("02.2", "norms the caller's images in place", says="changes what it is given")
 def norm_in_place(images, gain, bias, eps=1e-5):
     variance = images.var(1, keepdim=True, correction=0)
     images -= images.mean(1, keepdim=True)
@@ -206,7 +572,7 @@ def norm_in_place(images, gain, bias, eps=1e-5):
 
 
 @wrong(
-    "02.1",
+    "02.2",
     "lets layer_norm work on the last axis",
     says="`layer_norm` of PyTorch works along the",
 )
@@ -214,183 +580,395 @@ def layer_norm_of_images(images, gain, bias, eps=1e-5):
     return F.layer_norm(images, gain.shape, gain, bias, eps)
 
 
-@wrong("02.1", "bias forgotten", says="`bias` is not used")
+@wrong("02.2", "bias forgotten", says="`bias` is not used")
 def norm_without_bias(images, gain, bias, eps=1e-5):
     mean = images.mean(1, keepdim=True)
     variance = images.var(1, keepdim=True, correction=0)
     return (images - mean) / (variance + eps).sqrt() * gain.view(1, -1, 1, 1)
 
 
-# 02.2: heads that mix tokens
-
-
-@right("02.2")
-def split_view(x, heads):
-    B, T, D = x.shape
-    return x.view(B, T, heads, D // heads).transpose(1, 2)
-
-
-@right("02.2")
-def split_permute(x, heads):
-    B, T, D = x.shape
-    return x.reshape(B, T, heads, -1).permute(0, 2, 1, 3).contiguous()
-
-
-@right("02.2")
-def split_chunks(x, heads):
-    return torch.stack(x.chunk(heads, dim=-1), dim=1)
-
-
-@right("02.2")
-def split_unflatten(x, heads):
-    return x.unflatten(-1, (heads, x.size(-1) // heads)).swapaxes(1, 2)
-
-
-@right("02.2")
-def split_slices(x, heads):
-    B, T, D = x.shape
-    d = D // heads
-    out = torch.zeros(B, heads, T, d, dtype=x.dtype)
-    for h in range(heads):
-        out[:, h] = x[:, :, h * d : (h + 1) * d]
-    return out
-
-
-@right("02.2")
-def split_einsum(x, heads):
-    B, T, D = x.shape
-    return torch.einsum("bthd->bhtd", x.reshape(B, T, heads, D // heads))
-
-
-@right("02.2")
-def split_transposed_first(x, heads):
-    B, T, D = x.shape
-    return x.transpose(1, 2).reshape(B, heads, D // heads, T).transpose(2, 3)
-
-
-@wrong("02.2", "is the bug itself", says="This is the bug itself")
-def split_bug(x, heads):
-    B, T, D = x.shape
-    return x.reshape(B, heads, T, D // heads)
-
-
-@wrong("02.2", "forgets the transpose", says="The cut is right, but heads still come")
-def no_transpose(x, heads):
-    B, T, D = x.shape
-    return x.reshape(B, T, heads, D // heads)
-
-
-@wrong(
-    "02.2",
-    "gives each head every h-th number",
-    says="Head 0 should get the first d numbers of",
-)
-def strided_heads(x, heads):
-    B, T, D = x.shape
-    return x.reshape(B, T, D // heads, heads).permute(0, 3, 1, 2)
-
-
-@wrong(
-    "02.2",
-    "leaves numbers before tokens",
-    says="The heads are right, but inside each head",
-)
-def numbers_before_tokens(x, heads):
-    B, T, D = x.shape
-    return x.transpose(1, 2).reshape(B, heads, D // heads, T)
-
-
-@wrong(
-    "02.2",
-    "reshapes after a transpose of tokens and numbers",
-    says="Numbers and tokens have changed places, and",
-)
-def transposed_and_reshaped(x, heads):
-    B, T, D = x.shape
-    return x.transpose(1, 2).reshape(B, heads, T, D // heads)
-
-
-@wrong(
-    "02.2",
-    "takes heads for the width of a head",
-    says="You cut each token into pieces of `heads`",
-)
-def chunks_of_heads(x, heads):
-    return torch.stack(x.split(heads, dim=-1), dim=1)
-
-
-@wrong(
-    "02.2",
-    "permutes the last two axes too",
-    says="The heads are right, but inside each head",
-)
-def permutes_last(x, heads):
-    B, T, D = x.shape
-    return x.view(B, T, heads, D // heads).permute(0, 2, 3, 1)
-
-
-@wrong(
-    "02.2",
-    "puts the heads before the batch",
-    says="The heads are right, but they come before",
-)
-def heads_first(x, heads):
-    B, T, D = x.shape
-    return x.view(B, T, heads, D // heads).permute(2, 0, 1, 3)
-
-
-@wrong("02.2", "stacks the heads behind the batch and lets reshape sort them")
-def stacked_and_reshaped(x, heads):
-    B, T, D = x.shape
-    parts = torch.cat(x.chunk(heads, dim=-1), dim=1)
-    return parts.reshape(B, T, heads, D // heads).transpose(1, 2)
-
-
-@wrong("02.2", "cuts the tokens into heads", says="You cut the *tokens* into groups")
-def cuts_tokens(x, heads):
-    return torch.stack(x.chunk(heads, dim=1), dim=1)
-
-
-@wrong(
-    "02.2",
-    "uses the batch size of the example",
-    says="That is right for a batch of one",
-)
-def batch_of_one(x, heads):
-    _, T, D = x.shape
-    return x.reshape(1, T, heads, -1).transpose(1, 2)
-
-
-@wrong("02.2", "uses two heads as in the example", says="You always make two heads")
-def always_two_heads(x, heads):
-    B, T, D = x.shape
-    return x.reshape(B, T, 2, D // 2).transpose(1, 2)
-
-
-@wrong("02.2", "puts the heads in reverse order")
-def reversed_heads(x, heads):
-    d = x.shape[-1] // heads
-    parts = [x[..., -(h + 1) * d : x.shape[-1] - h * d] for h in range(heads)]
-    return torch.stack(parts, dim=1)
-
-
-# 02.3: a mask for words of different length
+# 02.3: what each head adds
 
 
 @right("02.3")
+def added_by_view(context, weight):
+    B, h, T, d = context.shape
+    return torch.einsum("bhtd,ohd->bhto", context, weight.view(h * d, h, d))
+
+
+@right("02.3")
+def added_in_a_loop(context, weight):
+    d = context.size(-1)
+    parts = []
+    for i in range(context.size(1)):
+        parts.append(context[:, i] @ weight[:, i * d : (i + 1) * d].T)
+    return torch.stack(parts, dim=1)
+
+
+@right("02.3")
+def added_with_zeros(context, weight):
+    B, h, T, d = context.shape
+    out = []
+    for i in range(h):
+        only = torch.zeros_like(context)
+        only[:, i] = context[:, i]
+        out.append(F.linear(only.transpose(1, 2).reshape(B, T, h * d), weight))
+    return torch.stack(out, 1)
+
+
+@right("02.3")
+def added_by_chunks(context, weight):
+    pairs = zip(context.unbind(1), weight.chunk(context.shape[1], 1), strict=True)
+    return torch.stack([head @ w.t() for head, w in pairs], 1)
+
+
+@right("02.3")
+def added_by_matmul(context, weight):
+    B, h, T, d = context.shape
+    return context @ weight.T.reshape(h, d, -1)
+
+
+@wrong("02.3", "takes rows", says="You take the head's *rows*")
+def rows_of_weight(context, weight):
+    B, h, T, d = context.shape
+    return torch.einsum("bhtd,hdo->bhto", context, weight.view(h, d, -1))
+
+
+@wrong("02.3", "forgets to turn the weight", says="You take the head's *rows*")
+def weight_not_turned(context, weight):
+    d = context.shape[-1]
+    parts = [c @ weight[i * d : i * d + d] for i, c in enumerate(context.unbind(1))]
+    return torch.stack(parts, dim=1)
+
+
+@wrong("02.3", "sums over the heads", says="This is the sum over the heads")
+def summed_over_heads(context, weight):
+    return F.linear(context.transpose(1, 2).flatten(2), weight)
+
+
+@wrong(
+    "02.3", "repeats the whole output", says="Each head gets the output of all heads"
+)
+def whole_output(context, weight):
+    whole = F.linear(context.transpose(1, 2).flatten(2), weight)
+    return torch.stack([whole] * context.shape[1], dim=1)
+
+
+@wrong(
+    "02.3", "averages, as an ensemble", says="Your parts are too small by the number"
+)
+def averaged(context, weight):
+    return added_by_view(context, weight) / context.shape[1]
+
+
+@wrong("02.3", "takes every h-th column", says="You give each head every h-th column")
+def every_hth_column(context, weight):
+    h = context.shape[1]
+    parts = [context[:, i] @ weight[:, i::h].T for i in range(h)]
+    return torch.stack(parts, dim=1)
+
+
+@wrong("02.3", "does not use the weight", says="`weight` has not been used")
+def weight_unused(context, weight):
+    B, h, T, d = context.shape
+    out = torch.zeros(B, h, T, h * d)
+    for i in range(h):
+        out[:, i, :, i * d : (i + 1) * d] = context[:, i]
+    return out
+
+
+@wrong(
+    "02.3", "always takes head 0's columns", says="All your heads use the columns of"
+)
+def first_columns(context, weight):
+    return context @ weight[:, : context.shape[-1]].T
+
+
+@wrong("02.3", "leaves tokens before heads", says="tokens come before heads")
+def tokens_before_heads(context, weight):
+    B, h, T, d = context.shape
+    return torch.einsum("bhtd,ohd->btho", context, weight.view(h * d, h, d))
+
+
+@wrong("02.3", "counts columns from the end", says="Your columns are in reverse order")
+def columns_from_the_end(context, weight):
+    pieces = weight.chunk(context.shape[1], 1)[::-1]
+    parts = [c @ w.T for c, w in zip(context.unbind(1), pieces, strict=True)]
+    return torch.stack(parts, 1)
+
+
+@wrong("02.3", "takes the width of a head for the number of heads")
+def heads_for_width(context, weight):
+    h = context.shape[1]
+    parts = [context[:, i] @ weight[:, i * h : i * h + h].T for i in range(h)]
+    return torch.stack(parts, 1)
+
+
+# 02.4: a parallel block
+
+
+class _Parts(nn.Module):
+    """The constructor of the notebook's stub."""
+
+    def __init__(self, dim, heads, mlp_dim):
+        super().__init__()
+        self.norm_1 = nn.LayerNorm(dim)
+        self.attention = MultiHeadAttention(dim, heads)
+        self.mlp = MLP(dim, mlp_dim)
+
+
+@right("02.4")
+class ParallelBlock(nn.Module):
+    def __init__(self, dim, heads, mlp_dim):
+        super().__init__()
+        self.norm_1 = nn.LayerNorm(dim)
+        self.attention = MultiHeadAttention(dim, heads)
+        self.mlp = MLP(dim, mlp_dim)
+
+    def forward(self, x):
+        y = self.norm_1(x)
+        attended, weights = self.attention(y)
+        return x + attended + self.mlp(y), weights
+
+
+@right("02.4")
+class NormTwice(_Parts):
+    def forward(self, x):
+        attended, weights = self.attention(self.norm_1(x))
+        out = x + attended
+        out = out + self.mlp(self.norm_1(x))
+        return out, weights
+
+
+@right("02.4")
+class OutputOfAttention(_Parts):
+    def forward(self, x):
+        normed = self.norm_1(x)
+        out = self.attention(normed)
+        return (x + out[0] + self.mlp(normed), out[1])
+
+
+@right("02.4")
+class Summed(_Parts):
+    def forward(self, x):
+        h = self.norm_1(x)
+        a, w = self.attention(h)
+        m = self.mlp(h)
+        return torch.stack([x, a, m]).sum(dim=0), w
+
+
+@right("02.4")
+class CloneAndAdd(_Parts):
+    def forward(self, x):
+        res = x.clone()
+        x = self.norm_1(x)
+        att, weights = self.attention(x)
+        res += att
+        res += self.mlp(x)
+        return res, weights
+
+
+@right("02.4")
+class AsList(_Parts):
+    def forward(self, x):
+        y = self.norm_1(x)
+        z, weights = self.attention.forward(y)
+        return [torch.add(x, z).add(self.mlp.forward(y)), weights]
+
+
+@wrong(
+    "02.4",
+    "one after the other, as in EncoderBlock",
+    says="Your MLP reads the stream *after* attention",
+)
+class Sequential(_Parts):
+    def forward(self, x):
+        attended, weights = self.attention(self.norm_1(x))
+        x = x + attended
+        x = x + self.mlp(self.norm_1(x))
+        return x, weights
+
+
+@wrong(
+    "02.4",
+    "the MLP reads the tokens without norm",
+    says="Attention reads normalized tokens, but your",
+)
+class MlpWithoutNorm(_Parts):
+    def forward(self, x):
+        attended, weights = self.attention(self.norm_1(x))
+        return x + attended + self.mlp(x), weights
+
+
+@wrong(
+    "02.4",
+    "the attention reads the tokens without norm",
+    says="Your MLP reads normalized tokens, but",
+)
+class AttentionWithoutNorm(_Parts):
+    def forward(self, x):
+        attended, weights = self.attention(x)
+        return x + attended + self.mlp(self.norm_1(x)), weights
+
+
+@wrong("02.4", "no norm at all", says="Nothing is normalized")
+class NoNorm(_Parts):
+    def forward(self, x):
+        attended, weights = self.attention(x)
+        return x + attended + self.mlp(x), weights
+
+
+@wrong("02.4", "forgets the residual stream", says="The residual is missing")
+class NoResidual(_Parts):
+    def forward(self, x):
+        y = self.norm_1(x)
+        attended, weights = self.attention(y)
+        return attended + self.mlp(y), weights
+
+
+@wrong(
+    "02.4",
+    "adds to the normalized tokens",
+    says="You add the branches to the *normalized*",
+)
+class NormalizedStream(_Parts):
+    def forward(self, x):
+        x = self.norm_1(x)
+        attended, weights = self.attention(x)
+        return x + attended + self.mlp(x), weights
+
+
+@wrong("02.4", "adds the stream twice", says="The incoming tokens are added twice")
+class StreamTwice(_Parts):
+    def forward(self, x):
+        y = self.norm_1(x)
+        attended, weights = self.attention(y)
+        return (x + attended) + (x + self.mlp(y)), weights
+
+
+@wrong("02.4", "returns the tokens only", says="Return two things")
+class TokensOnly(_Parts):
+    def forward(self, x):
+        y = self.norm_1(x)
+        return x + self.attention(y)[0] + self.mlp(y)
+
+
+@wrong(
+    "02.4",
+    "the MLP reads what attention gives",
+    says="Your MLP reads the output of attention",
+)
+class MlpAfterAttention(_Parts):
+    def forward(self, x):
+        attended, weights = self.attention(self.norm_1(x))
+        return x + attended + self.mlp(attended), weights
+
+
+@wrong(
+    "02.4",
+    "forgets that attention gives two things",
+    says="use them as if they were one",
+)
+class NotUnpacked(_Parts):
+    def forward(self, x):
+        y = self.norm_1(x)
+        return x + self.attention(y) + self.mlp(y)
+
+
+@wrong(
+    "02.4",
+    "gives weights before tokens",
+    says="You return the weights before the tokens",
+)
+class WeightsFirst(_Parts):
+    def forward(self, x):
+        y = self.norm_1(x)
+        attended, weights = self.attention(y)
+        return weights, x + attended + self.mlp(y)
+
+
+@wrong("02.4", "norms after the sum", says="You normalize the sum")
+class PostNorm(_Parts):
+    def forward(self, x):
+        attended, weights = self.attention(x)
+        return self.norm_1(x + attended + self.mlp(x)), weights
+
+
+@wrong("02.4", "forgets the MLP", says="The MLP's output is missing in the sum")
+class NoMlp(_Parts):
+    def forward(self, x):
+        attended, weights = self.attention(self.norm_1(x))
+        return x + attended, weights
+
+
+@wrong(
+    "02.4",
+    "forgets the result of attention",
+    says="What attention returns is missing in the",
+)
+class NoAttention(_Parts):
+    def forward(self, x):
+        y = self.norm_1(x)
+        _, weights = self.attention(y)
+        return x + self.mlp(y), weights
+
+
+@wrong("02.4", "adds into the caller's tokens", says="changes what it is given")
+class AddsInPlace(_Parts):
+    def forward(self, x):
+        y = self.norm_1(x)
+        attended, weights = self.attention(y)
+        x += attended
+        x += self.mlp(y)
+        return x, weights
+
+
+@wrong("02.4", "averages the weights over the heads", says="second thing you return")
+class MeanWeights(_Parts):
+    def forward(self, x):
+        y = self.norm_1(x)
+        attended, weights = self.attention(y)
+        return x + attended + self.mlp(y), weights.mean(dim=1)
+
+
+@wrong(
+    "02.4", "uses a second norm, as EncoderBlock has", says="This block has no `norm_2`"
+)
+class SecondNorm(_Parts):
+    def forward(self, x):
+        attended, weights = self.attention(self.norm_1(x))
+        return x + attended + self.mlp(self.norm_2(x)), weights
+
+
+@wrong(
+    "02.4",
+    "norms the tokens a second time for the MLP",
+    says="Your MLP reads tokens that have been",
+)
+class NormOfNorm(_Parts):
+    def forward(self, x):
+        y = self.norm_1(x)
+        attended, weights = self.attention(y)
+        return x + attended + self.mlp(self.norm_1(y)), weights
+
+
+# 02.5: a mask for words of different length
+
+
+@right("02.5")
 def mask_broadcast(lengths, T):
     causal = torch.ones(T, T, dtype=torch.bool).tril()
     real = torch.arange(T) < lengths[:, None]
     return causal & real[:, None, :]
 
 
-@right("02.3")
+@right("02.5")
 def mask_positions(lengths, T):
     t = torch.arange(T)
     return (t[None, None, :] <= t[None, :, None]) & (t < lengths[:, None, None])
 
 
-@right("02.3")
+@right("02.5")
 def mask_loops(lengths, T):
     mask = torch.zeros(len(lengths), T, T, dtype=torch.bool)
     for b, length in enumerate(lengths):
@@ -400,7 +978,7 @@ def mask_loops(lengths, T):
     return mask
 
 
-@right("02.3")
+@right("02.5")
 def mask_repeat(lengths, T):
     mask = torch.tril(torch.ones(T, T)).repeat(len(lengths), 1, 1)
     for b in range(len(lengths)):
@@ -408,20 +986,20 @@ def mask_repeat(lengths, T):
     return mask.bool()
 
 
-@right("02.3")
+@right("02.5")
 def mask_minimum(lengths, T):
     last = torch.minimum(torch.arange(1, T + 1), lengths[:, None])  # (B, T)
     return torch.arange(T) < last[..., None]
 
 
-@right("02.3")
+@right("02.5")
 def mask_numpy(lengths, T):
     causal = np.tril(np.ones((T, T), dtype=bool))
     real = np.arange(T)[None, :] < lengths.numpy()[:, None]
     return torch.from_numpy(causal[None] & real[:, None])
 
 
-@right("02.3")
+@right("02.5")
 def mask_list(lengths, T):
     return torch.tensor(
         [
@@ -437,7 +1015,7 @@ def _parts(lengths, T):
 
 
 @wrong(
-    "02.3", "hides the future only", says="Nobody looks ahead, but words shorter than"
+    "02.5", "hides the future only", says="Nobody looks ahead, but words shorter than"
 )
 def only_causal(lengths, T):
     causal, real = _parts(lengths, T)
@@ -445,7 +1023,7 @@ def only_causal(lengths, T):
 
 
 @wrong(
-    "02.3", "hides the padding only", says="Padding is hidden, but a query can look at"
+    "02.5", "hides the padding only", says="Padding is hidden, but a query can look at"
 )
 def only_padding(lengths, T):
     _, real = _parts(lengths, T)
@@ -453,7 +1031,7 @@ def only_padding(lengths, T):
 
 
 @wrong(
-    "02.3",
+    "02.5",
     "hides the rows of padding instead of its columns",
     says="You hide the *rows* of padding, which are",
 )
@@ -463,7 +1041,7 @@ def padding_by_query(lengths, T):
 
 
 @wrong(
-    "02.3",
+    "02.5",
     "hides the rows of padding too",
     says="You hide the *rows* of padding, which are",
 )
@@ -473,7 +1051,7 @@ def padding_both_ways(lengths, T):
 
 
 @wrong(
-    "02.3",
+    "02.5",
     "lets tokens look ahead instead of back",
     says="Your queries look ahead and not back",
 )
@@ -482,14 +1060,14 @@ def looks_ahead(lengths, T):
     return causal.T & real[:, None, :]
 
 
-@wrong("02.3", "hides a token from itself", says="A token may look at itself")
+@wrong("02.5", "hides a token from itself", says="A token may look at itself")
 def strictly_before(lengths, T):
     causal = torch.ones(T, T, dtype=torch.bool).tril(-1)
     return causal & _parts(lengths, T)[1][:, None, :]
 
 
 @wrong(
-    "02.3",
+    "02.5",
     "lets the first padding through",
     says="One place of padding is still visible",
 )
@@ -499,7 +1077,7 @@ def padding_one_late(lengths, T):
 
 
 @wrong(
-    "02.3",
+    "02.5",
     "True means hidden, as in nn.MultiheadAttention",
     says="Every value is the opposite of what is",
 )
@@ -509,7 +1087,7 @@ def true_means_hidden(lengths, T):
 
 
 @wrong(
-    "02.3",
+    "02.5",
     "joins the two masks by or",
     says="You allow a key if it is *either* not ahead",
 )
@@ -519,7 +1097,7 @@ def joined_by_or(lengths, T):
 
 
 @wrong(
-    "02.3",
+    "02.5",
     "forgets the axis of the queries",
     says="The padding mask is (B, T), and joined to",
 )
@@ -528,14 +1106,14 @@ def mask_without_axis(lengths, T):
     return causal & real
 
 
-@wrong("02.3", "returns numbers instead of booleans", says="these are numbers")
+@wrong("02.5", "returns numbers instead of booleans", says="these are numbers")
 def mask_of_numbers(lengths, T):
     causal, real = _parts(lengths, T)
     return causal.float() * real[:, None, :].float()
 
 
 @wrong(
-    "02.3",
+    "02.5",
     "returns what is added to the scores",
     says="These are numbers to be added to the",
 )
@@ -546,7 +1124,7 @@ def additive_mask(lengths, T):
 
 
 @wrong(
-    "02.3",
+    "02.5",
     "adds an axis for the heads",
     says="The places are right, but you add an axis",
 )
@@ -556,7 +1134,7 @@ def mask_with_heads(lengths, T):
 
 
 @wrong(
-    "02.3",
+    "02.5",
     "takes the first length for all",
     says="You use the length of the first word for",
 )
@@ -566,7 +1144,7 @@ def mask_of_first(lengths, T):
 
 
 @wrong(
-    "02.3",
+    "02.5",
     "counts the padded size from the lengths",
     says="Your mask is as large as the longest word",
 )
@@ -574,439 +1152,6 @@ def size_of_longest(lengths, T):
     T = int(lengths.max())
     causal, real = _parts(lengths, T)
     return causal & real[:, None, :]
-
-
-# 02.4: cross-attention with one head
-
-
-@right("02.4")
-def cross_by_hand(x, memory, wq, wk, wv):
-    q, k, v = x @ wq, memory @ wk, memory @ wv
-    scores = q @ k.T / math.sqrt(q.shape[-1])
-    return scores.softmax(dim=-1) @ v
-
-
-@right("02.4")
-def cross_attend(x, memory, wq, wk, wv):
-    return _attend(x @ wq, memory @ wk, memory @ wv)[0]
-
-
-@right("02.4")
-def cross_sdpa(x, memory, wq, wk, wv):
-    return F.scaled_dot_product_attention(x @ wq, memory @ wk, memory @ wv)
-
-
-@right("02.4")
-def cross_einsum(x, memory, wq, wk, wv):
-    q = torch.einsum("td,de->te", x, wq)
-    k = torch.einsum("sd,de->se", memory, wk)
-    v = torch.einsum("sd,de->se", memory, wv)
-    w = torch.softmax(torch.einsum("te,se->ts", q, k) * wq.size(1) ** -0.5, 1)
-    return torch.einsum("ts,se->te", w, v)
-
-
-@right("02.4")
-def cross_loops(x, memory, wq, wk, wv):
-    rows = []
-    for token in x:
-        q = token @ wq
-        scores = torch.stack([q @ (m @ wk) for m in memory]) / len(q) ** 0.5
-        e = torch.exp(scores - scores.max())
-        rows.append((e[:, None] * (memory @ wv)).sum(0) / e.sum())
-    return torch.stack(rows)
-
-
-@right("02.4")
-def cross_folded(x, memory, wq, wk, wv):
-    scores = x @ wq @ wk.t() @ memory.t() / wk.shape[1] ** 0.5
-    return F.softmax(scores, dim=1) @ memory @ wv
-
-
-@right("02.4")
-def cross_batched(x, memory, wq, wk, wv):
-    q, k, v = (x @ wq)[None], (memory @ wk)[None], (memory @ wv)[None]
-    w = torch.bmm(q, k.transpose(1, 2)) / np.sqrt(k.size(-1))
-    return torch.bmm(F.softmax(w, -1), v).squeeze(0)
-
-
-def _crossed(queries, keys, values, wq, wk, wv):
-    return _attend(queries @ wq, keys @ wk, values @ wv)[0]
-
-
-@wrong(
-    "02.4", "takes the keys from x", says="Your keys come from `x`, your values from"
-)
-def keys_from_x(x, memory, wq, wk, wv):
-    return _crossed(x, x, memory, wq, wk, wv)
-
-
-@wrong(
-    "02.4", "takes the values from x", says="Your values come from `x`, your keys from"
-)
-def values_from_x(x, memory, wq, wk, wv):
-    return _crossed(x, memory, x, wq, wk, wv)
-
-
-@wrong("02.4", "attends to x itself", says="`memory` is never used")
-def self_attention(x, memory, wq, wk, wv):
-    return _crossed(x, x, x, wq, wk, wv)
-
-
-@wrong(
-    "02.4",
-    "takes the queries from the memory",
-    says="Queries come from the memory here",
-)
-def queries_from_memory(x, memory, wq, wk, wv):
-    return _crossed(memory, x, x, wq, wk, wv)
-
-
-@wrong("02.4", "leaves x out", says="`x` is never used")
-def memory_only(x, memory, wq, wk, wv):
-    return _crossed(memory, memory, memory, wq, wk, wv)
-
-
-@wrong(
-    "02.4", "forgets to divide by √d", says="The scores are not divided by the root of"
-)
-def cross_unscaled(x, memory, wq, wk, wv):
-    return torch.softmax(x @ wq @ (memory @ wk).T, -1) @ (memory @ wv)
-
-
-@wrong(
-    "02.4",
-    "divides by √D instead of √d",
-    says="You divide by the root of `D`, the width of",
-)
-def scaled_by_model(x, memory, wq, wk, wv):
-    scores = x @ wq @ (memory @ wk).T / x.shape[-1] ** 0.5
-    return scores.softmax(-1) @ (memory @ wv)
-
-
-@wrong("02.4", "divides by d", says="You divide the scores by `d`")
-def scaled_by_width(x, memory, wq, wk, wv):
-    scores = x @ wq @ (memory @ wk).T / wq.shape[-1]
-    return scores.softmax(-1) @ (memory @ wv)
-
-
-@wrong(
-    "02.4", "takes softmax over the queries", says="Your softmax runs over the queries"
-)
-def softmax_over_queries(x, memory, wq, wk, wv):
-    scores = x @ wq @ (memory @ wk).T / wq.shape[-1] ** 0.5
-    return scores.softmax(0) @ (memory @ wv)
-
-
-@wrong(
-    "02.4",
-    "returns the weights as well",
-    says="You return two things, tokens and weights",
-)
-def cross_with_weights(x, memory, wq, wk, wv):
-    return _attend(x @ wq, memory @ wk, memory @ wv)
-
-
-@wrong("02.4", "returns the weights", says="These are the weights")
-def cross_weights(x, memory, wq, wk, wv):
-    return _attend(x @ wq, memory @ wk, memory @ wv)[1]
-
-
-@wrong("02.4", "forgets the softmax", says="You mix the values with the scores")
-def no_softmax(x, memory, wq, wk, wv):
-    return x @ wq @ (memory @ wk).T / wq.shape[-1] ** 0.5 @ (memory @ wv)
-
-
-@wrong("02.4", "exchanges keys and values", says="`wk` and `wv` are exchanged")
-def exchanged(x, memory, wq, wk, wv):
-    return _attend(x @ wq, memory @ wv, memory @ wk)[0]
-
-
-@wrong("02.4", "adds x, as a block does", says="You add the queries to what")
-def with_residual(x, memory, wq, wk, wv):
-    return x @ wq + _crossed(x, memory, memory, wq, wk, wv)
-
-
-@wrong(
-    "02.4", "hides the future, as a decoder does for itself", says="You mask the future"
-)
-def with_causal_mask(x, memory, wq, wk, wv):
-    q, k, v = x @ wq, memory @ wk, memory @ wv
-    return F.scaled_dot_product_attention(q, k, v, is_causal=True)
-
-
-@wrong(
-    "02.4",
-    "forgets to project the values",
-    says="You mix the tokens of the memory as they",
-)
-def raw_values(x, memory, wq, wk, wv):
-    return _attend(x @ wq, memory @ wk, memory)[0]
-
-
-@wrong(
-    "02.4",
-    "takes the keys from x for PyTorch's own function",
-    says="Your keys come from `x`, your values from",
-)
-def keys_from_x_sdpa(x, memory, wq, wk, wv):
-    return F.scaled_dot_product_attention(x @ wq, x @ wk, memory @ wv)
-
-
-@wrong(
-    "02.4",
-    "takes the values from x for PyTorch's own function",
-    says="Your values come from `x`, your keys from",
-)
-def values_from_x_sdpa(x, memory, wq, wk, wv):
-    return F.scaled_dot_product_attention(x @ wq, memory @ wk, x @ wv)
-
-
-# 02.5: a parallel block
-
-
-class _Parts(nn.Module):
-    """The constructor of the notebook's stub."""
-
-    def __init__(self, dim, heads, mlp_dim):
-        super().__init__()
-        self.norm_1 = nn.LayerNorm(dim)
-        self.attention = MultiHeadAttention(dim, heads)
-        self.mlp = MLP(dim, mlp_dim)
-
-
-@right("02.5")
-class ParallelBlock(nn.Module):
-    def __init__(self, dim, heads, mlp_dim):
-        super().__init__()
-        self.norm_1 = nn.LayerNorm(dim)
-        self.attention = MultiHeadAttention(dim, heads)
-        self.mlp = MLP(dim, mlp_dim)
-
-    def forward(self, x):
-        y = self.norm_1(x)
-        attended, weights = self.attention(y)
-        return x + attended + self.mlp(y), weights
-
-
-@right("02.5")
-class NormTwice(_Parts):
-    def forward(self, x):
-        attended, weights = self.attention(self.norm_1(x))
-        out = x + attended
-        out = out + self.mlp(self.norm_1(x))
-        return out, weights
-
-
-@right("02.5")
-class OutputOfAttention(_Parts):
-    def forward(self, x):
-        normed = self.norm_1(x)
-        out = self.attention(normed)
-        return (x + out[0] + self.mlp(normed), out[1])
-
-
-@right("02.5")
-class Summed(_Parts):
-    def forward(self, x):
-        h = self.norm_1(x)
-        a, w = self.attention(h)
-        m = self.mlp(h)
-        return torch.stack([x, a, m]).sum(dim=0), w
-
-
-@right("02.5")
-class CloneAndAdd(_Parts):
-    def forward(self, x):
-        res = x.clone()
-        x = self.norm_1(x)
-        att, weights = self.attention(x)
-        res += att
-        res += self.mlp(x)
-        return res, weights
-
-
-@right("02.5")
-class AsList(_Parts):
-    def forward(self, x):
-        y = self.norm_1(x)
-        z, weights = self.attention.forward(y)
-        return [torch.add(x, z).add(self.mlp.forward(y)), weights]
-
-
-@wrong(
-    "02.5",
-    "one after the other, as in EncoderBlock",
-    says="Your MLP reads the stream *after* attention",
-)
-class Sequential(_Parts):
-    def forward(self, x):
-        attended, weights = self.attention(self.norm_1(x))
-        x = x + attended
-        x = x + self.mlp(self.norm_1(x))
-        return x, weights
-
-
-@wrong(
-    "02.5",
-    "the MLP reads the tokens without norm",
-    says="Attention reads normalized tokens, but your",
-)
-class MlpWithoutNorm(_Parts):
-    def forward(self, x):
-        attended, weights = self.attention(self.norm_1(x))
-        return x + attended + self.mlp(x), weights
-
-
-@wrong(
-    "02.5",
-    "the attention reads the tokens without norm",
-    says="Your MLP reads normalized tokens, but",
-)
-class AttentionWithoutNorm(_Parts):
-    def forward(self, x):
-        attended, weights = self.attention(x)
-        return x + attended + self.mlp(self.norm_1(x)), weights
-
-
-@wrong("02.5", "no norm at all", says="Nothing is normalized")
-class NoNorm(_Parts):
-    def forward(self, x):
-        attended, weights = self.attention(x)
-        return x + attended + self.mlp(x), weights
-
-
-@wrong("02.5", "forgets the residual stream", says="The residual is missing")
-class NoResidual(_Parts):
-    def forward(self, x):
-        y = self.norm_1(x)
-        attended, weights = self.attention(y)
-        return attended + self.mlp(y), weights
-
-
-@wrong(
-    "02.5",
-    "adds to the normalized tokens",
-    says="You add the branches to the *normalized*",
-)
-class NormalizedStream(_Parts):
-    def forward(self, x):
-        x = self.norm_1(x)
-        attended, weights = self.attention(x)
-        return x + attended + self.mlp(x), weights
-
-
-@wrong("02.5", "adds the stream twice", says="The incoming tokens are added twice")
-class StreamTwice(_Parts):
-    def forward(self, x):
-        y = self.norm_1(x)
-        attended, weights = self.attention(y)
-        return (x + attended) + (x + self.mlp(y)), weights
-
-
-@wrong("02.5", "returns the tokens only", says="Return two things")
-class TokensOnly(_Parts):
-    def forward(self, x):
-        y = self.norm_1(x)
-        return x + self.attention(y)[0] + self.mlp(y)
-
-
-@wrong(
-    "02.5",
-    "the MLP reads what attention gives",
-    says="Your MLP reads the output of attention",
-)
-class MlpAfterAttention(_Parts):
-    def forward(self, x):
-        attended, weights = self.attention(self.norm_1(x))
-        return x + attended + self.mlp(attended), weights
-
-
-@wrong(
-    "02.5",
-    "forgets that attention gives two things",
-    says="use them as if they were one",
-)
-class NotUnpacked(_Parts):
-    def forward(self, x):
-        y = self.norm_1(x)
-        return x + self.attention(y) + self.mlp(y)
-
-
-@wrong(
-    "02.5",
-    "gives weights before tokens",
-    says="You return the weights before the tokens",
-)
-class WeightsFirst(_Parts):
-    def forward(self, x):
-        y = self.norm_1(x)
-        attended, weights = self.attention(y)
-        return weights, x + attended + self.mlp(y)
-
-
-@wrong("02.5", "norms after the sum", says="You normalize the sum")
-class PostNorm(_Parts):
-    def forward(self, x):
-        attended, weights = self.attention(x)
-        return self.norm_1(x + attended + self.mlp(x)), weights
-
-
-@wrong("02.5", "forgets the MLP", says="The MLP's output is missing in the sum")
-class NoMlp(_Parts):
-    def forward(self, x):
-        attended, weights = self.attention(self.norm_1(x))
-        return x + attended, weights
-
-
-@wrong(
-    "02.5",
-    "forgets the result of attention",
-    says="What attention returns is missing in the",
-)
-class NoAttention(_Parts):
-    def forward(self, x):
-        y = self.norm_1(x)
-        _, weights = self.attention(y)
-        return x + self.mlp(y), weights
-
-
-@wrong("02.5", "adds into the caller's tokens", says="changes what it is given")
-class AddsInPlace(_Parts):
-    def forward(self, x):
-        y = self.norm_1(x)
-        attended, weights = self.attention(y)
-        x += attended
-        x += self.mlp(y)
-        return x, weights
-
-
-@wrong("02.5", "averages the weights over the heads", says="second thing you return")
-class MeanWeights(_Parts):
-    def forward(self, x):
-        y = self.norm_1(x)
-        attended, weights = self.attention(y)
-        return x + attended + self.mlp(y), weights.mean(dim=1)
-
-
-@wrong(
-    "02.5", "uses a second norm, as EncoderBlock has", says="This block has no `norm_2`"
-)
-class SecondNorm(_Parts):
-    def forward(self, x):
-        attended, weights = self.attention(self.norm_1(x))
-        return x + attended + self.mlp(self.norm_2(x)), weights
-
-
-@wrong(
-    "02.5",
-    "norms the tokens a second time for the MLP",
-    says="Your MLP reads tokens that have been",
-)
-class NormOfNorm(_Parts):
-    def forward(self, x):
-        y = self.norm_1(x)
-        attended, weights = self.attention(y)
-        return x + attended + self.mlp(self.norm_1(y)), weights
 
 
 # 02.6: a loss too good to be true
