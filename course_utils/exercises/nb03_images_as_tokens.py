@@ -223,85 +223,78 @@ def _swapped_in_torch(images, patch_size):
 # --- 03.3 -------------------------------------------------------------------------
 
 
-def patchify_channels_first(images, patch_size):
-    B, C, H, W = images.shape
-    P = patch_size
-    grid = images.reshape(B, C, H // P, P, W // P, P)
-    grid = grid.swapaxes(3, 4)  # -> (B, C, H/P, W/P, P, P)
-    grid = grid.swapaxes(1, 2).swapaxes(2, 3)  # -> (B, H/P, W/P, C, P, P)
-    return grid.reshape(B, -1, C * P * P)
+def repair_positions(positions, order):
+    repaired = positions.clone()
+    repaired[:, 1 + order] = positions[:, 1:]  # row 0 is the class token's
+    return repaired
 
 
-def _channels_last(images, patch_size):
-    return fixed_patchify(np.asarray(images).transpose(0, 2, 3, 1), patch_size)
+def _with_class_row(positions, patches):
+    return torch.cat([positions[:, :1], patches], dim=1)
 
 
-def _channels_first_reshaped_only(images, patch_size):
-    B, C, H, W = images.shape
-    P = patch_size
-    return images.reshape(B, (H // P) * (W // P), C * P * P)
+def _scrambled_again(positions, order):
+    return _with_class_row(positions, positions[:, 1:][:, order])
 
 
-def _channels_as_patches(images, patch_size):
-    B, C, H, W = images.shape
-    P = patch_size
-    grid = images.reshape(B, C, H // P, P, W // P, P)
-    grid = np.asarray(grid).transpose(0, 1, 2, 4, 3, 5)  # -> (B, C, H/P, W/P, P, P)
-    return grid.reshape(B, -1, C * P * P)
+def _order_reversed(positions, order):
+    return _with_class_row(positions, positions[:, 1:][:, order.flip(0)])
 
 
-def _unfolded_only(images, patch_size):
-    return F.unfold(torch.as_tensor(images), patch_size, stride=patch_size)
+def _rows_reversed(positions, order):
+    return _with_class_row(positions, positions[:, 1:].flip(1))
 
 
-def _unfolded_and_reshaped(images, patch_size):
-    columns = _unfolded_only(images, patch_size)
-    B, numbers, N = columns.shape
-    return columns.reshape(B, N, numbers)
+def _class_row_lost(positions, order):
+    return repair_positions(positions, order)[:, 1:]
 
 
-def _unfolded_at_every_pixel(images, patch_size):
-    return F.unfold(torch.as_tensor(images), patch_size).transpose(1, 2)
+def _class_row_last(positions, order):
+    repaired = repair_positions(positions, order)
+    return torch.cat([repaired[:, 1:], repaired[:, :1]], dim=1)
 
 
-def _turned_inside(images, patch_size):
-    B, C, H, W = images.shape
-    P = patch_size
-    patches = patchify_channels_first(images, P).reshape(B, -1, C, P, P)
-    return patches.swapaxes(3, 4).reshape(B, -1, C * P * P)
+def _read_one_row_too_early(positions, order):
+    return _with_class_row(positions, positions[:, order.argsort()])
 
 
-def _first_of_the_images(images, patch_size):
-    return patchify_channels_first(images[:1], patch_size)[0]
+def _written_one_row_too_early(positions, order):
+    repaired = positions.clone()
+    repaired[:, order] = positions[:, 1:]
+    return repaired
 
 
-def _five_axes(images, patch_size):
-    patches = patchify_channels_first(images, patch_size)
-    shape = (images.shape[1], patch_size, patch_size)
-    return patches.reshape(*patches.shape[:2], *shape)
+def _class_row_taken_for_a_patch(positions, order):
+    repaired = positions.clone()
+    repaired[:, order] = positions[:, :-1]
+    return repaired
 
 
-def _channels_first_square(images, patch_size):
-    B, C, H, W = images.shape
-    P = patch_size
-    grid = images.reshape(B, C, H // P, P, H // P, P)
-    grid = np.asarray(grid).transpose(0, 2, 4, 1, 3, 5)
-    return grid.reshape(B, -1, C * P * P)
+def _class_row_set_to_zero(positions, order):
+    repaired = torch.zeros_like(positions)
+    repaired[:, 1 + order] = positions[:, 1:]
+    return repaired
 
 
-def _channels_first_columns(images, patch_size):
-    B, C, H, W = images.shape
-    P = patch_size
-    grid = images.reshape(B, C, H // P, P, W // P, P)
-    grid = np.asarray(grid).transpose(0, 4, 2, 1, 3, 5)  # -> (B, W/P, H/P, C, P, P)
-    return grid.reshape(B, -1, C * P * P)
+def _overwritten_on_the_way(positions, order):
+    repaired = positions.clone()
+    for place, patch in enumerate(order):
+        repaired[:, 1 + patch] = repaired[:, 1 + place].clone()
+    return repaired
 
 
-def _view_and_permute(images, patch_size):
-    B, C, H, W = images.shape
-    P = patch_size
-    grid = images.view(B, C, H // P, P, W // P, P)
-    return grid.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)
+def _by_argsort(positions, order):
+    return _with_class_row(positions, positions[:, 1:][:, order.argsort()])
+
+
+def _by_permutation_matrix(positions, order):
+    matrix = torch.eye(len(order), dtype=positions.dtype)[order]  # (N, N)
+    return _with_class_row(positions, matrix.T @ positions[:, 1:])
+
+
+def _by_index_with_class_token(positions, order):
+    rows = torch.cat([torch.zeros_like(order[:1]), 1 + order])
+    return positions[:, torch.argsort(rows)]
 
 
 # --- 03.4 -------------------------------------------------------------------------
@@ -780,101 +773,89 @@ EXERCISES = (
     ),
     Exercise(
         id="03.3",
-        title="Patches in PyTorch's order",
-        solution=patchify_channels_first,
+        title="The repaired camera",
+        solution=repair_positions,
         cases=(
-            (_numbered(1, 2, 4, 6), 2),
-            (_numbered(2, 3, 6, 9), 3),
-            (_numbered(7, 5, 6, 8), 2),
+            (
+                10.0 * torch.arange(15).reshape(1, 5, 3),
+                torch.tensor([2, 0, 3, 1]),
+            ),
+            (_random(1, 8, 4), torch.tensor([3, 0, 5, 1, 4, 6, 2])),
+            (_random(1, 10, 2), torch.tensor([8, 2, 0, 1, 7, 3, 5, 4, 6])),
         ),
-        kinds=("numpy", "torch"),
+        kinds=("torch",),
         mistakes=(
             Mistake(
-                _channels_last,
-                "Each patch holds the right numbers, in the order row, column, "
-                "channel. The convolution's weights have the channel first.",
+                _scrambled_again,
+                "You shuffled the rows by `order`. In the lesson this made a model for "
+                "intact images read scrambled ones; now it is the other way round, so "
+                "you need the permutation that undoes `order`.",
             ),
             Mistake(
-                _channels_first_reshaped_only,
-                "A reshape alone keeps the reading order, so your patches are pieces "
-                "of image rows. Split, move axes, then merge.",
+                lambda positions, order: positions,
+                "These are the positions as they came in. They belong to places, and "
+                "in the intact images these places hold other patches.",
             ),
             Mistake(
-                _channels_as_patches,
-                "You have moved the patches to the front but left the channels before "
-                "them, so a patch of yours mixes places of one channel. All channels "
-                "of a place belong to one patch.",
+                _order_reversed,
+                "You read `order` from its end. That is another shuffle, but not the "
+                "one that undoes it.",
             ),
             Mistake(
-                _unfolded_only,
-                "`unfold` gives the right numbers as `(B, C*P*P, N)`: one *column* per "
-                "patch. Tokens are rows.",
+                _rows_reversed,
+                "You turned the sequence of the patches around. `order` is not that "
+                "regular: look up in it which patch each place held.",
             ),
             Mistake(
-                _unfolded_and_reshaped,
-                "`unfold` gives `(B, C*P*P, N)`, and a reshape to `(B, N, C*P*P)` "
-                "keeps its reading order: your rows mix patches. Exchange the axes.",
+                _class_row_lost,
+                "The rows of the patches are right, but the class token's row is lost.",
             ),
             Mistake(
-                _unfolded_at_every_pixel,
-                "Your windows begin at every pixel and overlap. Patches lie side by "
-                "side: `unfold` needs a stride.",
+                _class_row_last,
+                "The class token's row has moved to the end. It belongs in front.",
             ),
             Mistake(
-                _turned_inside,
-                "The patches are in the right places, but rows and columns *inside* "
-                "each are exchanged.",
+                lambda positions, order: repair_positions(positions, order)[0],
+                "The rows are right, but the first axis is gone: `(1, N+1, D)` goes "
+                "out.",
+            ),
+            *(
+                Mistake(
+                    slip,
+                    "You counted the rows from the class token. Row 0 is its own, and "
+                    "patch `p` has row `p + 1`.",
+                )
+                for slip in (
+                    _read_one_row_too_early,
+                    _written_one_row_too_early,
+                    _class_row_taken_for_a_patch,
+                )
             ),
             Mistake(
-                _first_of_the_images,
-                "You cut the first image only, and the axis of the images is gone. B "
-                "of them come in.",
+                _class_row_set_to_zero,
+                "The rows of the patches are right, but the class token had a position "
+                "of its own, which has to stay.",
             ),
             Mistake(
-                _five_axes,
-                "The patches are right but still C x P x P; flatten each to one row.",
-            ),
-            Mistake(
-                _channels_first_square,
-                "You expect as many columns of patches as rows. The width has its own "
-                "number of them, unless the image is square.",
-            ),
-            Mistake(
-                fixed_patchify,
-                "You read the shape as (B, H, W, C). Here the channels are axis 1.",
-            ),
-            Mistake(
-                _channels_first_columns,
-                "Each patch is right, but they come column by column. Number them row "
-                "by row.",
+                _overwritten_on_the_way,
+                "You read rows that you had already overwritten. Read from the old "
+                "positions, and write into a copy.",
             ),
         ),
         hints=(
-            "Split height and width as in `patchify`. Now the channels are axis 1.",
-            "The six axes are (B, C, H/P, P, W/P, P). In which order must they stand "
-            "so that the last three are one patch in the weights' order?",
-            "(B, H/P, W/P, C, P, P): `transpose` in NumPy and `permute` in torch do "
-            "it. `F.unfold` does nearly all of it.",
+            "Row `i + 1` of `positions` was added to whatever stood in place `i`. "
+            "Which patch of the scene was that?",
+            "A patch keeps its vector. In an intact image, patch `order[i]` stands in "
+            "place `order[i]`. So where does row `i + 1` go?",
+            "Either assign to `repaired[:, 1 + order]`, or index with "
+            "`order.argsort()`, which undoes `order`. Row 0 stays where it is.",
         ),
-        because="The last three axes are now channel, row, column, as in the weights "
-        "of a convolution.",
+        because="Each patch takes its vector along to the place where it stands now. "
+        "The model sees the same set of tokens, and its logits do not change.",
         alternatives=(
-            _view_and_permute,
-            lambda images, P: np.einsum(
-                "bcrpsq->brscpq",
-                images.reshape(
-                    *images.shape[:2], images.shape[2] // P, P, images.shape[3] // P, P
-                ),
-            ).reshape(len(images), -1, images.shape[1] * P * P),
-            lambda images, P: F.unfold(images, P, stride=P).transpose(1, 2),
-            lambda images, P: np.stack(
-                [
-                    images[:, :, r : r + P, c : c + P].reshape(len(images), -1)
-                    for r in range(0, images.shape[2], P)
-                    for c in range(0, images.shape[3], P)
-                ],
-                axis=1,
-            ),
+            _by_argsort,
+            _by_permutation_matrix,
+            _by_index_with_class_token,
         ),
     ),
     Exercise(

@@ -412,190 +412,140 @@ def patches_with_channel_axis(images, patch_size):
     return grid.swapaxes(2, 3).reshape(B, -1, patch_size * patch_size, C)
 
 
-# 03.3: channels first
+# 03.3: the repaired camera
 
 
 @right("03.3")
-def permute_once(images, patch_size):
-    B, C, H, W = images.shape
-    P = patch_size
-    x = images.reshape(B, C, H // P, P, W // P, P)
-    return x.permute(0, 2, 4, 1, 3, 5).reshape(B, -1, C * P * P)
+def inverse_by_argsort(positions, order):
+    inverse = torch.argsort(order)
+    return torch.cat([positions[:, :1], positions[:, 1:][:, inverse]], dim=1)
 
 
 @right("03.3")
-def unfold_and_transpose(images, patch_size):
-    columns = F.unfold(images, kernel_size=patch_size, stride=patch_size)
-    return columns.transpose(1, 2)
+def assign_by_index(positions, order):
+    new = torch.empty_like(positions)
+    new[:, 0] = positions[:, 0]
+    new[:, order + 1] = positions[:, 1:]
+    return new
 
 
 @right("03.3")
-def module_unfold(images, patch_size):
-    return nn.Unfold(patch_size, stride=patch_size)(images).mT
+def loop_over_places(positions, order):
+    new = positions.clone()
+    for place in range(len(order)):
+        new[0, order[place] + 1] = positions[0, place + 1]
+    return new
 
 
 @right("03.3")
-def numpy_transpose(images, patch_size):
-    B, C, H, W = images.shape
-    P = patch_size
-    x = np.asarray(images).reshape(B, C, H // P, P, W // P, P)
-    return x.transpose(0, 2, 4, 1, 3, 5).reshape(B, -1, C * P * P)
+def look_up_each_patch(positions, order):
+    order = order.tolist()
+    rows = [0] + [order.index(patch) + 1 for patch in range(len(order))]
+    return positions[:, rows]
 
 
 @right("03.3")
-def transposes_in_pairs(images, patch_size):
-    B, C, H, W = images.shape
-    P = patch_size
-    x = images.view(B, C, H // P, P, W // P, P)
-    x = x.transpose(3, 4)  # (B, C, R, S, P, P)
-    x = x.transpose(1, 2).transpose(2, 3)  # (B, R, S, C, P, P)
-    return x.contiguous().view(B, (H // P) * (W // P), C * P * P)
+def dictionary(positions, order):
+    place_of = {int(patch): place for place, patch in enumerate(order)}
+    rows = [positions[0, 0]]
+    for patch in sorted(place_of):
+        rows.append(positions[0, place_of[patch] + 1])
+    return torch.stack(rows).unsqueeze(0)
 
 
 @right("03.3")
-def transpose_2_and_3(images, patch_size):
-    B, C, H, W = images.shape
-    P = patch_size
-    x = images.reshape(B * C, H // P, P, W // P, P).transpose(2, 3)
-    x = x.reshape(B, C, -1, P * P).transpose(1, 2)
-    return x.reshape(B, -1, C * P * P)
+def inverse_by_scatter(positions, order):
+    inverse = torch.zeros_like(order)
+    inverse[order] = torch.arange(len(order))
+    return torch.hstack([positions[:, [0]], positions[:, 1 + inverse]])
 
 
 @right("03.3")
-def swapaxes_in_pairs(images, patch_size):
-    B, C, H, W = images.shape
-    P = patch_size
-    x = images.reshape(B, C, H // P, P, W // P, P).swapaxes(3, 4)
-    x = x.reshape(B, C, -1, P * P).swapaxes(1, 2)
-    return x.reshape(B, -1, C * P * P)
+def parameter_of_a_model(positions, order):
+    with torch.no_grad():
+        new = nn.Parameter(positions.clone())
+        new[:, 1:] = new[:, 1:][:, np.argsort(order.numpy())]
+    return new
 
 
 @right("03.3")
-def loops_over_patches(images, patch_size):
-    B, C, H, W = images.shape
-    rows = []
-    for i in range(0, H, patch_size):
-        for j in range(0, W, patch_size):
-            patch = images[:, :, i : i + patch_size, j : j + patch_size]
-            rows.append(torch.as_tensor(patch).flatten(1))
-    return torch.stack(rows, dim=1)
+def transposed_permutation_matrix(positions, order):
+    matrix = F.one_hot(order, len(order)).to(positions.dtype)
+    patches = torch.einsum("ip,bid->bpd", matrix, positions[:, 1:])
+    return torch.cat([positions[:, 0:1], patches], 1)
 
 
-@right("03.3")
-def windows_of_a_tensor(images, patch_size):
-    x = images.unfold(2, patch_size, patch_size)
-    x = x.unfold(3, patch_size, patch_size)  # (B, C, R, S, P, P)
-    return x.permute(0, 2, 3, 1, 4, 5).flatten(3).flatten(1, 2)
+@wrong("03.3", "shuffles by order once more", says="You shuffled the rows by `order`")
+def the_line_of_the_lesson(positions, order):
+    new = positions.clone()
+    new[:, 1:] = positions[:, 1:][:, order]
+    return new
 
 
-@right("03.3")
-def einsum_of_torch(images, patch_size):
-    B, C, H, W = images.shape
-    P = patch_size
-    x = images.reshape(B, C, H // P, P, W // P, P)
-    return torch.einsum("bcrpsq->brscpq", x).reshape(B, -1, C * P * P)
+@wrong("03.3", "permutation matrix not transposed", says="You shuffled the rows by")
+def permutation_matrix(positions, order):
+    matrix = torch.eye(len(order))[order]
+    return torch.cat([positions[:, :1], matrix @ positions[:, 1:]], dim=1)
 
 
-@right("03.3")
-def copying_convolution(images, patch_size):
-    C, P = images.shape[1], patch_size
-    copy = torch.eye(C * P * P, dtype=images.dtype).reshape(-1, C, P, P)
-    return F.conv2d(images, copy, stride=P).flatten(2).transpose(1, 2)
+@wrong("03.3", "changes nothing", says="as they came in")
+def positions_belong_to_the_model(positions, order):
+    return positions.clone()
 
 
-@wrong(
-    "03.3", "pixels first, channels last inside a patch", says="Each patch holds the"
-)
-def channels_last_inside(images, patch_size):
-    B, C, H, W = images.shape
-    P = patch_size
-    x = images.reshape(B, C, H // P, P, W // P, P)
-    return torch.as_tensor(x).permute(0, 2, 4, 3, 5, 1).reshape(B, -1, C * P * P)
+@wrong("03.3", "forgets the class token", says="class token's row is lost")
+def patches_only(positions, order):
+    return positions[:, 1:][:, order.argsort()]
 
 
-@wrong("03.3", "reshape alone", says="A reshape alone keeps")
-def reshape_alone(images, patch_size):
-    B, C, H, W = images.shape
-    P = patch_size
-    return images.reshape(B, (H // P) * (W // P), C * P * P)
+@wrong("03.3", "inverse with a row too few", says="You counted the rows from")
+def no_plus_one(positions, order):
+    return torch.cat([positions[:, :1], positions[:, order.argsort()]], dim=1)
 
 
-@wrong("03.3", "unfold without the transpose", says="`unfold` gives the right")
-def unfold_alone(images, patch_size):
-    return F.unfold(torch.as_tensor(images), patch_size, stride=patch_size)
+@wrong("03.3", "assigns a row too early", says="You counted the rows from")
+def assign_without_plus_one(positions, order):
+    new = positions.clone()
+    new[:, order] = positions[:, 1:]
+    return new
 
 
-@wrong(
-    "03.3",
-    "unfold, then reshape instead of transpose",
-    says="`unfold` gives `(B, C*P*P",
-)
-def unfold_then_reshape(images, patch_size):
-    columns = F.unfold(torch.as_tensor(images), patch_size, stride=patch_size)
-    B, numbers, N = columns.shape
-    return columns.reshape(B, N, numbers)
+@wrong("03.3", "reverses the order", says="You read `order` from its end")
+def reversed_order(positions, order):
+    patches = positions[:, 1:][:, order.flip(0)]
+    return torch.cat([positions[:, :1], patches], dim=1)
 
 
-@wrong("03.3", "patches column by column, channels first", says="Each patch is right")
-def columns_of_patches(images, patch_size):
-    B, C, H, W = images.shape
-    P = patch_size
-    x = torch.as_tensor(images).reshape(B, C, H // P, P, W // P, P)
-    return x.permute(0, 4, 2, 1, 3, 5).reshape(B, -1, C * P * P)
+@wrong("03.3", "overwrites while reading", says="already overwritten")
+def in_place_loop(positions, order):
+    new = positions.clone()
+    for i, p in enumerate(order.tolist()):
+        new[0, p + 1] = new[0, i + 1]
+    return new
 
 
-@wrong("03.3", "rows and columns exchanged inside a patch", says="The patches are in")
-def transposed_inside(images, patch_size):
-    B, C, H, W = images.shape
-    P = patch_size
-    x = torch.as_tensor(images).reshape(B, C, H // P, P, W // P, P)
-    return x.permute(0, 2, 4, 1, 5, 3).reshape(B, -1, C * P * P)
+@wrong("03.3", "class token at the end", says="moved to the end")
+def class_row_in_the_end(positions, order):
+    patches = positions[:, 1:][:, order.argsort()]
+    return torch.cat([patches, positions[:, :1]], dim=1)
 
 
-@wrong("03.3", "reads the shape as channels last", says="You read the shape")
-def shape_as_channels_last(images, patch_size):
-    B, H, W, C = images.shape
-    P = patch_size
-    x = images.reshape(B, H // P, P, W // P, P, C).swapaxes(2, 3)
-    return x.reshape(B, -1, P * P * C)
+@wrong("03.3", "leaves the class token's row at zero", says="a position of its own")
+def zeros(positions, order):
+    new = torch.zeros(positions.shape)
+    new[:, order + 1] = positions[:, 1:]
+    return new
 
 
-@wrong("03.3", "as many columns of patches as rows")
-def square_images_only(images, patch_size):
-    B, C, H, W = images.shape
-    P = patch_size
-    n = H // P
-    x = torch.as_tensor(images).reshape(B, C, n, P, n, P)
-    return x.permute(0, 2, 4, 1, 3, 5).reshape(B, n * n, C * P * P)
+@wrong("03.3", "no axis in front", says="the first axis is gone")
+def two_axes(positions, order):
+    rows = torch.cat([torch.tensor([0]), order.argsort() + 1])
+    return positions[0][rows]
 
 
-@wrong("03.3", "windows at every pixel", says="Your windows begin at")
-def stride_of_one(images, patch_size):
-    return F.unfold(torch.as_tensor(images), patch_size).transpose(1, 2)
-
-
-@wrong("03.3", "leaves (B, N, C, P, P)", says="The patches are right")
-def not_flattened(images, patch_size):
-    B, C, H, W = images.shape
-    P = patch_size
-    x = torch.as_tensor(images).reshape(B, C, H // P, P, W // P, P)
-    return x.permute(0, 2, 4, 1, 3, 5).reshape(B, -1, C, P, P)
-
-
-@wrong("03.3", "each channel's patches after one another", says="You have moved the")
-def channels_not_moved(images, patch_size):
-    B, C, H, W = images.shape
-    P = patch_size
-    x = torch.as_tensor(images).reshape(B, C, H // P, P, W // P, P)
-    return x.permute(0, 1, 2, 4, 3, 5).reshape(B, -1, C * P * P)
-
-
-@wrong("03.3", "drops the batch", says="You cut the first image")
-def drops_the_batch(images, patch_size):
-    C, H, W = images[0].shape
-    P = patch_size
-    x = torch.as_tensor(images[0]).reshape(C, H // P, P, W // P, P)
-    return x.permute(1, 3, 0, 2, 4).reshape(-1, C * P * P)
+@wrong("03.3", "sorts the numbers instead of the rows")
+def sorted_numbers(positions, order):
+    return torch.cat([positions[:, :1], positions[:, 1:].sort(dim=1).values], dim=1)
 
 
 # 03.4: class token and positions
