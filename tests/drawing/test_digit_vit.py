@@ -58,10 +58,10 @@ def test_it_has_49_patches_one_channel_and_ten_digits():
 
 
 def test_it_reads_the_bundled_test_digits():
-    # As measured when it was trained, but for five digits of 2,000 near a border.
+    # What training.json says is what was measured; the margin is five of 2,000 digits,
+    # for machines whose last bits differ.
     accuracy = evaluate(from_hf(digit_vit()), test_digits()).accuracy
     assert accuracy == pytest.approx(FACTS["accuracy"], abs=0.0025)
-    assert accuracy >= 0.985  # of random digits as hard as these: three standard errors
 
 
 @pytest.mark.parametrize(
