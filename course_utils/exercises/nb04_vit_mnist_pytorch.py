@@ -1,7 +1,8 @@
-"""Exercises of notebook 04: parameters, training steps, schedules, accuracy."""
+"""Exercises of notebook 04: the forward pass, training steps, accuracy, layers."""
 
 import math
 from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import torch
@@ -9,185 +10,483 @@ from torch import nn
 from torch.nn import functional as F
 
 from course_utils.exercises.judge import Exercise, Mistake, NotAnAnswer
+from course_utils.vit import torch as package
 
-# --- 04.1 Count the parameters ----------------------------------------------------
+# --- 04.1 The forward pass --------------------------------------------------------
 
 
-def count_parameters(
-    image_size, patch_size, in_channels, num_classes, dim, depth, mlp_dim
+class MyViT(package.ViT):
+    def forward(self, images, return_attention=False):
+        x = self.embed(images)  # (B, C, H, W) -> (B, N, D)
+        first = self.class_token.expand(len(x), -1, -1)  # (B, 1, D)
+        x = torch.cat([first, x], dim=1)  # (B, N, D) -> (B, T, D)
+        x = self.dropout(x + self.positions)
+        attention = []
+        for block in self.blocks:
+            x, weights = block(x)  # (B, T, D) and (B, h, T, T)
+            attention.append(weights)
+        logits = self.head(self.norm(x)[:, 0])  # (B, D) -> (B, K)
+        return (logits, attention) if return_attention else logits
+
+
+def _tokens(vit, patches):
+    first = vit.class_token.expand(len(patches), -1, -1)
+    return torch.cat([first, patches], dim=1) + vit.positions
+
+
+def _tokens_without_class(vit, patches):
+    return patches + vit.positions[:, 1:]
+
+
+def _tokens_without_class_and_wrong_positions(vit, patches):
+    return patches + vit.positions[:, :-1]
+
+
+def _tokens_one_position_too_many(vit, patches):
+    return patches + vit.positions  # N tokens and N + 1 positions
+
+
+def _tokens_class_last(vit, patches):
+    first = vit.class_token.expand(len(patches), -1, -1)
+    return torch.cat([patches, first], dim=1) + vit.positions
+
+
+def _tokens_class_not_repeated(vit, patches):
+    return torch.cat([vit.class_token, patches], dim=1) + vit.positions
+
+
+def _tokens_class_of_zeros(vit, patches):
+    first = torch.zeros(len(patches), 1, patches.shape[2])
+    return torch.cat([first, patches], dim=1) + vit.positions
+
+
+def _tokens_class_added(vit, patches):
+    return patches + vit.class_token + vit.positions[:, 1:]
+
+
+def _tokens_without_positions(vit, patches):
+    return _tokens(vit, patches) - vit.positions
+
+
+def _tokens_class_without_position(vit, patches):
+    first = vit.class_token.expand(len(patches), -1, -1)
+    return torch.cat([first, patches + vit.positions[:, 1:]], dim=1)
+
+
+def _tokens_class_with_wrong_positions(vit, patches):
+    first = vit.class_token.expand(len(patches), -1, -1)
+    return torch.cat([first, patches + vit.positions[:, :-1]], dim=1)
+
+
+def _tokens_times_positions(vit, patches):
+    first = vit.class_token.expand(len(patches), -1, -1)
+    return torch.cat([first, patches], dim=1) * vit.positions
+
+
+def _through(vit, x):
+    """Pass the blocks; return the tokens and the weights of each block."""
+    attention = []
+    for block in vit.blocks:
+        x, weights = block(x)
+        attention.append(weights)
+    return x, attention
+
+
+def _through_none(vit, x):
+    return x, _through(vit, x)[1]
+
+
+def _through_the_first(vit, x):
+    x, weights = vit.blocks[0](x)
+    return x, [weights]
+
+
+def _through_each_alone(vit, x):
+    results = [block(x) for block in vit.blocks]
+    return results[-1][0], [weights for _, weights in results]
+
+
+def _through_with_the_pair(vit, x):
+    for block in vit.blocks:
+        x = block(x)
+    return x, []
+
+
+def _through_with_a_second_sum(vit, x):
+    attention = []
+    for block in vit.blocks:
+        change, weights = block(x)
+        x = x + change
+        attention.append(weights)
+    return x, attention
+
+
+def _through_with_a_norm_each(vit, x):
+    attention = []
+    for block in vit.blocks:
+        x, weights = block(vit.norm(x))
+        attention.append(weights)
+    return x, attention
+
+
+def _through_backward(vit, x):
+    attention = []
+    for block in reversed(vit.blocks):
+        x, weights = block(x)
+        attention.append(weights)
+    return x, attention
+
+
+def _read_first(vit, x):
+    return vit.head(vit.norm(x)[:, 0])
+
+
+def _pair(logits, attention, wanted):
+    return (logits, attention) if wanted else logits
+
+
+def _vit(
+    tokens=_tokens,
+    through=_through,
+    read=_read_first,
+    result=_pair,
+    drop=lambda vit, x: vit.dropout(x),
 ):
-    tokens = (image_size // patch_size) ** 2 + 1
-    projection = in_channels * patch_size**2 * dim + dim
-    norm = 2 * dim
-    attention = dim * 3 * dim + 3 * dim + dim * dim + dim
-    mlp = dim * mlp_dim + mlp_dim + mlp_dim * dim + dim
-    block = 2 * norm + attention + mlp
-    head = dim * num_classes + num_classes
-    return projection + dim + tokens * dim + depth * block + norm + head
+    """Return a class whose forward pass has some of its five parts changed."""
+
+    class Changed(package.ViT):
+        def forward(self, images, return_attention=False):
+            x = drop(self, tokens(self, self.embed(images)))
+            x, attention = through(self, x)
+            return result(read(self, x), attention, return_attention)
+
+    return Changed
 
 
-def _short(missing):
-    """Return a count that lacks ``missing(sizes)``, with N the number of patches."""
+class _DropoutBeforePositions(package.ViT):
+    def forward(self, images, return_attention=False):
+        x = self.embed(images)
+        first = self.class_token.expand(len(x), -1, -1)
+        x = self.dropout(torch.cat([first, x], dim=1)) + self.positions
+        x, attention = _through(self, x)
+        return _pair(_read_first(self, x), attention, return_attention)
 
-    def count(image_size, patch_size, in_channels, num_classes, dim, depth, mlp_dim):
-        sizes = (image_size, patch_size, in_channels, num_classes, dim, depth, mlp_dim)
-        lacks = SimpleNamespace(
-            **{"N": (image_size // patch_size) ** 2, "P": patch_size, "C": in_channels},
-            **{"K": num_classes, "D": dim, "L": depth, "M": mlp_dim, "S": image_size},
+
+class _NoGradient(package.ViT):
+    @torch.no_grad()
+    def forward(self, images, return_attention=False):
+        return MyViT.forward(self, images, return_attention)
+
+
+class _Hstack(package.ViT):
+    def forward(self, images, return_attention=False):
+        x = self.embed(images)
+        x = torch.hstack([self.class_token.repeat(len(images), 1, 1), x])
+        x += self.positions
+        x, weights = self.dropout(x), []
+        for number in range(len(self.blocks)):
+            x, found = self.blocks[number](x)
+            weights += [found]
+        logits = self.head(self.norm(x[:, 0]))
+        if return_attention:
+            return logits, weights
+        return logits
+
+
+class _PositionsInTwoParts(package.ViT):
+    def forward(self, images, return_attention=False):
+        patches = self.embed(images) + self.positions[:, 1:]
+        first = self.class_token + self.positions[:, :1]
+        first = first.expand(images.size(0), 1, -1)
+        x = self.dropout(torch.cat((first, patches), 1))
+        pairs = []
+        for block in self.blocks:
+            pairs.append(block(x))
+            x = pairs[-1][0]
+        logits = nn.functional.linear(
+            self.norm(x).select(1, 0), self.head.weight, self.head.bias
         )
-        return count_parameters(*sizes) - missing(lacks)
-
-    return count
+        return (logits, [w for _, w in pairs]) if return_attention else logits
 
 
-def _attention(s):
-    return 4 * s.D * (s.D + 1)
+def _given_forward(self, *arguments, **named):
+    raise NotAnAnswer(
+        "Your class uses the `forward` that the package gives. Write your own, under "
+        "that name, from the parts that `__init__` made."
+    )
 
 
-def _mlp(s):
-    return 2 * s.D * s.M + s.M + s.D
+def _probe_forward(
+    answer, B, image_size, patch_size, blocks, return_attention=False, dropout=0.0
+):
+    """Logits of a small model with random weights; with dropout, while training."""
+    if not (isinstance(answer, type) and issubclass(answer, nn.Module)):
+        raise NotAnAnswer(
+            "Give the class itself, derived from `package.ViT`, without calling it."
+        )
+    sizes = (image_size, patch_size, 2, 7, 6, blocks, 3, 10)
+    original = package.ViT(*sizes)
+    with torch.no_grad():
+        for number, weight in enumerate(original.parameters()):
+            weight.normal_(0.1 * (number % 3), 0.6)
+    with mock.patch.object(package.ViT, "forward", _given_forward):
+        model = answer(*sizes, dropout)
+        try:
+            model.load_state_dict(original.state_dict())
+        except RuntimeError:
+            raise NotAnAnswer(
+                "Your class does not have the parts of `package.ViT` under their "
+                "names. Derive it from `package.ViT` and write `forward` only."
+            ) from None
+        model.train(dropout > 0)
+        images = torch.randn(B, 2, image_size, image_size)
+        asked = {"return_attention": True} if return_attention else {}
+        result = model(images, **asked)
+    if result is ... or result is None:
+        return result if result is ... else _nothing()
+    pair = isinstance(result, tuple)
+    logits, weights = (*result, None)[:2] if pair else (result, None)
+    if not isinstance(logits, torch.Tensor):
+        raise NotAnAnswer("The logits come first, as a tensor.")
+    found = {"logits": logits, "a gradient arrives": float(logits.requires_grad)}
+    if dropout:  # which numbers fall is chance; here all do
+        found = {"logits": logits}
+    if pair:
+        found["attention weights"] = list(weights) if weights is not None else []
+    return found
 
 
-def _block(s):
-    return _attention(s) + _mlp(s) + 4 * s.D
+def _nothing():
+    raise NotAnAnswer("Your `forward` returns nothing; end it with `return`.")
 
 
-_COUNTS = (
-    (
-        lambda s: s.D + s.L * (5 * s.D + s.M) + s.K,
-        "Every linear layer has a bias as well, one number for each output.",
-    ),
-    (
-        lambda s: s.D,
-        "You are `dim` numbers short. Usual causes: the class token is a learned "
-        "vector *and* has a position of its own; and the patch projection has a bias.",
-    ),
-    (
-        lambda s: 2 * s.D,
-        "You are 2 * `dim` numbers short. Usual causes: the layer norm after the last "
-        "block; or the class token together with its position.",
-    ),
-    (
-        lambda s: (s.N + 1) * s.D,
-        "The positions are missing: one learned vector for each token.",
-    ),
-    (
-        lambda s: (s.N - s.S // s.P) * s.D,
-        "You counted the patches of one side. Positions are needed for the whole grid.",
-    ),
-    (
-        lambda s: 2 * (2 * s.L + 1) * s.D,
-        "Layer norms learn too: a scale and a shift for each number of a token.",
-    ),
-    (
-        lambda s: (2 * s.L + 1) * s.D,
-        "You are `dim` numbers short for each layer norm: a norm has a scale *and* a "
-        "shift.",
-    ),
-    (
-        lambda s: 4 * s.L * s.D,
-        "You are 4 * `dim` numbers short in each block. Usual causes: its two layer "
-        "norms; or the biases of its attention.",
-    ),
-    (
-        lambda s: 3 * s.L * s.D,
-        "You are 3 * `dim` numbers short in each block. The usual cause: queries, keys "
-        "and values have a bias each.",
-    ),
-    (
-        lambda s: 2 * s.L * s.D,
-        "You are 2 * `dim` numbers short in each block. The usual cause: a block has "
-        "two layer norms, each with a scale and a shift.",
-    ),
-    (
-        lambda s: s.L * s.D,
-        "You are `dim` numbers short in each block. Usual causes: the bias of "
-        "attention's last layer; or that of the MLP's.",
-    ),
-    (
-        lambda s: s.L * s.M,
-        "You are `mlp_dim` numbers short in each block: the bias of the MLP's first "
-        "layer is missing.",
-    ),
-    (
-        lambda s: s.L * (s.M + s.D),
-        "You are `mlp_dim + dim` numbers short in each block: the biases of the MLP "
-        "are missing.",
-    ),
-    (
-        lambda s: s.L * (s.D * s.M + s.D),
-        "The MLP has a second layer, from its own width back to `dim`.",
-    ),
-    (
-        lambda s: _mlp(s) * s.L,
-        "The MLPs are missing: every block has one behind its attention.",
-    ),
-    (
-        lambda s: s.L * (_mlp(s) - 8 * s.D**2 - 5 * s.D),
-        "Your MLP is four times as wide as the model. Its width is `mlp_dim` here.",
-    ),
-    (
-        lambda s: s.L * s.D * (s.D + 1),
-        "Attention has a fourth layer, which mixes the heads' results.",
-    ),
-    (
-        lambda s: 2 * s.L * s.D * (s.D + 1),
-        "Queries, keys and values have a layer each; you counted one of the three.",
-    ),
-    (
-        lambda s: s.L * _attention(s),
-        "The attention is missing: four linear layers in each block.",
-    ),
-    (
-        lambda s: (s.L - 1) * _block(s),
-        "You counted one block. There are `depth` of them.",
-    ),
-    (
-        lambda s: (s.C - 1) * s.P**2 * s.D,
-        "A patch has `in_channels` numbers for each pixel, not one.",
-    ),
-    (
-        lambda s: s.C * s.D * (s.P**2 - s.P),
-        "A patch is `patch_size` wide *and* high: its side enters twice.",
-    ),
-    (
-        lambda s: s.D * s.K + s.K,
-        "The head is missing, a linear layer from `dim` to the classes.",
-    ),
-    (
-        lambda s: s.K,
-        "You are `num_classes` numbers short: the head has a bias, too.",
-    ),
-    (
-        lambda s: -s.N * s.D * s.K,
-        "The head reads token 0 alone, so it takes `dim` numbers, not those of all "
-        "tokens.",
-    ),
+_CLASS_TOKEN_MISSING = (
+    "The class token is missing: it stands before the patches, so that there are N + 1 "
+    "tokens, as many as positions."
+)
+_POSITIONS_BEFORE = (
+    "You add the positions before the class token has joined. There is one for *every* "
+    "token, the class token's first: concatenate, then add them all."
+)
+_NOT_UNPACKED = (
+    "A block returns two things, the new tokens and the attention weights. Take them "
+    "apart: `x, weights = block(x)`."
 )
 
-
-COUNT = Exercise(
+FORWARD = Exercise(
     id="04.1",
-    title="Count the parameters",
-    solution=count_parameters,
+    title="The forward pass",
+    solution=MyViT,
+    probe=_probe_forward,
+    kinds=("torch",),
     cases=(
-        (20, 4, 3, 6, 9, 7, 11),
-        (28, 14, 1, 10, 64, 6, 128),
-        (224, 16, 3, 1000, 768, 12, 3072),
+        (3, 8, 4, 2),
+        (2, 9, 3, 3),
+        (1, 4, 2, 1),
+        (3, 8, 4, 2, True),
+        (2, 8, 4, 3, False, 1.0),
     ),
-    mistakes=tuple(Mistake(_short(missing), message) for missing, message in _COUNTS),
+    mistakes=(
+        *(
+            Mistake(_vit(tokens), _CLASS_TOKEN_MISSING)
+            for tokens in (
+                _tokens_without_class,
+                _tokens_without_class_and_wrong_positions,
+                _tokens_one_position_too_many,
+            )
+        ),
+        *(
+            Mistake(
+                _vit(_tokens_class_last, read=read),
+                "Your class token comes after the patches. It is token 0, before them.",
+            )
+            for read in (_read_first, lambda vit, x: vit.head(vit.norm(x)[:, -1]))
+        ),
+        Mistake(
+            _vit(_tokens_class_not_repeated),
+            "There is one class token, `(1, 1, D)`, and every image needs it: "
+            "`expand(B, -1, -1)` repeats it along the batch without a copy.",
+        ),
+        Mistake(
+            _vit(_tokens_class_of_zeros),
+            "Your class token is a new tensor. The model has a learned one, "
+            "`self.class_token`.",
+        ),
+        Mistake(
+            _vit(_tokens_class_added),
+            "You add the class token to the patches. It is a token of its own: "
+            "`torch.cat` along the axis of the tokens.",
+        ),
+        Mistake(
+            _vit(_tokens_without_positions),
+            "The positions are missing, so the model cannot tell where a patch was.",
+        ),
+        *(
+            Mistake(_vit(tokens), _POSITIONS_BEFORE)
+            for tokens in (
+                _tokens_class_without_position,
+                _tokens_class_with_wrong_positions,
+            )
+        ),
+        Mistake(
+            _vit(_tokens_times_positions),
+            "You multiply by the positions. They are added.",
+        ),
+        *(
+            Mistake(
+                _vit(through=through),
+                "The blocks are skipped: what they return never reaches the head.",
+            )
+            for through in (
+                _through_none,
+                lambda vit, x: (x, [block(x)[1] for block in vit.blocks]),
+                lambda vit, x: (x, []),
+            )
+        ),
+        Mistake(
+            _vit(through=_through_the_first),
+            "Only the first block works. The tokens pass through all of them.",
+        ),
+        Mistake(
+            _vit(through=_through_each_alone),
+            "Every block gets the same tokens, and the last result wins. Each block "
+            "takes what the one before it returned.",
+        ),
+        Mistake(_vit(through=_through_with_the_pair), _NOT_UNPACKED),
+        Mistake(
+            _vit(through=_through_with_a_second_sum),
+            "You add what a block returns to what went in. The block has done that "
+            "already: its result replaces the tokens.",
+        ),
+        Mistake(
+            _vit(through=_through_with_a_norm_each),
+            "The last norm stands before every block. Blocks have norms of their own; "
+            "this one comes once, after all of them.",
+        ),
+        Mistake(
+            _vit(through=_through_backward),
+            "The tokens pass the blocks from the last to the first.",
+        ),
+        Mistake(
+            _vit(read=lambda vit, x: vit.head(x[:, 0])),
+            "The last norm is missing between the blocks and the head.",
+        ),
+        *(
+            Mistake(
+                _vit(read=read),
+                "You average tokens before the head. That is a ViT as well, but not "
+                "this one: its head reads the class token, token 0, alone.",
+            )
+            for read in (
+                lambda vit, x: vit.head(vit.norm(x).mean(dim=1)),
+                lambda vit, x: vit.head(vit.norm(x)[:, 1:].mean(dim=1)),
+                lambda vit, x: vit.head(vit.norm(x.mean(dim=1))),
+                lambda vit, x: vit.head(vit.norm(x[:, 1:].mean(dim=1))),
+            )
+        ),
+        Mistake(
+            _vit(read=lambda vit, x: vit.head(vit.norm(x)[:, -1])),
+            "Your head reads the last patch. The class token is the first token.",
+        ),
+        Mistake(
+            _vit(read=lambda vit, x: vit.head(vit.norm(x)[:, 1])),
+            "Your head reads the first patch. The class token is token 0.",
+        ),
+        Mistake(
+            _vit(read=lambda vit, x: vit.head(vit.norm(x)[0])),
+            "You take the first *image*. The first token of every image is `[:, 0]`.",
+        ),
+        Mistake(
+            _vit(read=lambda vit, x: vit.head(vit.norm(x))),
+            "Your head answers for every token. Give it token 0 alone: one row of "
+            "logits for each image.",
+        ),
+        Mistake(
+            _vit(read=lambda vit, x: vit.head(vit.norm(x)[:, :1])),
+            "The slice `[:, :1]` keeps an axis of one token. `[:, 0]` takes it away.",
+        ),
+        Mistake(
+            _vit(read=lambda vit, x: vit.norm(x)[:, 0]),
+            "You return the class token. The head makes logits of it.",
+        ),
+        *(
+            Mistake(
+                _vit(read=lambda vit, x, last=last: last(_read_first(vit, x))),
+                "You return probabilities. The model gives logits; the loss does the "
+                "softmax itself.",
+            )
+            for last in (
+                lambda logits: logits.softmax(dim=-1),
+                lambda logits: logits.log_softmax(dim=-1),
+                lambda logits: logits.sigmoid(),
+            )
+        ),
+        Mistake(
+            _vit(read=lambda vit, x: _read_first(vit, x).argmax(dim=-1)),
+            "You return the answer of each image. The loss needs the logits.",
+        ),
+        Mistake(
+            _vit(result=lambda logits, attention, wanted: (logits, attention)),
+            "The attention weights come only if they are asked for. Without "
+            "`return_attention`, return the logits alone.",
+        ),
+        Mistake(
+            _vit(result=lambda logits, attention, wanted: logits),
+            "`return_attention=True` asks for a pair: the logits, and a list with the "
+            "weights of every block.",
+        ),
+        Mistake(
+            _vit(
+                result=lambda logits, attention, wanted: (
+                    (logits, attention[-1]) if wanted else logits
+                )
+            ),
+            "You return the weights of the last block. Asked is a list with those of "
+            "every block.",
+        ),
+        Mistake(
+            _vit(
+                result=lambda logits, attention, wanted: (
+                    (logits, attention[::-1]) if wanted else logits
+                )
+            ),
+            "The weights of the first block come first in the list.",
+        ),
+        Mistake(
+            _vit(
+                result=lambda logits, attention, wanted: (
+                    (logits, [w.mean(dim=1) for w in attention]) if wanted else logits
+                )
+            ),
+            "Leave the heads apart: the weights of a block have the shape (B, h, T, "
+            "T).",
+        ),
+        Mistake(
+            _vit(drop=lambda vit, x: x),
+            "The dropout on the tokens is missing. It does nothing in this lesson, "
+            "whose models have none, but a model with dropout needs it.",
+        ),
+        Mistake(
+            _DropoutBeforePositions,
+            "Your dropout acts before the positions are added. It belongs on the sum.",
+        ),
+        Mistake(
+            _NoGradient,
+            "The logits have no gradient: with `no_grad` or `detach` inside, nothing "
+            "will be learned.",
+        ),
+    ),
     hints=(
-        "A linear layer from $a$ to $b$ numbers has $ab$ weights and $b$ biases.",
-        "Outside the blocks: projection, class token, one position per token, a last "
-        "norm, the head.",
-        "In a block: two norms of $2D$ each, four layers from $D$ to $D$ in the "
-        "attention, one from $D$ to the MLP's width and one back.",
+        "Six lines do it, in the order of the picture: embed, put the class token in "
+        "front, add the positions, pass the blocks, norm, head.",
+        "`self.class_token.expand(len(x), -1, -1)` gives each image its class token, "
+        "and `torch.cat([..., x], dim=1)` puts it before the patches.",
+        "Each block returns the new tokens and its weights: `x, weights = block(x)`. "
+        "After the last one, `self.norm(x)[:, 0]` is what the head reads.",
     ),
-    because="For the sizes of ViT-B/16 it gives 86,567,656, the number torchvision "
-    "gives for its `vit_b_16`. Heads do not appear: they share out the width and add "
-    "nothing.",
-    alternatives=(lambda *sizes: torch.tensor(count_parameters(*sizes)),),
-    tolerance=0.0,
+    because="That is the whole Vision Transformer. For the same weights your class "
+    "gives the same logits as the one below.",
+    alternatives=(_Hstack, _PositionsInTwoParts, _vit()),
 )
 
 
@@ -1089,207 +1388,364 @@ ACCURACY = Exercise(
 )
 
 
-# --- 04.6 The surest mistakes -----------------------------------------------------
+# --- 04.6 Two linear layers are one -----------------------------------------------
 
 
-def surest_mistakes(probabilities, labels, k):
-    sure, answers = probabilities.max(1)
-    rows = (answers != labels).nonzero()[:, 0]  # of the mistakes
-    order = sure[rows].argsort(descending=True)
-    return rows[order][:k]
+def merge(first, second):
+    one = nn.Linear(first.in_features, second.out_features)
+    with torch.no_grad():
+        one.weight.copy_(second.weight @ first.weight)  # (K, M) @ (M, D) -> (K, D)
+        one.bias.copy_(second.weight @ first.bias + second.bias)
+    return one
 
 
-def _sure(probabilities, labels):
-    return probabilities.amax(1)
+def _merged(weight=None, bias=None):
+    """Return an answer with another weight or another bias than the solution's."""
+
+    def answer(first, second):
+        with torch.no_grad():
+            W = (weight or (lambda a, b: b.weight @ a.weight))(first, second)
+            c = (bias or (lambda a, b: b.weight @ a.bias + b.bias))(first, second)
+        one = nn.Linear(W.shape[1], W.shape[0], bias=c is not None)
+        one.weight = nn.Parameter(W)
+        if c is not None:
+            one.bias = nn.Parameter(c)
+        return one
+
+    return answer
 
 
-def _true_class(probabilities, labels):
-    return probabilities[torch.arange(len(labels)), labels]
+def _stacked(first, second):
+    return nn.Sequential(first, second)
 
 
-def _mistakes(probabilities, labels):
-    return probabilities.argmax(1) != labels
+def _untouched(first, second):
+    return nn.Linear(first.in_features, second.out_features)
 
 
-def _right_answers(probabilities, labels):
-    return probabilities.argmax(1) == labels
+def _with_tanh(first, second):
+    return nn.Sequential(first, nn.Tanh(), second)
 
 
-def _all_answers(probabilities, labels):
-    return torch.ones(len(labels), dtype=torch.bool)
+def _by_probing(first, second):
+    with torch.no_grad():
+        corner = second(first(torch.zeros(1, first.in_features)))[0]
+        rows = second(first(torch.eye(first.in_features))) - corner
+    one = nn.Linear(*rows.shape)
+    one.load_state_dict({"weight": rows.T, "bias": corner})
+    return one
 
 
-def _chosen(
-    score=_sure, among=_mistakes, descending=True, result=lambda rows, order, p: rows
-):
-    """Return an answer that sorts some rows by a score; ``result`` makes its result."""
-
-    def choose(probabilities, labels, k):
-        rows = among(probabilities, labels).nonzero()[:, 0]
-        values = score(probabilities, labels)[rows]
-        order = values.argsort(descending=descending)
-        return result(rows[order], order, probabilities)[:k]
-
-    return choose
+def _by_data(first, second):
+    one = nn.Linear(first.weight.shape[1], second.weight.shape[0])
+    one.weight.data = torch.einsum("km,md->kd", second.weight, first.weight).data
+    one.bias.data = second(first.bias).data
+    return one
 
 
-def _fills_up(probabilities, labels, k):
-    wrong = _mistakes(probabilities, labels)
-    return (probabilities.amax(1) + wrong).argsort(descending=True)[:k]
+def _probe_merge(answer, into, between, out):
+    """Compare the merged layer with the two on new inputs."""
+    first, second = nn.Linear(into, between), nn.Linear(between, out)
+    with torch.no_grad():
+        for weight in (*first.parameters(), *second.parameters()):
+            weight.normal_()
+    inputs = torch.randn(3, into)
+    before = second(first(inputs)).detach().clone()
+    one = answer(first, second)
+    if one is ... or one is None:
+        return one
+    if isinstance(one, nn.Sequential):
+        raise NotAnAnswer(
+            "That is still a chain of layers. Asked is a single `nn.Linear`."
+        )
+    if not isinstance(one, nn.Linear):
+        raise NotAnAnswer(
+            f"Return an `nn.Linear`, not {type(one).__name__}: make one, and put your "
+            "weight and bias into it."
+        )
+    after, fits = second(first(inputs)).detach(), one.weight.shape == (out, into)
+    return {
+        "shape of the weight": np.array(one.weight.shape),
+        "has a bias": float(one.bias is not None),
+        "outputs": one(inputs) if fits else np.array([]),
+        "the two layers still give the same": float(torch.equal(before, after)),
+    }
 
 
-def _fills_up_with_the_least_sure(probabilities, labels, k):
-    wrong, sure = _mistakes(probabilities, labels), probabilities.amax(1)
-    return torch.where(wrong, 1 + sure, 1 - sure).argsort(descending=True)[:k]
-
-
-def _cut_first(probabilities, labels, k):
-    rows = probabilities.amax(1).argsort(descending=True)[:k]
-    return rows[_mistakes(probabilities, labels)[rows]]
-
-
-def _topk_of_too_many(probabilities, labels, k):
-    rows = _mistakes(probabilities, labels).nonzero()[:, 0]
-    return rows[probabilities.amax(1)[rows].topk(k).indices]
-
-
-def _not_cut(probabilities, labels, k):
-    return surest_mistakes(probabilities, labels, len(labels))
-
-
-def _one_fewer(probabilities, labels, k):
-    return surest_mistakes(probabilities, labels, k - 1)
-
-
-def _sorted_by_row(probabilities, labels, k):
-    return surest_mistakes(probabilities, labels, k).sort().values
-
-
-def _first_mistakes(probabilities, labels, k):
-    return _mistakes(probabilities, labels).nonzero()[:, 0][:k]
-
-
-def _by_sorted(probabilities, labels, k):
-    answers, sure = probabilities.max(1)[1], probabilities.max(1)[0]
-    rows = [i for i in range(len(labels)) if answers[i] != labels[i]]
-    return sorted(rows, key=lambda i: -sure[i])[:k]
-
-
-def _by_numpy(probabilities, labels, k):
-    p, labels = probabilities.numpy(), labels.numpy()
-    rows = np.flatnonzero(p.argmax(1) != labels)
-    return rows[np.argsort(-p.max(1)[rows])][:k].tolist()
-
-
-SURE = Exercise(
+MERGE = Exercise(
     id="04.6",
-    title="The surest mistakes",
-    solution=surest_mistakes,
+    title="Two linear layers are one",
+    solution=merge,
+    probe=_probe_merge,
     kinds=("torch",),
-    cases=(
-        (
-            np.array(
-                [
-                    *([0.92, 0.05, 0.03], [0.12, 0.6, 0.28], [0.01, 0.04, 0.95]),
-                    *([0.68, 0.3, 0.02], [0.15, 0.05, 0.8], [0.5, 0.1, 0.4]),
-                ]
-            ),
-            np.array([0, 0, 2, 1, 0, 2]),
-            2,
-        ),
-        (
-            np.array(
-                [[0.5, 0.45, 0.05], [0.4, 0.3, 0.3], [0.1, 0.2, 0.7], [0.6, 0.0, 0.4]]
-            ),
-            np.array([1, 1, 0, 2]),
-            3,
-        ),
-        (np.array([[0.9, 0.1], [0.3, 0.7]]), np.array([0, 0]), 5),
-        (np.array([[0.9, 0.1], [0.3, 0.7]]), np.array([0, 1]), 1),
-    ),
+    cases=((2, 4, 3), (3, 3, 3), (5, 2, 4)),
     mistakes=(
-        Mistake(
-            _chosen(among=_all_answers),
-            "Right answers are among yours. Leave them out before you sort.",
-        ),
-        Mistake(
-            _chosen(descending=False),
-            "You give the *least* sure mistakes: sort from large to small.",
+        *(
+            Mistake(
+                _merged(weight),
+                "The order of the product: the first layer acts first, so its weight "
+                "stands on the right, next to the input: `second.weight @ "
+                "first.weight`.",
+            )
+            for weight in (
+                lambda a, b: a.weight @ b.weight,
+                lambda a, b: b.weight.T @ a.weight.T,
+            )
         ),
         *(
             Mistake(
-                _chosen(_true_class, descending=descending),
-                "You sort by the probability of the true class. Asked is the "
-                "probability of the answer given; the order can differ.",
+                _merged(weight),
+                "Your weight is transposed. `nn.Linear` stores its weight as (outputs, "
+                "inputs).",
             )
-            for descending in (False, True)
+            for weight in (
+                lambda a, b: (b.weight @ a.weight).T,
+                lambda a, b: a.weight.T @ b.weight.T,
+            )
         ),
-        Mistake(
-            _chosen(result=lambda rows, order, p: order),
-            "Your numbers count within the list of mistakes. Translate them back to "
-            "rows of the input.",
-        ),
-        Mistake(
-            _chosen(result=lambda rows, order, p: p.amax(1)[rows]),
-            "These are the probabilities. Asked are the numbers of their rows.",
-        ),
-        Mistake(
-            _chosen(result=lambda rows, order, p: p.argmax(1)[rows]),
-            "These are the classes that were answered. Asked are the numbers of their "
-            "rows.",
-        ),
-        Mistake(
-            _chosen(among=_right_answers),
-            "These are the surest *right* answers. A mistake is where answer and label "
-            "differ.",
-        ),
-        Mistake(
-            _first_mistakes,
-            "These are the first mistakes, not the surest: they are not sorted.",
-        ),
-        Mistake(
-            _sorted_by_row,
-            "The rows are the right ones, but the surest comes first, not the smallest "
-            "number.",
-        ),
-        Mistake(
-            _not_cut,
-            "The order is right, but the number of rows does not follow `k`: keep the "
-            "first `k`.",
-        ),
-        Mistake(
-            _chosen(among=lambda probabilities, y: probabilities.argmax(0) != y),
-            "You take the largest probability over the *images*. Each row is one "
-            "image: compare along the last axis.",
-        ),
-        Mistake(_one_fewer, "One is missing: keep `k` of them."),
         *(
             Mistake(
-                answer,
-                "With fewer mistakes than `k` you fill up with right answers. Then the "
-                "result should be shorter.",
+                _merged(weight),
+                "The two weights are neither added nor multiplied number by number. "
+                "One layer after the other is a matrix product.",
             )
-            for answer in (_fills_up, _fills_up_with_the_least_sure)
+            for weight in (
+                lambda a, b: a.weight * b.weight,
+                lambda a, b: a.weight + b.weight,
+            )
         ),
         Mistake(
-            _cut_first,
-            "You keep `k` of all answers and look for mistakes among those, so some "
-            "are lost. Look for the mistakes first.",
+            _merged(bias=lambda a, b: a.bias + b.bias),
+            "The first bias passes the second layer as well: multiply it by the second "
+            "weight before you add.",
         ),
         Mistake(
-            _topk_of_too_many,
-            "`topk` stops with an error if it is asked for more than there is. There "
-            "can be fewer mistakes than `k`.",
+            _merged(bias=lambda a, b: b.bias.clone()),
+            "The first bias is lost. It passes the second layer: `second.weight @ "
+            "first.bias`.",
+        ),
+        Mistake(
+            _merged(bias=lambda a, b: b.weight @ a.bias),
+            "The second bias is missing.",
+        ),
+        Mistake(
+            _merged(bias=lambda a, b: b.weight @ a.bias - b.bias),
+            "The second bias has the wrong sign.",
+        ),
+        Mistake(
+            _merged(bias=lambda a, b: None),
+            "Your layer has no bias, but the two layers together shift their input.",
+        ),
+        Mistake(
+            _merged(bias=lambda a, b: torch.zeros(len(b.bias))),
+            "The bias is missing: at an input of zeros, the two layers give "
+            "`second.weight @ first.bias + second.bias`.",
+        ),
+        Mistake(
+            lambda first, second: second,
+            "You return the second of the two layers. The first one counts, too.",
+        ),
+        Mistake(
+            lambda first, second: first,
+            "You return the first of the two layers. The second one counts, too.",
+        ),
+        Mistake(
+            _untouched,
+            "Your layer keeps the random weights with which it was made.",
         ),
     ),
     hints=(
-        "First find the rows in which the answer differs from the label.",
-        "For each of them you need the largest probability of its row.",
-        "Sort those rows by it, largest first, and keep the first `k`.",
+        "Write both layers as formulas: $y = W_1 x + b_1$, then $z = W_2 y + b_2$. Put "
+        "the first into the second.",
+        "$z = (W_2 W_1) x + (W_2 b_1 + b_2)$: the bracket on the left is the new "
+        "weight, that on the right the new bias.",
+        "Make an `nn.Linear(first.in_features, second.out_features)` and, under "
+        "`torch.no_grad()`, copy both into it with `copy_`.",
     ),
-    because="A slice past the end is no error in Python, so fewer mistakes than $k$ "
-    "need no special case.",
-    alternatives=(_by_sorted, _by_numpy, _chosen()),
+    because="So two linear layers in a row can do no more than one. It is the tanh "
+    "between them that makes the paper's head an MLP.",
+    alternatives=(_by_probing, _by_data, _merged()),
 )
 
-EXERCISES = (COUNT, FORGETFUL, STEP, SCHEDULE, ACCURACY, SURE)
+
+# --- 04.7 Count the parameters ----------------------------------------------------
+
+
+def count_parameters(
+    image_size, patch_size, in_channels, num_classes, dim, depth, mlp_dim
+):
+    tokens = (image_size // patch_size) ** 2 + 1
+    projection = in_channels * patch_size**2 * dim + dim
+    norm = 2 * dim
+    attention = dim * 3 * dim + 3 * dim + dim * dim + dim
+    mlp = dim * mlp_dim + mlp_dim + mlp_dim * dim + dim
+    block = 2 * norm + attention + mlp
+    head = dim * num_classes + num_classes
+    return projection + dim + tokens * dim + depth * block + norm + head
+
+
+def _short(missing):
+    """Return a count that lacks ``missing(sizes)``, with N the number of patches."""
+
+    def count(image_size, patch_size, in_channels, num_classes, dim, depth, mlp_dim):
+        sizes = (image_size, patch_size, in_channels, num_classes, dim, depth, mlp_dim)
+        lacks = SimpleNamespace(
+            **{"N": (image_size // patch_size) ** 2, "P": patch_size, "C": in_channels},
+            **{"K": num_classes, "D": dim, "L": depth, "M": mlp_dim, "S": image_size},
+        )
+        return count_parameters(*sizes) - missing(lacks)
+
+    return count
+
+
+def _attention(s):
+    return 4 * s.D * (s.D + 1)
+
+
+def _mlp(s):
+    return 2 * s.D * s.M + s.M + s.D
+
+
+def _block(s):
+    return _attention(s) + _mlp(s) + 4 * s.D
+
+
+_COUNTS = (
+    (
+        lambda s: s.D + s.L * (5 * s.D + s.M) + s.K,
+        "Every linear layer has a bias as well, one number for each output.",
+    ),
+    (
+        lambda s: s.D,
+        "You are `dim` numbers short. Usual causes: the class token is a learned "
+        "vector *and* has a position of its own; and the patch projection has a bias.",
+    ),
+    (
+        lambda s: 2 * s.D,
+        "You are 2 * `dim` numbers short. Usual causes: the layer norm after the last "
+        "block; or the class token together with its position.",
+    ),
+    (
+        lambda s: (s.N + 1) * s.D,
+        "The positions are missing: one learned vector for each token.",
+    ),
+    (
+        lambda s: (s.N - s.S // s.P) * s.D,
+        "You counted the patches of one side. Positions are needed for the whole grid.",
+    ),
+    (
+        lambda s: 2 * (2 * s.L + 1) * s.D,
+        "Layer norms learn too: a scale and a shift for each number of a token.",
+    ),
+    (
+        lambda s: (2 * s.L + 1) * s.D,
+        "You are `dim` numbers short for each layer norm: a norm has a scale *and* a "
+        "shift.",
+    ),
+    (
+        lambda s: 4 * s.L * s.D,
+        "You are 4 * `dim` numbers short in each block. Usual causes: its two layer "
+        "norms; or the biases of its attention.",
+    ),
+    (
+        lambda s: 3 * s.L * s.D,
+        "You are 3 * `dim` numbers short in each block. The usual cause: queries, keys "
+        "and values have a bias each.",
+    ),
+    (
+        lambda s: 2 * s.L * s.D,
+        "You are 2 * `dim` numbers short in each block. The usual cause: a block has "
+        "two layer norms, each with a scale and a shift.",
+    ),
+    (
+        lambda s: s.L * s.D,
+        "You are `dim` numbers short in each block. Usual causes: the bias of "
+        "attention's last layer; or that of the MLP's.",
+    ),
+    (
+        lambda s: s.L * s.M,
+        "You are `mlp_dim` numbers short in each block: the bias of the MLP's first "
+        "layer is missing.",
+    ),
+    (
+        lambda s: s.L * (s.M + s.D),
+        "You are `mlp_dim + dim` numbers short in each block: the biases of the MLP "
+        "are missing.",
+    ),
+    (
+        lambda s: s.L * (s.D * s.M + s.D),
+        "The MLP has a second layer, from its own width back to `dim`.",
+    ),
+    (
+        lambda s: _mlp(s) * s.L,
+        "The MLPs are missing: every block has one behind its attention.",
+    ),
+    (
+        lambda s: s.L * (_mlp(s) - 8 * s.D**2 - 5 * s.D),
+        "Your MLP is four times as wide as the model. Its width is `mlp_dim` here.",
+    ),
+    (
+        lambda s: s.L * s.D * (s.D + 1),
+        "Attention has a fourth layer, which mixes the heads' results.",
+    ),
+    (
+        lambda s: 2 * s.L * s.D * (s.D + 1),
+        "Queries, keys and values have a layer each; you counted one of the three.",
+    ),
+    (
+        lambda s: s.L * _attention(s),
+        "The attention is missing: four linear layers in each block.",
+    ),
+    (
+        lambda s: (s.L - 1) * _block(s),
+        "You counted one block. There are `depth` of them.",
+    ),
+    (
+        lambda s: (s.C - 1) * s.P**2 * s.D,
+        "A patch has `in_channels` numbers for each pixel, not one.",
+    ),
+    (
+        lambda s: s.C * s.D * (s.P**2 - s.P),
+        "A patch is `patch_size` wide *and* high: its side enters twice.",
+    ),
+    (
+        lambda s: s.D * s.K + s.K,
+        "The head is missing, a linear layer from `dim` to the classes.",
+    ),
+    (
+        lambda s: s.K,
+        "You are `num_classes` numbers short: the head has a bias, too.",
+    ),
+    (
+        lambda s: -s.N * s.D * s.K,
+        "The head reads token 0 alone, so it takes `dim` numbers, not those of all "
+        "tokens.",
+    ),
+)
+
+
+COUNT = Exercise(
+    id="04.7",
+    title="Count the parameters",
+    solution=count_parameters,
+    cases=(
+        (20, 4, 3, 6, 9, 7, 11),
+        (28, 14, 1, 10, 64, 6, 128),
+        (224, 16, 3, 1000, 768, 12, 3072),
+    ),
+    mistakes=tuple(Mistake(_short(missing), message) for missing, message in _COUNTS),
+    hints=(
+        "A linear layer from $a$ to $b$ numbers has $ab$ weights and $b$ biases.",
+        "Outside the blocks: projection, class token, one position per token, a last "
+        "norm, the head.",
+        "In a block: two norms of $2D$ each, four layers from $D$ to $D$ in the "
+        "attention, one from $D$ to the MLP's width and one back.",
+    ),
+    because="For the sizes of ViT-B/16 it gives 86,567,656, the number torchvision "
+    "gives for its `vit_b_16`. Heads do not appear: they share out the width and add "
+    "nothing.",
+    alternatives=(lambda *sizes: torch.tensor(count_parameters(*sizes)),),
+    tolerance=0.0,
+)
+
+EXERCISES = (FORWARD, FORGETFUL, STEP, SCHEDULE, ACCURACY, MERGE, COUNT)

@@ -1,8 +1,9 @@
 """Figures of lessons 04 and 05."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 
-from course_utils.plots import COLORS, arrow, box, canvas, words
+from course_utils.plots import COLORS, MAGNITUDE, arrow, box, canvas, words
 
 XS = [0.45, 1.25, 2.05, 2.85, 3.65]  # where the class token and four patches stand
 MIDDLE, RIGHT = 2.05, 4.15  # of all tokens; where the shapes stand
@@ -60,3 +61,20 @@ def _draw_tokens(ax):
     arrow(ax, (XS[0], 4.56), (XS[0], 5.3))
     arrow(ax, (0.77, 5.82), (0.77, 6.04))
     arrow(ax, (1.45, 6.3), (1.85, 6.3))
+
+
+def draw_looks(images, looks, titles, *, title):
+    """Draw gray images (B, H, W), and below each where a token looks (B, R, C)."""
+    images, looks = np.asarray(images), np.asarray(looks)
+    figure, axes = plt.subplots(2, len(images), figsize=(6.8, 2.9))
+    figure.suptitle(title, x=0.01, ha="left")
+    for column, image, look, text in zip(axes.T, images, looks, titles, strict=True):
+        extent = (0, image.shape[1], image.shape[0], 0)
+        column[0].imshow(image, cmap="gray", extent=extent)
+        column[0].set_title(text, loc="center", fontsize=11, fontweight="normal")
+        column[1].imshow(look, cmap=MAGNITUDE, extent=extent, vmin=0, vmax=looks.max())
+        middle = (image.min() + image.max()) / 2
+        grid = [np.arange(side) + 0.5 for side in image.shape[::-1]]
+        column[1].contour(*grid, image, [middle], colors="white", linewidths=1.2)
+        for ax in column:
+            ax.set_axis_off()

@@ -73,6 +73,9 @@ EQUAL: dict[str, dict[str, str]] = {
         "line 5, column 14: grid.flatten(2).transpose(1, 2) -> "
         "grid.flatten(2).transpose(2, 1)": ("two axes exchanged, in either order"),
     },
+    "04.1": {
+        "line 4, column 48: -1 -> 1": ("the class token is a single token already"),
+    },
     "04.2": {
         "line 8, column 15: patches.flatten(2).transpose(1, 2) -> "
         "patches.flatten(2).transpose(2, 1)": ("two axes exchanged, in either order"),

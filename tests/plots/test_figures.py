@@ -110,6 +110,9 @@ FIGURES = {
     "draw_vit": lambda: nb04_05.draw_vit(
         RNG.random((28, 28)), 14, dim=64, depth=6, classes=10
     ),
+    "draw_looks": lambda: nb04_05.draw_looks(
+        RNG.random((3, 28, 28)), RNG.random((3, 7, 7)), list("abc"), title="t"
+    ),
     "draw_confusion": lambda: on_axes(
         plots.draw_confusion, RNG.integers(0, 50, (10, 10)), range(10), title="t"
     ),

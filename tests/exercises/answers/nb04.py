@@ -11,270 +11,249 @@ import torch.nn.functional as F
 from tests_answers import right, wrong
 from torch import nn
 
-# 04.1: parameters
+from course_utils.vit import torch as package
+
+# 04.1: the forward pass
 
 
 @right("04.1")
-def part_by_part(image_size, patch_size, in_channels, num_classes, dim, depth, mlp_dim):
-    N = (image_size // patch_size) ** 2
-    embed = in_channels * patch_size**2 * dim + dim
-    tokens = dim + (N + 1) * dim
-    norm = 2 * dim
-    attention = 3 * dim * dim + 3 * dim + dim * dim + dim
-    mlp = dim * mlp_dim + mlp_dim + mlp_dim * dim + dim
-    block = norm + attention + norm + mlp
-    head = dim * num_classes + num_classes
-    return embed + tokens + depth * block + norm + head
+class LikeThePicture(package.ViT):
+    def forward(self, images, return_attention=False):
+        tokens = self.embed(images)
+        B = images.shape[0]
+        cls = self.class_token.expand(B, -1, -1)
+        tokens = torch.cat((cls, tokens), dim=1)
+        tokens = self.dropout(tokens + self.positions)
+        all_weights = []
+        for block in self.blocks:
+            tokens, w = block(tokens)
+            all_weights.append(w)
+        tokens = self.norm(tokens)
+        logits = self.head(tokens[:, 0])
+        if return_attention:
+            return logits, all_weights
+        return logits
 
 
 @right("04.1")
-def linear_helper(
-    image_size, patch_size, in_channels, num_classes, dim, depth, mlp_dim
-):
-    def linear(a, b):
-        return (a + 1) * b
-
-    total = linear(in_channels * patch_size * patch_size, dim)
-    total += dim  # class token
-    total += ((image_size // patch_size) ** 2 + 1) * dim
-    for _ in range(depth):
-        total += 2 * 2 * dim
-        total += 4 * linear(dim, dim)
-        total += linear(dim, mlp_dim) + linear(mlp_dim, dim)
-    return total + 2 * dim + linear(dim, num_classes)
-
-
-@right("04.1")
-def shapes_and_products(
-    image_size, patch_size, in_channels, num_classes, dim, depth, mlp_dim
-):
-    N = int((image_size / patch_size) ** 2)
-    shapes = [(dim, in_channels, patch_size, patch_size), (dim,)]
-    shapes += [(1, 1, dim), (1, N + 1, dim)]
-    shapes += depth * [
-        *4 * [(dim,)],
-        *[(3 * dim, dim), (3 * dim,), (dim, dim), (dim,)],
-        *[(mlp_dim, dim), (mlp_dim,), (dim, mlp_dim), (dim,)],
-    ]
-    shapes += [(dim,), (dim,), (num_classes, dim), (num_classes,)]
-    return sum(math.prod(shape) for shape in shapes)
+class RepeatsAndSlices(package.ViT):
+    def forward(self, images, return_attention=False):
+        z = self.embed(images)
+        z = torch.cat([self.class_token.repeat(z.shape[0], 1, 1), z], 1)
+        z = z + self.positions
+        z = self.dropout(z)
+        attn = ()
+        for layer in self.blocks:
+            out = layer(z)
+            z = out[0]
+            attn = (*attn, out[1])
+        y = self.head(self.norm(z[:, 0, :]))
+        return (y, list(attn)) if return_attention else y
 
 
 @right("04.1")
-def one_formula(image_size, patch_size, in_channels, num_classes, dim, depth, mlp_dim):
-    N, D, M = (image_size // patch_size) ** 2, dim, mlp_dim
-    return (
-        D * (in_channels * patch_size**2 + N + 5)
-        + depth * (4 * D * D + 2 * D * M + 9 * D + M)
-        + num_classes * (D + 1)
-    )
+class OnesTimesTheClassToken(package.ViT):
+    def forward(self, x, return_attention=False):
+        x = self.embed(x)
+        ones = torch.ones(len(x), 1, 1)
+        x = self.dropout(
+            torch.cat([ones * self.class_token, x], dim=-2).add(self.positions)
+        )
+        kept = []
+        for block in self.blocks.children():
+            x, a = block(x)
+            kept += [a]
+        logits = self.head(self.norm(x))[:, 0]
+        return (logits, kept) if return_attention else logits
 
 
 @right("04.1")
-def table_of_parts(
-    image_size, patch_size, in_channels, num_classes, dim, depth, mlp_dim
-):
-    patches = np.square(image_size // patch_size)
-    parts = {
-        "patches": dim * (in_channels * patch_size * patch_size + 1),
-        "class token and positions": dim * (patches + 2),
-        "attention": depth * 4 * (dim * dim + dim),
-        "mlp": depth * (2 * dim * mlp_dim + mlp_dim + dim),
-        "norms": (2 * depth + 1) * 2 * dim,
-        "head": (dim + 1) * num_classes,
-    }
-    return sum(parts.values())
+class EmptyThenFilled(package.ViT):
+    def forward(self, images, return_attention=False):
+        patches = self.embed(images)
+        B, N, D = patches.shape
+        x = patches.new_empty(B, N + 1, D)
+        x[:, 0] = self.class_token[0, 0]
+        x[:, 1:] = patches
+        x = self.dropout(x + self.positions)
+        weights = [None] * len(self.blocks)
+        for i, block in enumerate(self.blocks):
+            x, weights[i] = block(x)
+        out = self.head(self.norm(x[:, :1]).squeeze(1))
+        if not return_attention:
+            return out
+        return out, weights
 
 
-def _count(**changes):
-    """A count of parameters with parts of it changed; ``changes`` get its names."""
-
-    def count_parameters(
-        image_size, patch_size, in_channels, num_classes, dim, depth, mlp_dim
-    ):
-        D, M, N = dim, mlp_dim, (image_size // patch_size) ** 2
-        names = {
-            **{"D": D, "M": M, "N": N, "C": in_channels, "P": patch_size},
-            **{"K": num_classes, "depth": depth, "S": image_size},
-        }
-        part = {
-            "patches": in_channels * patch_size**2 * D + D,
-            "class_token": D,
-            "positions": (N + 1) * D,
-            "attention": 4 * (D * D + D),
-            "mlp": 2 * D * M + M + D,
-            "norms": 4 * D,
-            "blocks": depth,
-            "last_norm": 2 * D,
-            "head": D * num_classes + num_classes,
-        }
-        part |= {name: change(**names) for name, change in changes.items()}
-        block = part["attention"] + part["mlp"] + part["norms"]
-        outside = ("patches", "class_token", "positions", "last_norm", "head")
-        return part["blocks"] * block + sum(part[name] for name in outside)
-
-    return count_parameters
+@right("04.1")
+class StackedWeights(package.ViT):
+    def forward(self, images, return_attention=False):
+        x = self.embed(images)
+        x = torch.cat([self.class_token.expand_as(x[:, :1]), x], dim=1)
+        x = self.dropout(self.positions + x)
+        found = []
+        for block in self.blocks:
+            x, w = block(x)
+            found.append(w)
+        logits = self.head(self.norm(x)[:, 0])
+        return (logits, torch.stack(found)) if return_attention else logits
 
 
-def _nothing(**names):
-    return 0
+def _forward(slip, says=""):
+    """Collect a wrong forward pass, given as a function, as a class."""
+
+    def collect(function):
+        answer = type(function.__name__, (package.ViT,), {"forward": function})
+        wrong("04.1", slip, answer, says=says)
+        return function
+
+    return collect
 
 
-wrong(
-    "04.1",
-    "no class token",
-    _count(class_token=_nothing),
-    says="You are `dim` numbers short.",
-)
-wrong(
-    "04.1",
-    "a position for each patch only",
-    _count(positions=lambda N, D, **_: N * D),
-    says="You are `dim` numbers short.",
-)
-wrong(
-    "04.1",
-    "neither the class token nor its position",
-    _count(class_token=_nothing, positions=lambda N, D, **_: N * D),
-    says="You are 2 * `dim` numbers short.",
-)
-wrong(
-    "04.1", "no positions", _count(positions=_nothing), says="The positions are missing"
-)
-wrong(
-    "04.1",
-    "no last norm",
-    _count(last_norm=_nothing),
-    says="You are 2 * `dim` numbers short.",
-)
-wrong(
-    "04.1",
-    "no norms in the blocks",
-    _count(norms=_nothing),
-    says="You are 4 * `dim` numbers",
-)
-wrong(
-    "04.1",
-    "one norm in a block",
-    _count(norms=lambda D, **_: 2 * D),
-    says="You are 2 * `dim` numbers short in",
-)
-wrong(
-    "04.1",
-    "norms have a scale only",
-    _count(norms=lambda D, **_: 2 * D, last_norm=lambda D, **_: D),
-    says="You are `dim` numbers short for",
-)
-wrong(
-    "04.1",
-    "no norms",
-    _count(norms=_nothing, last_norm=_nothing),
-    says="Layer norms learn too",
-)
-wrong(
-    "04.1",
-    "no bias of the patch projection",
-    _count(patches=lambda C, P, D, **_: C * P * P * D),
-    says="You are `dim` numbers short.",
-)
-wrong(
-    "04.1",
-    "no bias of the head",
-    _count(head=lambda D, K, **_: D * K),
-    says="You are `num_classes` numbers",
-)
-wrong("04.1", "no head", _count(head=_nothing), says="The head is missing")
-wrong(
-    "04.1",
-    "no output projection",
-    _count(attention=lambda D, **_: 3 * (D * D + D)),
-    says="Attention has a fourth",
-)
-wrong(
-    "04.1",
-    "no bias of queries, keys and values",
-    _count(attention=lambda D, **_: 4 * D * D + D),
-    says="You are 3 * `dim` numbers",
-)
-wrong(
-    "04.1",
-    "no bias in attention",
-    _count(attention=lambda D, **_: 4 * D * D),
-    says="You are 4 * `dim` numbers",
-)
-wrong(
-    "04.1",
-    "no bias of the output projection",
-    _count(attention=lambda D, **_: 4 * D * D + 3 * D),
-    says="You are `dim` numbers short in",
-)
-wrong(
-    "04.1",
-    "no bias in the MLP",
-    _count(mlp=lambda D, M, **_: 2 * D * M),
-    says="You are `mlp_dim +",
-)
-wrong(
-    "04.1",
-    "the MLP's first bias forgotten",
-    _count(mlp=lambda D, M, **_: 2 * D * M + D),
-    says="You are `mlp_dim` numbers",
-)
-wrong(
-    "04.1",
-    "the MLP's second bias forgotten",
-    _count(mlp=lambda D, M, **_: 2 * D * M + M),
-    says="You are `dim` numbers short in",
-)
-wrong(
-    "04.1",
-    "one linear layer in the MLP",
-    _count(mlp=lambda D, M, **_: D * M + M),
-    says="The MLP has a second",
-)
-wrong(
-    "04.1",
-    "an MLP of four times the width",
-    _count(mlp=lambda D, **_: 8 * D * D + 5 * D),
-    says="Your MLP is four times",
-)
-wrong("04.1", "one block", _count(blocks=lambda **_: 1), says="You counted one block.")
-wrong(
-    "04.1",
-    "patches of one channel",
-    _count(patches=lambda P, D, **_: P * P * D + D),
-    says="A patch has `in_channels`",
-)
-wrong(
-    "04.1",
-    "the side of a patch not squared",
-    _count(patches=lambda C, P, D, **_: C * P * D + D),
-    says="A patch is `patch_size`",
-)
-wrong(
-    "04.1",
-    "patches counted along one side",
-    _count(positions=lambda S, P, D, **_: (S // P + 1) * D),
-    says="You counted the patches",
-)
-wrong(
-    "04.1",
-    "the head reads all tokens",
-    _count(head=lambda N, D, K, **_: (N + 1) * D * K + K),
-    says="The head reads token",
-)
-wrong(
-    "04.1",
-    "no bias anywhere",
-    _count(
-        patches=lambda C, P, D, **_: C * P * P * D,
-        attention=lambda D, **_: 4 * D * D,
-        mlp=lambda D, M, **_: 2 * D * M,
-        head=lambda D, K, **_: D * K,
-    ),
-    says="Every linear layer has",
-)
-wrong("04.1", "the ViT-B/16 of the lesson", lambda *sizes, **named: 86_567_656)
+def _end(vit, x, return_attention, attention):
+    logits = vit.head(vit.norm(x)[:, 0])
+    return (logits, attention) if return_attention else logits
+
+
+def _run(vit, x):
+    attention = []
+    for block in vit.blocks:
+        x, w = block(x)
+        attention.append(w)
+    return x, attention
+
+
+def _start(vit, images):
+    x = vit.embed(images)
+    x = torch.cat([vit.class_token.expand(len(x), -1, -1), x], dim=1)
+    return vit.dropout(x + vit.positions)
+
+
+@_forward("no class token", says="The class token is missing")
+def no_class_token(self, images, return_attention=False):
+    x = self.dropout(self.embed(images) + self.positions[:, 1:])
+    x, attention = _run(self, x)
+    return _end(self, x, return_attention, attention)
+
+
+@_forward("class token at the end", says="comes after the patches")
+def class_token_at_the_end(self, images, return_attention=False):
+    x = self.embed(images)
+    x = torch.cat([x, self.class_token.expand(len(x), -1, -1)], dim=1)
+    x, attention = _run(self, self.dropout(x + self.positions))
+    logits = self.head(self.norm(x)[:, -1])
+    return (logits, attention) if return_attention else logits
+
+
+@_forward("class token not expanded", says="There is one class token")
+def class_token_not_expanded(self, images, return_attention=False):
+    x = torch.cat([self.class_token, self.embed(images)], dim=1)
+    x, attention = _run(self, self.dropout(x + self.positions))
+    return _end(self, x, return_attention, attention)
+
+
+@_forward("no positions", says="The positions are missing")
+def no_positions(self, images, return_attention=False):
+    x = self.embed(images)
+    x = torch.cat([self.class_token.expand(len(x), -1, -1), x], dim=1)
+    x, attention = _run(self, self.dropout(x))
+    return _end(self, x, return_attention, attention)
+
+
+@_forward("positions before the class token", says="You add the positions before")
+def positions_first(self, images, return_attention=False):
+    x = self.embed(images)
+    x = x + self.positions[:, : x.shape[1]]
+    x = torch.cat([self.class_token.expand(len(x), -1, -1), x], dim=1)
+    x, attention = _run(self, self.dropout(x))
+    return _end(self, x, return_attention, attention)
+
+
+@_forward("mean of the patches", says="You average tokens")
+def mean_of_the_patches(self, images, return_attention=False):
+    x, attention = _run(self, _start(self, images))
+    logits = self.head(self.norm(x[:, 1:].mean(1)))
+    return (logits, attention) if return_attention else logits
+
+
+@_forward("head on all tokens", says="Your head answers for every token")
+def head_on_all_tokens(self, images, return_attention=False):
+    x, attention = _run(self, _start(self, images))
+    logits = self.head(self.norm(x))
+    return (logits, attention) if return_attention else logits
+
+
+@_forward("no last norm", says="The last norm is missing")
+def no_last_norm(self, images, return_attention=False):
+    x, attention = _run(self, _start(self, images))
+    logits = self.head(x[:, 0])
+    return (logits, attention) if return_attention else logits
+
+
+@_forward("result of the blocks thrown away", says="The blocks are skipped")
+def blocks_thrown_away(self, images, return_attention=False):
+    x = _start(self, images)
+    attention = [block(x)[1] for block in self.blocks]
+    return _end(self, x, return_attention, attention)
+
+
+@_forward("block's pair not taken apart", says="A block returns two things")
+def pair_not_taken_apart(self, images, return_attention=False):
+    x = _start(self, images)
+    for block in self.blocks:
+        x = block(x)
+    return self.head(self.norm(x)[:, 0])
+
+
+@_forward("softmax at the end", says="You return probabilities")
+def softmax_at_the_end(self, images, return_attention=False):
+    x, attention = _run(self, _start(self, images))
+    y = self.head(self.norm(x)[:, 0]).softmax(-1)
+    return (y, attention) if return_attention else y
+
+
+@_forward("always a pair", says="only if they are asked for")
+def always_a_pair(self, images, return_attention=False):
+    x, attention = _run(self, _start(self, images))
+    return self.head(self.norm(x)[:, 0]), attention
+
+
+@_forward("never a pair", says="`return_attention=True` asks for a pair")
+def never_a_pair(self, images, return_attention=False):
+    x, _ = _run(self, _start(self, images))
+    return self.head(self.norm(x)[:, 0])
+
+
+@_forward("no dropout", says="The dropout on the tokens is missing")
+def no_dropout(self, images, return_attention=False):
+    x = self.embed(images)
+    x = torch.cat([self.class_token.expand(len(x), -1, -1), x], dim=1)
+    x, attention = _run(self, x + self.positions)
+    return _end(self, x, return_attention, attention)
+
+
+@_forward("first image instead of first token", says="You take the first *image*")
+def first_image(self, images, return_attention=False):
+    x, attention = _run(self, _start(self, images))
+    logits = self.head(self.norm(x)[0])
+    return (logits, attention) if return_attention else logits
+
+
+@_forward("calls the forward it inherits", says="the `forward` that the package gives")
+def inherited_forward(self, images, return_attention=False):
+    return package.ViT.forward(self, images, return_attention)
+
+
+@_forward("one set of positions for all blocks", says="")
+def positions_in_every_block(self, images, return_attention=False):
+    x = self.embed(images)
+    x = torch.cat([self.class_token.expand(len(x), -1, -1), x], dim=1)
+    attention = []
+    for block in self.blocks:
+        x, w = block(self.dropout(x + self.positions))
+        attention.append(w)
+    return _end(self, x, return_attention, attention)
+
 
 # 04.2: a projection that learns
 
@@ -1317,228 +1296,388 @@ def one_for_each_batch(batches):
     return [(x.argmax(1) == y).float().mean().item() for x, y in batches]
 
 
-# 04.6: the surest mistakes
+# 04.6: two linear layers are one
 
 
 @right("04.6")
-def filter_then_sort(probabilities, labels, k):
-    confidence, answers = probabilities.max(dim=1)
-    rows = torch.where(answers != labels)[0]
-    order = confidence[rows].argsort(descending=True)
-    return rows[order][:k]
+def copies_under_no_grad(first, second):
+    layer = nn.Linear(first.in_features, second.out_features)
+    with torch.no_grad():
+        layer.weight.copy_(second.weight @ first.weight)
+        layer.bias.copy_(second.weight @ first.bias + second.bias)
+    return layer
 
 
 @right("04.6")
-def max_twice(probabilities, labels, k):
-    predicted = probabilities.max(1)[1]
-    sure = probabilities.max(1)[0]
-    mistakes = (predicted != labels).nonzero().flatten()
-    order = torch.argsort(-sure[mistakes])
-    return mistakes[order[:k]].tolist()
+def new_parameters(first, second):
+    W = torch.matmul(second.weight, first.weight).detach()
+    b = torch.mv(second.weight, first.bias).add(second.bias).detach()
+    layer = nn.Linear(W.size(1), W.size(0))
+    layer.weight, layer.bias = nn.Parameter(W), nn.Parameter(b)
+    return layer
 
 
 @right("04.6")
-def max_second_as_a_mask(probabilities, labels, k):
-    wrong_rows = (probabilities.max(1)[1] != labels).nonzero()[:, 0]
-    sure = probabilities[wrong_rows].amax(dim=1)
-    return wrong_rows[sure.sort(descending=True)[1]][:k]
+def bias_through_the_layer(first, second):
+    layer = nn.Linear(first.weight.shape[1], second.weight.shape[0])
+    layer.weight.data = (first.weight.T @ second.weight.T).T
+    layer.bias.data = second(first.bias)
+    return layer
 
 
 @right("04.6")
-def topk_of_the_few(probabilities, labels, k):
-    values, answers = torch.max(probabilities, 1)
-    mistakes = torch.nonzero(answers != labels).squeeze(1)
-    k = min(k, len(mistakes))
-    return mistakes[values[mistakes].topk(k).indices]
+def asks_the_layers(first, second):
+    with torch.no_grad():
+        b = second(first(torch.zeros(first.in_features)))
+        W = second(first(torch.eye(first.in_features))) - b
+        layer = nn.Linear(first.in_features, second.out_features)
+        layer.weight[:] = W.T
+        layer.bias[:] = b
+    return layer
 
 
 @right("04.6")
-def sorted_in_python(probabilities, labels, k):
-    mistakes = []
-    for i in range(len(labels)):
-        answer = int(probabilities[i].argmax())
-        if answer != labels[i]:
-            mistakes.append((float(probabilities[i, answer]), i))
-    mistakes.sort(reverse=True)
-    return [i for _, i in mistakes[:k]]
+def by_a_state_dict(first, second):
+    weight = torch.einsum("ij,jk->ik", second.weight, first.weight)
+    bias = F.linear(first.bias[None], second.weight, second.bias)[0]
+    layer = nn.Linear(weight.shape[1], weight.shape[0])
+    layer.load_state_dict({"weight": weight, "bias": bias})
+    return layer
 
 
-@right("04.6")
-def masks_right_answers(probabilities, labels, k):
-    confidence, answers = probabilities.max(1)
-    confidence = confidence.masked_fill(answers == labels, -1)
-    order = confidence.argsort(descending=True)
-    return order[: min(k, int((answers != labels).sum()))]
+def _linear(weight, bias):
+    layer = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None)
+    layer.weight.data = weight.detach().clone()
+    if bias is not None:
+        layer.bias.data = bias.detach().clone()
+    return layer
 
 
-@right("04.6")
-def where_minus_infinity(probabilities, labels, k):
-    answers = probabilities.argmax(1)
-    sure = probabilities.gather(1, answers[:, None])[:, 0]
-    score = torch.where(answers != labels, sure, -torch.inf)
-    values, rows = torch.sort(score, descending=True)
-    return rows[values > 0][:k].numpy()
+@wrong("04.6", "weights in the order of the layers", says="The order of the product")
+def order_of_the_layers(first, second):
+    bias = second.weight @ first.bias + second.bias
+    return _linear(first.weight @ second.weight, bias)
 
 
-@right("04.6")
-def numpy_from_tensors(probabilities, labels, k):
-    p, y = np.asarray(probabilities), np.asarray(labels)
-    (rows,) = np.nonzero(p.argmax(axis=1) != y)
-    order = np.argsort(p[rows].max(axis=1))[::-1]
-    return rows[order[:k]]
+@wrong("04.6", "adds the biases", says="The first bias passes")
+def adds_the_biases(first, second):
+    return _linear(second.weight @ first.weight, first.bias + second.bias)
 
 
-@right("04.6")
-def sorted_with_key(probabilities, labels, k):
-    answers = probabilities.argmax(dim=-1)
-    rows = [i for i, hit in enumerate(answers == labels) if not hit]
-    return sorted(rows, key=lambda i: probabilities[i].max().item(), reverse=True)[:k]
+@wrong("04.6", "second bias only", says="The first bias is lost")
+def second_bias_only(first, second):
+    return _linear(second.weight @ first.weight, second.bias)
 
 
-@wrong("04.6", "right answers too", says="Right answers are among")
-def right_answers_too(probabilities, labels, k):
-    return probabilities.max(1).values.argsort(descending=True)[:k]
+@wrong("04.6", "first bias only", says="The second bias is missing")
+def first_bias_only(first, second):
+    return _linear(second.weight @ first.weight, second.weight @ first.bias)
 
 
-@wrong("04.6", "least sure first", says="You give the *least*")
-def least_sure_first(probabilities, labels, k):
-    confidence, answers = probabilities.max(1)
-    rows = torch.where(answers != labels)[0]
-    return rows[confidence[rows].argsort()][:k]
+@wrong("04.6", "no bias", says="Your layer has no bias")
+def no_bias(first, second):
+    return _linear(second.weight @ first.weight, None)
 
 
-@wrong(
-    "04.6",
-    "places among the mistakes, not row numbers",
-    says="Your numbers count within",
+@wrong("04.6", "a chain", says="still a chain of layers")
+def a_chain(first, second):
+    return nn.Sequential(first, second)
+
+
+@wrong("04.6", "a function", says="Return an `nn.Linear`")
+def a_function(first, second):
+    return lambda x: second(first(x))
+
+
+@wrong("04.6", "the weight alone", says="Return an `nn.Linear`")
+def the_weight_alone(first, second):
+    return second.weight @ first.weight
+
+
+@wrong("04.6", "a new layer with random weights", says="keeps the random weights")
+def random_weights(first, second):
+    return nn.Linear(first.in_features, second.out_features)
+
+
+@wrong("04.6", "transposed weight", says="Your weight is transposed")
+def transposed_weight(first, second):
+    weight = (second.weight @ first.weight).T
+    return _linear(weight, second.weight @ first.bias + second.bias)
+
+
+@wrong("04.6", "number by number")
+def number_by_number(first, second):
+    bias = second.weight @ first.bias + second.bias
+    return _linear(second.weight * first.weight, bias)
+
+
+@wrong("04.6", "keeps the tanh")
+def keeps_the_tanh(first, second):
+    bias = second.weight @ torch.tanh(first.bias) + second.bias
+    return _linear(second.weight @ first.weight, bias)
+
+
+# 04.7: parameters
+
+
+@right("04.7")
+def part_by_part(image_size, patch_size, in_channels, num_classes, dim, depth, mlp_dim):
+    N = (image_size // patch_size) ** 2
+    embed = in_channels * patch_size**2 * dim + dim
+    tokens = dim + (N + 1) * dim
+    norm = 2 * dim
+    attention = 3 * dim * dim + 3 * dim + dim * dim + dim
+    mlp = dim * mlp_dim + mlp_dim + mlp_dim * dim + dim
+    block = norm + attention + norm + mlp
+    head = dim * num_classes + num_classes
+    return embed + tokens + depth * block + norm + head
+
+
+@right("04.7")
+def linear_helper(
+    image_size, patch_size, in_channels, num_classes, dim, depth, mlp_dim
+):
+    def linear(a, b):
+        return (a + 1) * b
+
+    total = linear(in_channels * patch_size * patch_size, dim)
+    total += dim  # class token
+    total += ((image_size // patch_size) ** 2 + 1) * dim
+    for _ in range(depth):
+        total += 2 * 2 * dim
+        total += 4 * linear(dim, dim)
+        total += linear(dim, mlp_dim) + linear(mlp_dim, dim)
+    return total + 2 * dim + linear(dim, num_classes)
+
+
+@right("04.7")
+def shapes_and_products(
+    image_size, patch_size, in_channels, num_classes, dim, depth, mlp_dim
+):
+    N = int((image_size / patch_size) ** 2)
+    shapes = [(dim, in_channels, patch_size, patch_size), (dim,)]
+    shapes += [(1, 1, dim), (1, N + 1, dim)]
+    shapes += depth * [
+        *4 * [(dim,)],
+        *[(3 * dim, dim), (3 * dim,), (dim, dim), (dim,)],
+        *[(mlp_dim, dim), (mlp_dim,), (dim, mlp_dim), (dim,)],
+    ]
+    shapes += [(dim,), (dim,), (num_classes, dim), (num_classes,)]
+    return sum(math.prod(shape) for shape in shapes)
+
+
+@right("04.7")
+def one_formula(image_size, patch_size, in_channels, num_classes, dim, depth, mlp_dim):
+    N, D, M = (image_size // patch_size) ** 2, dim, mlp_dim
+    return (
+        D * (in_channels * patch_size**2 + N + 5)
+        + depth * (4 * D * D + 2 * D * M + 9 * D + M)
+        + num_classes * (D + 1)
+    )
+
+
+@right("04.7")
+def table_of_parts(
+    image_size, patch_size, in_channels, num_classes, dim, depth, mlp_dim
+):
+    patches = np.square(image_size // patch_size)
+    parts = {
+        "patches": dim * (in_channels * patch_size * patch_size + 1),
+        "class token and positions": dim * (patches + 2),
+        "attention": depth * 4 * (dim * dim + dim),
+        "mlp": depth * (2 * dim * mlp_dim + mlp_dim + dim),
+        "norms": (2 * depth + 1) * 2 * dim,
+        "head": (dim + 1) * num_classes,
+    }
+    return sum(parts.values())
+
+
+def _count(**changes):
+    """A count of parameters with parts of it changed; ``changes`` get its names."""
+
+    def count_parameters(
+        image_size, patch_size, in_channels, num_classes, dim, depth, mlp_dim
+    ):
+        D, M, N = dim, mlp_dim, (image_size // patch_size) ** 2
+        names = {
+            **{"D": D, "M": M, "N": N, "C": in_channels, "P": patch_size},
+            **{"K": num_classes, "depth": depth, "S": image_size},
+        }
+        part = {
+            "patches": in_channels * patch_size**2 * D + D,
+            "class_token": D,
+            "positions": (N + 1) * D,
+            "attention": 4 * (D * D + D),
+            "mlp": 2 * D * M + M + D,
+            "norms": 4 * D,
+            "blocks": depth,
+            "last_norm": 2 * D,
+            "head": D * num_classes + num_classes,
+        }
+        part |= {name: change(**names) for name, change in changes.items()}
+        block = part["attention"] + part["mlp"] + part["norms"]
+        outside = ("patches", "class_token", "positions", "last_norm", "head")
+        return part["blocks"] * block + sum(part[name] for name in outside)
+
+    return count_parameters
+
+
+def _nothing(**names):
+    return 0
+
+
+wrong(
+    "04.7",
+    "no class token",
+    _count(class_token=_nothing),
+    says="You are `dim` numbers short.",
 )
-def places_among_mistakes(probabilities, labels, k):
-    confidence, answers = probabilities.max(1)
-    mistakes = confidence[answers != labels]
-    return mistakes.argsort(descending=True)[:k]
-
-
-@wrong("04.6", "in the order of the rows", says="These are the first")
-def order_of_the_rows(probabilities, labels, k):
-    return torch.where(probabilities.argmax(1) != labels)[0][:k]
-
-
-@wrong("04.6", "topk, then sorted by row", says="The rows are the right")
-def topk_sorted_by_row(probabilities, labels, k):
-    confidence, answers = probabilities.max(1)
-    rows = torch.where(answers != labels)[0]
-    best = confidence[rows].topk(min(k, len(rows))).indices
-    return rows[best].sort().values
-
-
-@wrong("04.6", "all mistakes", says="The order is right")
-def all_mistakes(probabilities, labels, k):
-    confidence, answers = probabilities.max(1)
-    rows = torch.where(answers != labels)[0]
-    return rows[confidence[rows].argsort(descending=True)]
-
-
-@wrong(
-    "04.6",
-    "the true class had the lowest probability",
-    says="You sort by the probability",
+wrong(
+    "04.7",
+    "a position for each patch only",
+    _count(positions=lambda N, D, **_: N * D),
+    says="You are `dim` numbers short.",
 )
-def lowest_true_probability(probabilities, labels, k):
-    answers = probabilities.argmax(1)
-    rows = torch.where(answers != labels)[0]
-    true = probabilities[rows, labels[rows]]
-    return rows[true.argsort()][:k]
-
-
-@wrong(
-    "04.6",
-    "the true class had the highest probability",
-    says="You sort by the probability",
+wrong(
+    "04.7",
+    "neither the class token nor its position",
+    _count(class_token=_nothing, positions=lambda N, D, **_: N * D),
+    says="You are 2 * `dim` numbers short.",
 )
-def highest_true_probability(probabilities, labels, k):
-    answers = probabilities.argmax(1)
-    rows = torch.where(answers != labels)[0]
-    true = probabilities[rows, labels[rows]]
-    return rows[true.argsort(descending=True)][:k]
-
-
-@wrong(
-    "04.6",
-    "fills up with right answers, as in the lesson",
-    says="With fewer mistakes than",
+wrong(
+    "04.7", "no positions", _count(positions=_nothing), says="The positions are missing"
 )
-def fills_up(probabilities, labels, k):
-    confidence, answers = probabilities.max(1)
-    order = torch.where(answers != labels, 1 + confidence, 1 - confidence)
-    return order.argsort(descending=True)[:k]
-
-
-@wrong(
-    "04.6", "probabilities instead of row numbers", says="These are the probabilities."
+wrong(
+    "04.7",
+    "no last norm",
+    _count(last_norm=_nothing),
+    says="You are 2 * `dim` numbers short.",
 )
-def returns_probabilities(probabilities, labels, k):
-    confidence, answers = probabilities.max(1)
-    return confidence[answers != labels].sort(descending=True).values[:k]
-
-
-@wrong("04.6", "the wrong classes instead of row numbers", says="These are the classes")
-def returns_classes(probabilities, labels, k):
-    confidence, answers = probabilities.max(1)
-    rows = torch.where(answers != labels)[0]
-    return answers[rows[confidence[rows].argsort(descending=True)]][:k]
-
-
-@wrong("04.6", "topk of more than there are", says="`topk` stops with an")
-def topk_of_too_many(probabilities, labels, k):
-    confidence, answers = probabilities.max(1)
-    rows = torch.where(answers != labels)[0]
-    return rows[confidence[rows].topk(k).indices]
-
-
-@wrong(
-    "04.6", "takes k of the surest, then keeps the mistakes", says="You keep `k` of all"
+wrong(
+    "04.7",
+    "no norms in the blocks",
+    _count(norms=_nothing),
+    says="You are 4 * `dim` numbers",
 )
-def cuts_before_it_filters(probabilities, labels, k):
-    confidence, answers = probabilities.max(1)
-    rows = confidence.argsort(descending=True)[:k]
-    return rows[answers[rows] != labels[rows]]
-
-
-@wrong(
-    "04.6", "clears right rows in the caller's tensor", says="changes what it is given"
+wrong(
+    "04.7",
+    "one norm in a block",
+    _count(norms=lambda D, **_: 2 * D),
+    says="You are 2 * `dim` numbers short in",
 )
-def clears_the_callers_rows(probabilities, labels, k):
-    wrong_answers = probabilities.argmax(1) != labels
-    probabilities[~wrong_answers] = 0
-    order = probabilities.max(1).values.argsort(descending=True)
-    return order[: min(k, int(wrong_answers.sum()))]
-
-
-@wrong("04.6", "eight, as in the lesson", says="The order is right")
-def always_eight(probabilities, labels, k):
-    confidence, answers = probabilities.max(1)
-    rows = torch.where(answers != labels)[0]
-    return rows[confidence[rows].argsort(descending=True)][:8]
-
-
-@wrong("04.6", "the argmax over the images")
-def argmax_of_columns(probabilities, labels, k):
-    answers = probabilities.argmax(0)
-    n = min(len(answers), len(labels))
-    rows = torch.where(answers[:n] != labels[:n])[0]
-    confidence = probabilities.max(1).values
-    return rows[confidence[rows].argsort(descending=True)][:k]
-
-
-@wrong("04.6", "one fewer", says="One is missing: keep")
-def one_fewer(probabilities, labels, k):
-    confidence, answers = probabilities.max(1)
-    rows = torch.where(answers != labels)[0]
-    return rows[confidence[rows].argsort(descending=True)][: k - 1]
-
-
-@wrong("04.6", "the surest right answers", says="These are the surest")
-def surest_right_answers(probabilities, labels, k):
-    confidence, answers = probabilities.max(1)
-    rows = torch.where(answers == labels)[0]
-    return rows[confidence[rows].argsort(descending=True)][:k]
+wrong(
+    "04.7",
+    "norms have a scale only",
+    _count(norms=lambda D, **_: 2 * D, last_norm=lambda D, **_: D),
+    says="You are `dim` numbers short for",
+)
+wrong(
+    "04.7",
+    "no norms",
+    _count(norms=_nothing, last_norm=_nothing),
+    says="Layer norms learn too",
+)
+wrong(
+    "04.7",
+    "no bias of the patch projection",
+    _count(patches=lambda C, P, D, **_: C * P * P * D),
+    says="You are `dim` numbers short.",
+)
+wrong(
+    "04.7",
+    "no bias of the head",
+    _count(head=lambda D, K, **_: D * K),
+    says="You are `num_classes` numbers",
+)
+wrong("04.7", "no head", _count(head=_nothing), says="The head is missing")
+wrong(
+    "04.7",
+    "no output projection",
+    _count(attention=lambda D, **_: 3 * (D * D + D)),
+    says="Attention has a fourth",
+)
+wrong(
+    "04.7",
+    "no bias of queries, keys and values",
+    _count(attention=lambda D, **_: 4 * D * D + D),
+    says="You are 3 * `dim` numbers",
+)
+wrong(
+    "04.7",
+    "no bias in attention",
+    _count(attention=lambda D, **_: 4 * D * D),
+    says="You are 4 * `dim` numbers",
+)
+wrong(
+    "04.7",
+    "no bias of the output projection",
+    _count(attention=lambda D, **_: 4 * D * D + 3 * D),
+    says="You are `dim` numbers short in",
+)
+wrong(
+    "04.7",
+    "no bias in the MLP",
+    _count(mlp=lambda D, M, **_: 2 * D * M),
+    says="You are `mlp_dim +",
+)
+wrong(
+    "04.7",
+    "the MLP's first bias forgotten",
+    _count(mlp=lambda D, M, **_: 2 * D * M + D),
+    says="You are `mlp_dim` numbers",
+)
+wrong(
+    "04.7",
+    "the MLP's second bias forgotten",
+    _count(mlp=lambda D, M, **_: 2 * D * M + M),
+    says="You are `dim` numbers short in",
+)
+wrong(
+    "04.7",
+    "one linear layer in the MLP",
+    _count(mlp=lambda D, M, **_: D * M + M),
+    says="The MLP has a second",
+)
+wrong(
+    "04.7",
+    "an MLP of four times the width",
+    _count(mlp=lambda D, **_: 8 * D * D + 5 * D),
+    says="Your MLP is four times",
+)
+wrong("04.7", "one block", _count(blocks=lambda **_: 1), says="You counted one block.")
+wrong(
+    "04.7",
+    "patches of one channel",
+    _count(patches=lambda P, D, **_: P * P * D + D),
+    says="A patch has `in_channels`",
+)
+wrong(
+    "04.7",
+    "the side of a patch not squared",
+    _count(patches=lambda C, P, D, **_: C * P * D + D),
+    says="A patch is `patch_size`",
+)
+wrong(
+    "04.7",
+    "patches counted along one side",
+    _count(positions=lambda S, P, D, **_: (S // P + 1) * D),
+    says="You counted the patches",
+)
+wrong(
+    "04.7",
+    "the head reads all tokens",
+    _count(head=lambda N, D, K, **_: (N + 1) * D * K + K),
+    says="The head reads token",
+)
+wrong(
+    "04.7",
+    "no bias anywhere",
+    _count(
+        patches=lambda C, P, D, **_: C * P * P * D,
+        attention=lambda D, **_: 4 * D * D,
+        mlp=lambda D, M, **_: 2 * D * M,
+        head=lambda D, K, **_: D * K,
+    ),
+    says="Every linear layer has",
+)
+wrong("04.7", "the ViT-B/16 of the lesson", lambda *sizes, **named: 86_567_656)
