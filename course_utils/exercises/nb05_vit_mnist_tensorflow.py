@@ -1,11 +1,17 @@
-"""Exercises of notebook 05: losses, a step by tape, kernels, schedules in Keras.
+"""Exercises of notebook 05: the forward pass, losses, a step by tape, kernels."""
 
-TensorFlow and Keras are imported where they are used, so that this file loads quickly.
-"""
+import contextlib
+import functools
+import inspect
+from unittest import mock
 
+import keras
 import numpy as np
+import tensorflow as tf
+from keras import ops
 
 from course_utils.exercises.judge import Exercise, Mistake, NotAnAnswer
+from course_utils.vit import keras as package
 
 SECONDS = 30.0  # TensorFlow's first calls are slow
 
@@ -17,12 +23,538 @@ def _array(value):
     return np.asarray(value)
 
 
-# --- 05.1 Whole numbers for a categorical loss ------------------------------------
+# --- 05.1 The forward pass --------------------------------------------------------
+
+
+class MyViT(package.ViT):
+    def call(self, images, training=None, return_attention=False):
+        x = self.embed(images)  # (B, H, W, C) -> (B, N, D)
+        first = ops.repeat(self.class_token, len(x), axis=0)  # (B, 1, D)
+        x = ops.concatenate([first, x], axis=1)  # (B, N, D) -> (B, T, D)
+        x = self.dropout(x + self.positions, training=training)
+        attention = []
+        for block in self.blocks:
+            x, weights = block(x, training=training)  # (B, T, D)
+            attention.append(weights)  # (B, h, T, T)
+        logits = self.head(self.norm(x)[:, 0])  # (B, D) -> (B, K)
+        return (logits, attention) if return_attention else logits
+
+
+def _first(vit, patches):
+    return ops.repeat(vit.class_token, len(patches), axis=0)
+
+
+def _tokens(vit, patches):
+    return _bare_tokens(vit, patches) + vit.positions
+
+
+def _bare_tokens(vit, patches):
+    return ops.concatenate([_first(vit, patches), patches], axis=1)
+
+
+def _tokens_without_class(vit, patches):
+    return patches + vit.positions[:, 1:]
+
+
+def _tokens_without_class_and_wrong_positions(vit, patches):
+    return patches + vit.positions[:, :-1]
+
+
+def _tokens_one_position_too_many(vit, patches):
+    return patches + vit.positions  # N tokens and N + 1 positions
+
+
+def _tokens_class_last(vit, patches):
+    return ops.concatenate([patches, _first(vit, patches)], axis=1) + vit.positions
+
+
+def _tokens_class_not_repeated(vit, patches):
+    return ops.concatenate([vit.class_token, patches], axis=1) + vit.positions
+
+
+def _tokens_class_of_zeros(vit, patches):
+    first = ops.zeros_like(patches[:, :1])
+    return ops.concatenate([first, patches], axis=1) + vit.positions
+
+
+def _tokens_class_added(vit, patches):
+    return patches + vit.class_token + vit.positions[:, 1:]
+
+
+def _tokens_class_without_position(vit, patches):
+    patches = patches + vit.positions[:, 1:]
+    return _bare_tokens(vit, patches)
+
+
+def _tokens_class_with_wrong_positions(vit, patches):
+    patches = patches + vit.positions[:, :-1]
+    return _bare_tokens(vit, patches)
+
+
+def _tokens_times_positions(vit, patches):
+    return _bare_tokens(vit, patches) * vit.positions
+
+
+def _through(vit, x, training):
+    """Pass the blocks; return the tokens and the weights of each block."""
+    attention = []
+    for block in vit.blocks:
+        x, weights = block(x, training=training)
+        attention.append(weights)
+    return x, attention
+
+
+def _through_none(vit, x, training):
+    return x, _through(vit, x, training)[1]
+
+
+def _through_the_first(vit, x, training):
+    x, weights = vit.blocks[0](x, training=training)
+    return x, [weights]
+
+
+def _through_each_alone(vit, x, training):
+    results = [block(x, training=training) for block in vit.blocks]
+    return results[-1][0], [weights for _, weights in results]
+
+
+def _through_with_the_pair(vit, x, training):
+    for block in vit.blocks:
+        x = block(x, training=training)
+    return x, []
+
+
+def _through_with_a_second_sum(vit, x, training):
+    attention = []
+    for block in vit.blocks:
+        change, weights = block(x, training=training)
+        x = x + change
+        attention.append(weights)
+    return x, attention
+
+
+def _through_with_a_norm_each(vit, x, training):
+    attention = []
+    for block in vit.blocks:
+        x, weights = block(vit.norm(x), training=training)
+        attention.append(weights)
+    return x, attention
+
+
+def _through_backward(vit, x, training):
+    attention = []
+    for block in reversed(vit.blocks):
+        x, weights = block(x, training=training)
+        attention.append(weights)
+    return x, attention
+
+
+def _through_without_dropout(vit, x, training):
+    return _through(vit, x, training=False)
+
+
+def _read_first(vit, x):
+    return vit.head(vit.norm(x)[:, 0])
+
+
+def _pair_if_wanted(logits, attention, wanted):
+    return (logits, attention) if wanted else logits
+
+
+def _drop(vit, x, training):
+    return vit.dropout(x, training=training)
+
+
+def _vit(
+    tokens=_tokens,
+    through=_through,
+    read=_read_first,
+    result=_pair_if_wanted,
+    drop=_drop,
+):
+    """Return a class whose forward pass has some of its five parts changed."""
+
+    class Changed(package.ViT):
+        def call(self, images, training=None, return_attention=False):
+            x = drop(self, tokens(self, self.embed(images)), training)
+            x, attention = through(self, x, training)
+            return result(read(self, x), attention, return_attention)
+
+    return Changed
+
+
+class _DropoutBeforePositions(package.ViT):
+    def call(self, images, training=None, return_attention=False):
+        x = _bare_tokens(self, self.embed(images))
+        x = self.dropout(x, training=training) + self.positions
+        x, attention = _through(self, x, training)
+        return _pair_if_wanted(_read_first(self, x), attention, return_attention)
+
+
+class _NoGradient(package.ViT):
+    def call(self, images, training=None, return_attention=False):
+        x = ops.stop_gradient(_tokens(self, self.embed(images)))
+        x, attention = _through(self, _drop(self, x, training), training)
+        return _pair_if_wanted(_read_first(self, x), attention, return_attention)
+
+
+class _PositionsInTwoParts(package.ViT):
+    def call(self, images, training=None, return_attention=False):
+        patches = self.embed(images) + self.positions[:, 1:]
+        first = self.class_token + self.positions[:, :1]
+        first = tf.tile(first, [tf.shape(images)[0], 1, 1])
+        x = self.dropout(tf.concat((first, patches), 1))
+        pairs = []
+        for block in self.blocks:
+            pairs.append(block(x))
+            x = pairs[-1][0]
+        logits = self.head(self.norm(x[:, 0]))
+        return (logits, [w for _, w in pairs]) if return_attention else logits
+
+
+class _Dropout(keras.layers.Layer):
+    """Stands for dropout in a check: what it does while training is no chance."""
+
+    def __init__(self, rate, **options):
+        super().__init__(**options)
+        self.rate = rate
+
+    def call(self, inputs, training=None):
+        return ops.tanh(inputs) if training and self.rate else inputs
+
+
+def _given_call(self, *arguments, **named):
+    raise NotAnAnswer(
+        "Your class uses the `call` that the package gives. Write your own, under that "
+        "name, from the parts that `__init__` made."
+    )
+
+
+@functools.cache
+def _small_vit(*sizes):
+    """Return a model of the package with weights that are no coincidence."""
+    with mock.patch.object(keras.layers, "Dropout", _Dropout):
+        model = package.ViT(*sizes)
+    rng = np.random.default_rng(0)
+    for number, weight in enumerate(model.weights):
+        weight.assign(rng.normal(0.1 * (number % 3), 0.6, weight.shape))
+    return model
+
+
+@contextlib.contextmanager
+def _as(answer, sizes):
+    """Give a model of the answer's class; one that adds nothing borrows the parts."""
+    original = _small_vit(*sizes)
+    same_start = answer.__init__ is package.ViT.__init__
+    calls = (inspect.signature(kind.call) for kind in (answer, package.ViT))
+    if same_start and len(set(calls)) == 1:
+        original.__class__ = answer
+        try:
+            yield original
+        finally:
+            original.__class__ = package.ViT
+        return
+    with mock.patch.object(keras.layers, "Dropout", _Dropout):
+        model = answer(*sizes)
+    try:
+        model.set_weights(original.get_weights())
+    except ValueError:
+        raise NotAnAnswer(
+            "Your class does not have the parts of `package.ViT`. Derive it from "
+            "`package.ViT` and write `call` only."
+        ) from None
+    yield model
+
+
+@contextlib.contextmanager
+def _plain_errors():
+    """Leave errors as they are; Keras would add what every layer was given."""
+    filtering = keras.config.is_traceback_filtering_enabled()
+    keras.config.disable_traceback_filtering()
+    try:
+        yield
+    finally:
+        if filtering:
+            keras.config.enable_traceback_filtering()
+
+
+def _probe_forward(
+    answer, B, image_size, patch_size, blocks, return_attention=False, training=False
+):
+    """Logits of a small model with random weights."""
+    if not (isinstance(answer, type) and issubclass(answer, package.ViT)):
+        raise NotAnAnswer(
+            "Give the class itself, derived from `package.ViT`, without calling it."
+        )
+    sizes = (image_size, patch_size, 2, 7, 6, blocks, 3, 10, 0.5)
+    shape = (B, image_size, image_size, 2)
+    images = np.random.default_rng(1).normal(size=shape).astype("float32")
+    asked = {"return_attention": True} if return_attention else {}
+    with (
+        _plain_errors(),
+        _as(answer, sizes) as model,
+        mock.patch.object(package.ViT, "call", _given_call),
+        tf.GradientTape() as tape,
+    ):
+        result = model(images, training=training, **asked)
+        pair = isinstance(result, tuple)
+        logits, weights = (*result, None)[:2] if pair else (result, None)
+        total = ops.sum(logits) if tf.is_tensor(logits) else None
+    if result is ...:
+        return result
+    if result is None:
+        raise NotAnAnswer("Your `call` returns nothing; end it with `return`.")
+    if total is None:
+        raise NotAnAnswer("The logits come first, as a tensor.")
+    gradient = tape.gradient(total, model.embed.project.kernel.value)
+    found = {"logits": logits, "a gradient arrives": float(gradient is not None)}
+    if pair:
+        found["attention weights"] = list(weights) if weights is not None else []
+    return found
+
+
+_CLASS_TOKEN_MISSING = (
+    "The class token is missing: it stands before the patches, so that there are N + 1 "
+    "tokens, as many as positions."
+)
+_POSITIONS_BEFORE = (
+    "You add the positions before the class token has joined. There is one for *every* "
+    "token, the class token's first: concatenate, then add them all."
+)
+
+FORWARD = Exercise(
+    id="05.1",
+    title="The forward pass",
+    solution=MyViT,
+    probe=_probe_forward,
+    kinds=("tensorflow",),
+    cases=(
+        (3, 8, 4, 2),
+        (2, 9, 3, 3),
+        (1, 4, 2, 1),
+        (3, 8, 4, 2, True),
+        (2, 8, 4, 2, False, True),
+    ),
+    mistakes=(
+        *(
+            Mistake(_vit(tokens), _CLASS_TOKEN_MISSING)
+            for tokens in (
+                _tokens_without_class,
+                _tokens_without_class_and_wrong_positions,
+                _tokens_one_position_too_many,
+            )
+        ),
+        *(
+            Mistake(
+                _vit(_tokens_class_last, read=read),
+                "Your class token comes after the patches. It is token 0, before them.",
+            )
+            for read in (_read_first, lambda vit, x: vit.head(vit.norm(x)[:, -1]))
+        ),
+        Mistake(
+            _vit(_tokens_class_not_repeated),
+            "There is one class token, `(1, 1, D)`, and every image needs it: "
+            "`ops.repeat(self.class_token, len(x), axis=0)`.",
+        ),
+        Mistake(
+            _vit(_tokens_class_of_zeros),
+            "Your class token is a new tensor. The model has a learned one, "
+            "`self.class_token`.",
+        ),
+        Mistake(
+            _vit(_tokens_class_added),
+            "You add the class token to the patches. It is a token of its own: "
+            "`ops.concatenate` along the axis of the tokens.",
+        ),
+        Mistake(
+            _vit(_bare_tokens),
+            "The positions are missing, so the model cannot tell where a patch was.",
+        ),
+        *(
+            Mistake(_vit(tokens), _POSITIONS_BEFORE)
+            for tokens in (
+                _tokens_class_without_position,
+                _tokens_class_with_wrong_positions,
+            )
+        ),
+        Mistake(
+            _vit(_tokens_times_positions),
+            "You multiply by the positions. They are added.",
+        ),
+        Mistake(
+            _vit(through=_through_none),
+            "The blocks are skipped: what they return never reaches the head.",
+        ),
+        Mistake(
+            _vit(through=_through_the_first),
+            "Only the first block works. The tokens pass through all of them.",
+        ),
+        Mistake(
+            _vit(through=_through_each_alone),
+            "Every block gets the same tokens, and the last result wins. Each block "
+            "takes what the one before it returned.",
+        ),
+        Mistake(
+            _vit(through=_through_with_the_pair),
+            "A block returns two things, the new tokens and the attention weights. "
+            "Take them apart: `x, weights = block(x, training=training)`.",
+        ),
+        Mistake(
+            _vit(through=_through_with_a_second_sum),
+            "You add what a block returns to what went in. The block has done that "
+            "already: its result replaces the tokens.",
+        ),
+        Mistake(
+            _vit(through=_through_with_a_norm_each),
+            "The last norm stands before every block. Blocks have norms of their own; "
+            "this one comes once, after all of them.",
+        ),
+        Mistake(
+            _vit(through=_through_backward),
+            "The tokens pass the blocks from the last to the first.",
+        ),
+        Mistake(
+            _vit(read=lambda vit, x: vit.head(x[:, 0])),
+            "The last norm is missing between the blocks and the head.",
+        ),
+        *(
+            Mistake(
+                _vit(read=read),
+                "You average tokens before the head. That is a ViT as well, but not "
+                "this one: its head reads the class token, token 0, alone.",
+            )
+            for read in (
+                lambda vit, x: vit.head(ops.mean(vit.norm(x), axis=1)),
+                lambda vit, x: vit.head(ops.mean(vit.norm(x)[:, 1:], axis=1)),
+                lambda vit, x: vit.head(vit.norm(ops.mean(x, axis=1))),
+                lambda vit, x: vit.head(vit.norm(ops.mean(x[:, 1:], axis=1))),
+            )
+        ),
+        Mistake(
+            _vit(read=lambda vit, x: vit.head(vit.norm(x)[:, -1])),
+            "Your head reads the last patch. The class token is the first token.",
+        ),
+        Mistake(
+            _vit(read=lambda vit, x: vit.head(vit.norm(x)[:, 1])),
+            "Your head reads the first patch. The class token is token 0.",
+        ),
+        Mistake(
+            _vit(read=lambda vit, x: vit.head(vit.norm(x)[0])),
+            "You take the first *image*. The first token of every image is `[:, 0]`.",
+        ),
+        Mistake(
+            _vit(read=lambda vit, x: vit.head(vit.norm(x))),
+            "Your head answers for every token. Give it token 0 alone: one row of "
+            "logits for each image.",
+        ),
+        Mistake(
+            _vit(read=lambda vit, x: vit.head(vit.norm(x)[:, :1])),
+            "The slice `[:, :1]` keeps an axis of one token. `[:, 0]` takes it away.",
+        ),
+        Mistake(
+            _vit(read=lambda vit, x: vit.norm(x)[:, 0]),
+            "You return the class token. The head makes logits of it.",
+        ),
+        *(
+            Mistake(
+                _vit(read=lambda vit, x, last=last: last(_read_first(vit, x))),
+                "You return probabilities. The model gives logits; the loss does the "
+                "softmax itself.",
+            )
+            for last in (ops.softmax, ops.log_softmax, ops.sigmoid)
+        ),
+        Mistake(
+            _vit(read=lambda vit, x: ops.argmax(_read_first(vit, x), axis=-1)),
+            "You return the answer of each image. The loss needs the logits.",
+        ),
+        Mistake(
+            _vit(result=lambda logits, attention, wanted: (logits, attention)),
+            "The attention weights come only if they are asked for. Without "
+            "`return_attention`, return the logits alone.",
+        ),
+        Mistake(
+            _vit(result=lambda logits, attention, wanted: logits),
+            "`return_attention=True` asks for a pair: the logits, and a list with the "
+            "weights of every block.",
+        ),
+        Mistake(
+            _vit(
+                result=lambda logits, attention, wanted: (
+                    (logits, attention[-1]) if wanted else logits
+                )
+            ),
+            "You return the weights of the last block. Asked is a list with those of "
+            "every block.",
+        ),
+        Mistake(
+            _vit(
+                result=lambda logits, attention, wanted: (
+                    (logits, attention[::-1]) if wanted else logits
+                )
+            ),
+            "The weights of the first block come first in the list.",
+        ),
+        Mistake(
+            _vit(
+                result=lambda logits, attention, wanted: (
+                    (logits, [ops.mean(w, axis=1) for w in attention])
+                    if wanted
+                    else logits
+                )
+            ),
+            "Leave the heads apart: the weights of a block have the shape (B, h, T, "
+            "T).",
+        ),
+        Mistake(
+            _vit(drop=lambda vit, x, training: x),
+            "The dropout on the tokens is missing. It does nothing in this lesson, "
+            "whose models have none, but a model with dropout needs it.",
+        ),
+        Mistake(
+            _DropoutBeforePositions,
+            "Your dropout acts before the positions are added. It belongs on the sum.",
+        ),
+        Mistake(
+            _vit(
+                drop=lambda vit, x, training: vit.dropout(x, training=True),
+            ),
+            "Your dropout acts in every call. It acts only if `training` says so: hand "
+            "the argument on.",
+        ),
+        Mistake(
+            _vit(
+                drop=lambda vit, x, training: vit.dropout(x, training=False),
+                through=_through_without_dropout,
+            ),
+            "Dropout never acts, in training neither. Hand `training` on as it comes.",
+        ),
+        Mistake(
+            _NoGradient,
+            "No gradient reaches the patches: with `stop_gradient`, or NumPy on the "
+            "way, nothing before that point will be learned.",
+        ),
+    ),
+    hints=(
+        "Six lines do it, in the order of the picture: embed, put the class token in "
+        "front, add the positions, pass the blocks, norm, head.",
+        "`ops.repeat(self.class_token, len(x), axis=0)` gives each image its class "
+        "token, and `ops.concatenate([..., x], axis=1)` puts it before the patches.",
+        "Each block returns the new tokens and its weights: `x, weights = block(x, "
+        "training=training)`. After the last one, `self.norm(x)[:, 0]` is what the "
+        "head reads.",
+    ),
+    because="That is the whole Vision Transformer. For the same weights your class "
+    "gives the same logits as the one below.",
+    alternatives=(_PositionsInTwoParts, _vit()),
+    tolerance=1e-4,
+    seconds=SECONDS,
+)
+
+
+# --- 05.2 Whole numbers for a categorical loss ------------------------------------
 
 
 def mean_loss(logits, labels):
-    import keras
-
     losses = keras.losses.sparse_categorical_crossentropy(
         labels, logits, from_logits=True
     )
@@ -30,15 +562,11 @@ def mean_loss(logits, labels):
 
 
 def _silent(logits, labels):
-    import tensorflow as tf
-
     labels = tf.cast(labels[:, None], logits.dtype)
     return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels, logits))
 
 
 def _refused(logits, labels):
-    import keras
-
     return keras.losses.CategoricalCrossentropy(from_logits=True)(labels, logits)
 
 
@@ -70,29 +598,21 @@ def _from_one(labels, classes):
 
 
 def _without_from_logits(logits, labels):
-    import keras
-
     return keras.losses.SparseCategoricalCrossentropy()(labels, logits)
 
 
 def _rows_without_from_logits(logits, labels):
-    import keras
-
     rows = keras.ops.one_hot(labels, logits.shape[1])
     return keras.losses.CategoricalCrossentropy()(rows, logits)
 
 
 def _by_tf_nn(logits, labels):
-    import tensorflow as tf
-
     return tf.reduce_mean(
         tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
     )
 
 
 def _ten_classes(logits, labels):
-    import tensorflow as tf
-
     rows = tf.one_hot(labels, 10)
     return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(rows, logits))
 
@@ -101,8 +621,6 @@ def _by_parts(probabilities, least=0.0):
     """Make a loss of a softmax and, apart from it, a logarithm."""
 
     def loss(logits, labels):
-        import tensorflow as tf
-
         picked = tf.gather(probabilities(logits), labels, axis=1, batch_dims=1)
         return -tf.reduce_mean(tf.math.log(tf.maximum(picked, least)))
 
@@ -110,15 +628,11 @@ def _by_parts(probabilities, least=0.0):
 
 
 def _exp_by_exp(logits):
-    import tensorflow as tf
-
     exp = tf.exp(logits)
     return exp / tf.reduce_sum(exp, axis=1, keepdims=True)
 
 
 def _safe_softmax(logits):
-    import tensorflow as tf
-
     return tf.nn.softmax(logits)
 
 
@@ -127,7 +641,7 @@ def _probe_loss(answer, logits, labels):
 
 
 INTEGERS = Exercise(
-    id="05.1",
+    id="05.2",
     title="Spot the bug: whole numbers for a categorical loss",
     solution=mean_loss,
     probe=_probe_loss,
@@ -248,12 +762,10 @@ INTEGERS = Exercise(
 )
 
 
-# --- 05.2 Dropout that never acts -------------------------------------------------
+# --- 05.3 Dropout that never acts -------------------------------------------------
 
 
 def training_step(model, optimizer, loss_function, images, labels):
-    import tensorflow as tf
-
     with tf.GradientTape() as tape:
         loss = loss_function(labels, model(images, training=True))
     variables = model.trainable_variables
@@ -265,8 +777,6 @@ def _step(
     training=True, choose=None, apply=True, inside=True, give=float, up=1, swap=False
 ):
     def step(model, optimizer, loss_function, images, labels):
-        import tensorflow as tf
-
         if swap:
             loss = loss_function
             loss_function = lambda labels, outputs: loss(outputs, labels)  # noqa: E731
@@ -304,8 +814,6 @@ def _second_call(model, optimizer, loss_function, images, labels):
 
 def _probe_step(answer, images, labels):
     """Losses of two steps of a small model with dropout, and its weights."""
-    import keras
-
     model = keras.Sequential(
         [
             keras.Input((images.shape[1],)),
@@ -360,7 +868,7 @@ def _look_at_optimizer(steps, moved):
 _POINTS = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]], dtype="float32")
 
 STEP = Exercise(
-    id="05.2",
+    id="05.3",
     title="Spot the bug: dropout that never acts",
     solution=training_step,
     probe=_probe_step,
@@ -435,12 +943,10 @@ STEP = Exercise(
 )
 
 
-# --- 05.3 Softmax applied twice ---------------------------------------------------
+# --- 05.4 Softmax applied twice ---------------------------------------------------
 
 
 def head_and_loss(classes):
-    import keras
-
     head = keras.layers.Dense(classes)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     return head, loss
@@ -448,8 +954,6 @@ def head_and_loss(classes):
 
 def _pair(activation=None, from_logits=True, kind="SparseCategoricalCrossentropy"):
     def pair(classes):
-        import keras
-
         loss = getattr(keras.losses, kind)(from_logits=from_logits)
         return keras.layers.Dense(classes, activation=activation), loss
 
@@ -458,9 +962,6 @@ def _pair(activation=None, from_logits=True, kind="SparseCategoricalCrossentropy
 
 def _pair_of_tf(activation=None, reduce="reduce_mean"):
     def pair(classes):
-        import keras
-        import tensorflow as tf
-
         def loss(labels, logits):
             each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
             return getattr(tf, reduce)(each)
@@ -482,8 +983,6 @@ def _over_the_batch(classes):
 
 
 def _smoothed(classes):
-    import keras
-
     head, _ = head_and_loss(classes)
     loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)
     return head, lambda labels, logits: loss(keras.ops.one_hot(labels, classes), logits)
@@ -491,9 +990,6 @@ def _smoothed(classes):
 
 def _probe_pair(answer, logits, labels):
     """Loss of a head with known weights; its output comes without its history."""
-    import keras
-    import tensorflow as tf
-
     classes = logits.shape[1]
     pair = answer(classes)
     if pair is ... or pair is None:
@@ -524,7 +1020,7 @@ def _probe_pair(answer, logits, labels):
 
 
 TWICE = Exercise(
-    id="05.3",
+    id="05.4",
     title="Spot the bug: softmax applied twice",
     solution=head_and_loss,
     probe=_probe_pair,
@@ -601,7 +1097,7 @@ TWICE = Exercise(
 )
 
 
-# --- 05.4 A kernel moves house ----------------------------------------------------
+# --- 05.5 A kernel moves house ----------------------------------------------------
 
 
 def to_keras(weight):
@@ -648,7 +1144,7 @@ def _by_letters(weight):
 
 
 KERNEL = Exercise(
-    id="05.4",
+    id="05.5",
     title="A kernel moves house",
     solution=to_keras,
     cases=(
@@ -659,7 +1155,7 @@ KERNEL = Exercise(
     mistakes=(
         Mistake(
             _moved(dense=(0, 1)),
-            "The matrix of a dense layer lies on its side: PyTorch has `(outputs, "
+            "The matrix of a dense layer is transposed: PyTorch has `(outputs, "
             "inputs)`, Keras `(inputs, outputs)`.",
         ),
         Mistake(
@@ -729,12 +1225,10 @@ KERNEL = Exercise(
 )
 
 
-# --- 05.5 Keras's own schedule ----------------------------------------------------
+# --- 05.6 Keras's own schedule ----------------------------------------------------
 
 
 def schedule(total, warmup, peak):
-    import keras
-
     return keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0,
         decay_steps=total - warmup,
@@ -747,8 +1241,6 @@ def _cosine(start=0.0, decay=None, target=1.0, wait=True, end=0.0):
     """Make a schedule; ``start`` and ``target`` are multiples of the peak."""
 
     def schedule(total, warmup, peak):
-        import keras
-
         return keras.optimizers.schedules.CosineDecay(
             start * peak,
             decay(total, warmup) if decay else total - warmup,
@@ -778,8 +1270,6 @@ def _peak_of_the_lesson(total, warmup, peak):
 
 def _probe_schedule(answer, total, warmup, peak):
     """Rates along the run."""
-    import keras
-
     rates = answer(total, warmup, peak)
     if rates is ... or rates is None:
         return rates
@@ -798,7 +1288,7 @@ def _probe_schedule(answer, total, warmup, peak):
 
 
 SCHEDULE = Exercise(
-    id="05.5",
+    id="05.6",
     title="Keras's own schedule",
     solution=schedule,
     probe=_probe_schedule,
@@ -885,4 +1375,4 @@ SCHEDULE = Exercise(
     seconds=SECONDS,
 )
 
-EXERCISES = (INTEGERS, STEP, TWICE, KERNEL, SCHEDULE)
+EXERCISES = (FORWARD, INTEGERS, STEP, TWICE, KERNEL, SCHEDULE)

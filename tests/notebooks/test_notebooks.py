@@ -13,7 +13,7 @@ from course_utils.session import ROOT
 
 # A heading of a PyTorch lesson that names its tool -> the twin's.
 TWIN_TITLES = {
-    "### The same loop in the package": "### The same loop in Keras",
+    "### The same loop in the package": "### The same step by hand",
     "## Augmentation with Pillow alone": "## Augmentation with Keras layers alone",
     "## The Trainer": "## fit and its callbacks",
 }
