@@ -58,7 +58,7 @@ def draw_split_swap_merge(*arrays, title):
 def draw_view(ax, photo, patch_size, patch, seen, *, title):
     """Draw a photo (H, W, 3) that is pale but for the patches which a patch sees."""
     clear = 0.2 + 0.8 * np.kron(seen, np.ones((patch_size, patch_size)))[..., None]
-    ax.imshow(1 - (1 - photo / 255) * clear)
+    ax.imshow(1 - (1 - photo / 255) * clear, interpolation="nearest")
     corner, P = patch_size * np.array(patch[::-1]) - 0.5, patch_size
     ax.add_patch(plt.Rectangle(corner, P, P, fill=False, ec=COLORS["vermilion"], lw=3))
     ax.set_title(title, size=11)
