@@ -96,6 +96,15 @@ EQUAL: dict[str, dict[str, str]] = {
             "the patch divides the side, and 25.0 is a whole number"
         ),
     },
+    "05.1": {
+        "line 6, column 12: self.dropout(x + self.positions, training=training) -> "
+        "self.dropout(x + self.positions)": (
+            "Keras hands the flag of the outer call on to the layers inside"
+        ),
+        "line 9, column 25: block(x, training=training) -> block(x)": (
+            "Keras hands the flag of the outer call on to the layers inside"
+        ),
+    },
     "07.3": {
         "line 4, column 11: grouped.swapaxes(0, 1) -> grouped.swapaxes(1, 0)": (
             "two axes change places, in either order"
