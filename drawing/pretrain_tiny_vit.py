@@ -173,11 +173,7 @@ def _coarsen(images):
 
 
 class Pupil(nn.Module):
-    """A ViT with more heads: details from the class token, place from each patch.
-
-    Products are computed in bfloat16, nearly twice as fast on processors that have
-    instructions for it; weights and logits stay float32.
-    """
+    """A ViT with more heads: details from the class token, place from each patch."""
 
     def __init__(self, vit):
         super().__init__()
@@ -191,10 +187,9 @@ class Pupil(nn.Module):
 
     def forward(self, images):
         """Return logits: (B, classes); a list of (B, choices); (B, N) of the place."""
-        with torch.autocast(images.device.type, torch.bfloat16):
-            logits = self.vit(images).float()
-            details = [head(self.tokens[:, 0]).float() for head in self.details]
-            place = self.place(self.tokens[:, 1:]).float()  # (B, N, D) -> (B, N, 1)
+        logits = self.vit(images)
+        details = [head(self.tokens[:, 0]) for head in self.details]
+        place = self.place(self.tokens[:, 1:])  # (B, N, D) -> (B, N, 1)
         return logits, details, place.flatten(1)
 
 
