@@ -108,6 +108,10 @@ def _through_none(vit, x, training):
     return x, _through(vit, x, training)[1]
 
 
+def _through_none_each_alone(vit, x, training):
+    return x, [block(x, training=training)[1] for block in vit.blocks]
+
+
 def _through_the_first(vit, x, training):
     x, weights = vit.blocks[0](x, training=training)
     return x, [weights]
@@ -381,9 +385,12 @@ FORWARD = Exercise(
             _vit(_tokens_times_positions),
             "You multiply by the positions. They are added.",
         ),
-        Mistake(
-            _vit(through=_through_none),
-            "The blocks are skipped: what they return never reaches the head.",
+        *(
+            Mistake(
+                _vit(through=through),
+                "The blocks are skipped: what they return never reaches the head.",
+            )
+            for through in (_through_none, _through_none_each_alone)
         ),
         Mistake(
             _vit(through=_through_the_first),
