@@ -273,7 +273,7 @@ def train(pictures, epochs, jobs):
 
 
 def write_sample(folder=bundle.DATA / "drawn-world"):
-    """Write new pictures of the classes tiny-vit was trained on: 8 and 4 of each."""
+    """Write new pictures of the classes tiny-vit was trained on: 6 and 3 of each."""
     features = Features({"image": Image(), "label": ClassLabel(names=NAMES)})
     tables = {}
     for split, rows in SAMPLE.items():
@@ -292,7 +292,7 @@ def main():
     """Read the command line, train, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pictures", type=int, default=600, help="of each class")
-    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--epochs", type=int, default=16)
     parser.add_argument("--jobs", type=int, default=2, help="processes that draw")
     options = parser.parse_args()
     torch.set_num_threads(1)
