@@ -32,6 +32,16 @@ def any_color(rng, saturation=(0.3, 0.9), value=(0.35, 0.95)):
     return hsv(rng.uniform(0, 1), rng.uniform(*saturation), rng.uniform(*value))
 
 
+# What a pen can mark, for learning where the parts of things are.
+PARTS = (
+    *("eye dot", "eye ring", "eye slit", "eye bar", "eye bead", "eye shut"),
+    *("nose triangle", "nose oval", "nose wide", "nose disc"),
+    *("ear point", "ear round", "ear long", "ear flop", "ear side", "ear fan"),
+    *("ear tuft", "ear fold", "ear none", "whiskers", "tongue", "foot", "tail"),
+    *("wheel", "window"),
+)
+
+
 class Pen:
     """Paints shapes, given in a thing's own coordinates, onto an RGBA layer.
 
@@ -39,8 +49,8 @@ class Pen:
     wheel): its origin lies at (x, y), turned by ``angle`` degrees clockwise.
     """
 
-    def __init__(self, layer, matrix):
-        self.layer = layer
+    def __init__(self, layer, matrix, parts=None):
+        self.layer, self.parts = layer, parts  # parts: in mode L, or None
         self.matrix = matrix  # ((a, b, c), (d, e, f)): own coordinates -> pixels
         self._draw = ImageDraw.Draw(layer)
 
@@ -50,7 +60,7 @@ class Pen:
         sin = math.sin(math.radians(angle)) * scale
         side = -stretch if flip else stretch
         part = ((cos * side, -sin, x), (sin * side, cos, y))
-        return Pen(self.layer, _compose(self.matrix, part))
+        return Pen(self.layer, _compose(self.matrix, part), self.parts)
 
     def polygon(self, points, color):
         """Fill the polygon through ``points``."""
@@ -99,6 +109,13 @@ class Pen:
         alpha = np.asarray(extra.getchannel("A"))
         both = np.minimum(alpha, np.asarray(mask))
         self.layer.paste(extra.convert("RGB"), (0, 0), Image.fromarray(both))
+
+    def mark(self, part, x, y, size):
+        """Note on the layer of parts that one of ``PARTS`` is here, ``size`` around."""
+        if self.parts:
+            outline = self._pixels(ring(x, y, size, size, count=8))
+            number = PARTS.index(part) + 1  # 0 is no part
+            ImageDraw.Draw(self.parts).polygon(outline, fill=number)
 
     def _pixels(self, points):
         (a, b, c), (d, e, f) = self.matrix

@@ -7,8 +7,8 @@ The pictures and the state of the training are kept under build/pretraining, so 
 second call continues where the first one was stopped.
 
 The model learns to name the subject of a picture, and with heads that are thrown away
-afterward also where the subject is and, of an animal, its ears, eyes, coat and pose:
-the drawing knows them all.
+afterward also where the subject and its parts are (eyes, ears, wheels) and, of an
+animal, its coat, its pose and more: the drawing knows them all.
 """
 
 import argparse
@@ -34,6 +34,7 @@ from course_utils.training import Checkpoint, adamw, evaluate, warmup_cosine
 from course_utils.training.loop import State, own_randomness
 from course_utils.vit.torch import ViT
 from drawing import bundle, checkpoint, scene
+from drawing.pen import PARTS
 from drawing.world import SUBJECTS
 from drawing.world.beasts import SEEN
 
@@ -54,7 +55,8 @@ MODEL = dict(
     mlp_dim=256,
 )
 RECIPE = dict(lr=1.5e-3, batch_size=64, weight_decay=0.05, label_smoothing=0.05)
-WEIGHTS = dict(details=0.3, place=1.0)  # of the losses beside that of the class
+WEIGHTS = dict(details=0.3, place=1.0, parts=0.2)  # of losses beside the class's
+LOOK = dict(turn=20, size=(0.7, 1.05))  # of the subject; see drawing/scene.py
 
 
 # Pictures
@@ -64,8 +66,8 @@ def painting(split, name, row):
     """Paint picture ``row`` of the class ``name``; the same one each time.
 
     Returns the picture (48, 48, 3), the share of each pixel that the subject covers,
-    hidden parts included (48, 48), both uint8, and the details (8,), int64: -1 for what
-    it does not have.
+    hidden parts included (48, 48), the numbers of its parts (48, 48), all uint8, and
+    the details (8,), int64: -1 for what it does not have.
     """
     draw, places = SUBJECTS[name]
     seen = {}
@@ -74,9 +76,9 @@ def painting(split, name, row):
         seen.update(draw(pen, rng) or {})
 
     seed = [SPLITS[split], zlib.crc32(name.encode()), row]
-    made = scene.painting(note, seed, SIDE, places=places, turn=20)
-    details = [seen.get(detail, -1) for detail in SEEN]
-    return np.asarray(made.picture), np.asarray(made.whole), np.array(details)
+    made = scene.painting(note, seed, SIDE, places=places, **LOOK)
+    layers = [np.asarray(layer) for layer in (made.picture, made.whole, made.parts)]
+    return *layers, np.array([seen.get(detail, -1) for detail in SEEN])
 
 
 def picture(split, name, row):
@@ -85,7 +87,7 @@ def picture(split, name, row):
 
 
 def draw_class(split, name, count):
-    """Return pictures, masks and details of a class; kept under build/pretraining."""
+    """Return what ``painting`` does, stacked; kept under build/pretraining."""
     file = BUILD / split / f"{name}-{count}.npz"
     if not file.exists():
         rows = zip(*(painting(split, name, row) for row in range(count)), strict=True)
@@ -96,22 +98,23 @@ def draw_class(split, name, count):
 
 
 def draw_split(split, count, jobs):
-    """Return pictures (n, 4, 48, 48), uint8, labels (n,) and details (n, 8), int64.
+    """Return pictures (n, 5, 48, 48), uint8, labels (n,) and details (n, 8), int64.
 
-    The fourth channel of a picture is its mask. There are ``count`` of each class.
+    After red, green and blue come the mask and the parts. There are ``count`` pictures
+    of each class.
     """
     print(f"{split}: {count} pictures of each of {len(NAMES)} classes", flush=True)
     with ProcessPoolExecutor(jobs) as pool:
         parts = list(pool.map(functools.partial(draw_class, split, count=count), NAMES))
-    pixels, masks, details = (np.concatenate(part) for part in zip(*parts, strict=True))
-    pixels = np.concatenate([pixels, masks[..., None]], axis=-1)
+    *layers, details = (np.concatenate(part) for part in zip(*parts, strict=True))
+    pixels = np.concatenate([layers[0], np.stack(layers[1:], axis=-1)], axis=-1)
     labels = np.repeat(np.arange(len(NAMES)), count)
     pixels = torch.from_numpy(pixels).permute(0, 3, 1, 2)  # -> (n, C, H, W)
     return pixels, torch.from_numpy(labels), torch.from_numpy(details)
 
 
 def to_images(pixels):
-    """Return (B, 3, 48, 48), -1 black to 1 white, of pictures with or without mask."""
+    """Return (B, 3, 48, 48), -1 black to 1 white, of what ``draw_split`` returned."""
     return pixels[:, :3].float().div_(127.5).sub_(1)
 
 
@@ -119,21 +122,26 @@ def to_images(pixels):
 
 
 def augment(pixels):
-    """Turn, zoom, shift and mirror pictures and masks; recolor and blur pictures.
+    """Turn, zoom, shift and mirror all layers; recolor and blur the pictures.
 
-    From (B, 4, H, W), uint8, to images (B, 3, H, W), -1 to 1, and masks (B, H, W),
-    0 to 1.
+    From (B, 5, H, W), uint8, to images (B, 3, H, W), -1 to 1, masks (B, H, W), 0 to 1,
+    and numbers of parts (B, H, W).
     """
-    moved = _move(torch.cat([to_images(pixels), pixels[:, 3:].float() / 255], dim=1))
-    return _recolor(_coarsen(moved[:, :3])), moved[:, 3].clamp(0, 1)
+    grid = _grid(len(pixels), pixels.shape[-2:])
+    look = {"padding_mode": "reflection", "align_corners": False}
+    layers = torch.cat([to_images(pixels), pixels[:, 3:4].float() / 255], dim=1)
+    layers = F.grid_sample(layers, grid, **look)
+    parts = F.grid_sample(pixels[:, 4:].float(), grid, "nearest", **look)
+    images = _recolor(_coarsen(layers[:, :3]))
+    return images, layers[:, 3].clamp(0, 1), parts[:, 0].long()
 
 
 def _draws(count, low, high):
     return torch.empty(count).uniform_(low, high)
 
 
-def _move(images):
-    count = len(images)
+def _grid(count, shape):
+    """Return where each pixel of a moved picture is taken from, for grid_sample."""
     angle = _draws(count, -math.pi / 18, math.pi / 18)
     scale = torch.exp(_draws(count, math.log(0.8), math.log(1.15)))  # below 1: zoom in
     side = torch.where(torch.rand(count) < 0.5, -1.0, 1.0)
@@ -144,8 +152,8 @@ def _move(images):
         torch.stack([cos * side * stretch, -sin, shift[0]], 1),
         torch.stack([sin * side * stretch, cos, shift[1]], 1),
     ]
-    grid = F.affine_grid(torch.stack(rows, 1), images.shape, align_corners=False)
-    return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+    size = (count, 1, *shape)
+    return F.affine_grid(torch.stack(rows, 1), size, align_corners=False)
 
 
 def _recolor(images):
@@ -161,11 +169,11 @@ def _recolor(images):
 
 
 def _coarsen(images):
-    """Make a third of the pictures as coarse as 24 or 32 pixels a side."""
+    """Make a fifth of the pictures as coarse as 24 or 32 pixels a side."""
     side = 24 if torch.rand(()) < 0.4 else 32
     small = F.interpolate(images, size=side, mode="bilinear", antialias=True)
     coarse = F.interpolate(small, size=images.shape[-1], mode="bilinear")
-    chosen = (torch.rand(len(images)) < 0.35)[:, None, None, None]
+    chosen = (torch.rand(len(images)) < 0.2)[:, None, None, None]
     return torch.where(chosen, coarse, images)
 
 
@@ -173,30 +181,33 @@ def _coarsen(images):
 
 
 class Pupil(nn.Module):
-    """A ViT with more heads: details from the class token, place from each patch."""
+    """A ViT with more heads: details from the class token, the others on patches."""
 
     def __init__(self, vit):
         super().__init__()
         self.vit, dim = vit, vit.head.in_features
         self.details = nn.ModuleList(nn.Linear(dim, len(SEEN[name])) for name in SEEN)
         self.place = nn.Linear(dim, 1)
+        self.parts = nn.Linear(dim, len(PARTS))
+        nn.init.constant_(self.parts.bias, -5)  # most patches have none of them
         vit.norm.register_forward_hook(self._keep)
 
     def _keep(self, norm, inputs, tokens):
         self.tokens = tokens  # (B, N+1, D)
 
     def forward(self, images):
-        """Return logits: (B, classes); a list of (B, choices); (B, N) of the place."""
+        """Return logits (B, classes), a list of (B, choices), (B, N), (B, N, parts)."""
         logits = self.vit(images)
         details = [head(self.tokens[:, 0]) for head in self.details]
-        place = self.place(self.tokens[:, 1:])  # (B, N, D) -> (B, N, 1)
-        return logits, details, place.flatten(1)
+        patches = self.tokens[:, 1:]  # (B, N+1, D) -> (B, N, D)
+        place = self.place(patches).flatten(1)  # (B, N, D) -> (B, N)
+        return logits, details, place, self.parts(patches)
 
 
 def losses(pupil, pixels, labels, details):
-    """Return the three losses of a batch: class, details, place."""
-    images, masks = augment(pixels)
-    logits, found, place = pupil(images)
+    """Return the losses of a batch: class, details, place, parts."""
+    images, masks, parts = augment(pixels)
+    logits, found, place, where = pupil(images)
     # What a picture does not have (-1) counts as 0.
     named = [
         F.cross_entropy(guess, detail, ignore_index=-1, reduction="sum")
@@ -204,11 +215,24 @@ def losses(pupil, pixels, labels, details):
         for guess, detail in zip(found, details.T, strict=True)
     ]
     covered = F.avg_pool2d(masks, MODEL["patch_size"]).flatten(1)  # (B, H, W) -> (B, N)
+    there = parts_in_patches(parts)
+    missed = F.binary_cross_entropy_with_logits(where, there, reduction="sum")
     return (
         F.cross_entropy(logits, labels, label_smoothing=RECIPE["label_smoothing"]),
         sum(named),
         F.binary_cross_entropy_with_logits(place, covered),
+        missed / there.sum().clamp(min=1),
     )
+
+
+def parts_in_patches(parts):
+    """Return which parts show in each patch: (B, H, W) -> (B, N, parts), 0 or 1."""
+    B, P = len(parts), MODEL["patch_size"]
+    side = parts.shape[-1] // P
+    patches = parts.view(B, side, P, side, P).transpose(2, 3)  # -> (B, ., ., P, P)
+    patches = patches.reshape(B, side * side, P * P)  # -> (B, N, P*P)
+    there = torch.zeros(B, side * side, len(PARTS) + 1)
+    return there.scatter_(2, patches, 1.0)[..., 1:]  # 0 is no part
 
 
 def learn(pupil, data, epochs, folder):
@@ -233,8 +257,9 @@ def learn(pupil, data, epochs, folder):
             for group in optimizer.param_groups:
                 share = (step + 0.5) / (epochs * steps)
                 group["lr"] = RECIPE["lr"] * warmup_cosine(share)
-            named, details, place = losses(pupil, *batches)
-            loss = named + WEIGHTS["details"] * details + WEIGHTS["place"] * place
+            named, *others = losses(pupil, *batches)
+            weighted = zip(WEIGHTS.values(), others, strict=True)
+            loss = named + sum(weight * other for weight, other in weighted)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -22,11 +22,12 @@ MIN_DIFFERENCE = 42  # of a subject's colors from those around it, of about 255
 
 
 class Painting(NamedTuple):
-    """A picture, RGB, and where its subject is, L: what is seen of it, and all."""
+    """A picture, RGB, and where its subject and its parts are, L."""
 
     picture: Image.Image
-    mask: Image.Image
-    whole: Image.Image  # hidden parts included
+    mask: Image.Image  # what is seen of the subject
+    whole: Image.Image  # all of it
+    parts: Image.Image  # numbers of drawing.pen.PARTS, from 1; 0 is none
 
 
 def paint(draw, seed, side, **scene):
@@ -73,7 +74,8 @@ def painting(
     whole = ((half, 0, half), (0, half, half))
     canvas = Image.new("RGBA", (CANVAS, CANVAS), (0, 0, 0, 255))
     layer = Image.new("RGBA", canvas.size, (0, 0, 0, 0))
-    draw(_pose(Pen(layer, whole), rng, turn, size, flip), rng)
+    parts = Image.new("L", canvas.size, 0)
+    draw(_pose(Pen(layer, whole, parts), rng, turn, size, flip), rng)
     subject, alpha = _light_subject(layer, rng), layer.getchannel("A")
     for _ in range(8):  # until the subject stands out from what is behind it
         frame = Pen(canvas, whole)
@@ -96,7 +98,8 @@ def painting(
     picture, seen, alpha = (
         layer.reduce(CANVAS // side) for layer in (canvas.convert("RGB"), seen, alpha)
     )
-    return Painting(_expose(picture, rng), seen, alpha)
+    parts = parts.resize(picture.size, Image.Resampling.NEAREST)
+    return Painting(_expose(picture, rng), seen, alpha, parts)
 
 
 def _pose(pen, rng, turn, size, flip):

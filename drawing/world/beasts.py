@@ -10,6 +10,7 @@ from drawing.world.heads import EARS, EYES, face, profile
 def tail(pen, rng, kind, color):
     """Paint a tail that leaves the origin to the left."""
     lift = rng.uniform(-0.6, 0.7)
+    pen.mark("tail", -0.4 if kind != "stub" else -0.08, 0, 0.2)
     if kind == "stub":
         pen.ellipse(-0.08, -0.05, 0.2, 0.18, mix(color, (250, 245, 240), 0.4))
     elif kind == "bushy":
@@ -37,6 +38,7 @@ def leg(pen, rng, x, y, long, thick, color, foot):
     knee, end = (x + bend, y + long * 0.5), (x + step, y + long - thick * 0.3)
     pen.tube([(x, y), knee, end], [thick * 1.5, thick, thick * 0.8], color)
     pen.ellipse(end[0] + thick * 0.2, end[1], thick * 0.6, thick * 0.42, foot)
+    pen.mark("foot", *end, thick * 0.7)
 
 
 def hair(pen, rng, outline, color):
@@ -110,7 +112,7 @@ def beast(pen, rng, a):
     """
     a = individual(rng, a)
     color = a["color"]
-    pose = ("stand", "sit", "lie", "face", "face")[rng.randint(5)]
+    pose = ("stand", "sit", "lie", "face", "face", "face")[rng.randint(6)]
     front = pose == "face"
     seen = {
         "ears": list(EARS).index(a["ears"]),

@@ -22,6 +22,7 @@ NOSES = ("triangle", "oval", "wide", "disc")
 def ear(pen, kind, tall, color, inner=None):
     """Paint an ear that grows up from the origin."""
     wide, shape = EARS[kind][4] * tall, EARS[kind][5]
+    pen.mark(f"ear {kind}", 0, -0.4 * tall, 0.3 * tall)
     for size, paint in ((1.0, color), (0.62, inner)):
         if paint is None:
             continue
@@ -54,6 +55,7 @@ def ear(pen, kind, tall, color, inner=None):
 def eye(pen, rng, x, y, size, kind="dot", iris=(150, 110, 50)):
     """Paint an eye: a dark dot, or an iris with a round, upright or flat pupil."""
     light = (245, 245, 245)
+    pen.mark(f"eye {kind}", x, y, 1.5 * size)
     if kind == "shut":
         curve = [(x - 1.3 * size, y), (x, y + 0.7 * size), (x + 1.3 * size, y)]
         pen.tube(curve, 0.4 * size + 0.02, DARK)
@@ -75,6 +77,7 @@ def eye(pen, rng, x, y, size, kind="dot", iris=(150, 110, 50)):
 def whiskers(pen, x, y, side, color):
     """Paint three whiskers that leave (x, y) to one side."""
     tone = (70, 62, 60) if sum(color) > 420 else (240, 238, 232)
+    pen.mark("whiskers", x + side * 0.6, y, 0.3)
     for lift in (-0.18, 0.02, 0.22):
         ends = [(x, y + 0.4 * lift), (x + side * 0.8, y + 2 * lift)]
         pen.tube(ends, [0.05, 0.03], tone)
@@ -82,6 +85,7 @@ def whiskers(pen, x, y, side, color):
 
 def nose_tip(pen, kind, x, y, size, tone):
     """Paint a nose."""
+    pen.mark(f"nose {kind}", x, y, 1.2 * size)
     if kind == "triangle":
         pen.polygon([(x - size, y - 0.1), (x + size, y - 0.1), (x, y + size)], tone)
     elif kind == "oval":
@@ -144,6 +148,7 @@ def face(pen, rng, a, color):
         pen.ellipse(turn, y, thick * wide, 0.28 + 0.35 * long, tone)
     nose = y - 0.12 + 0.22 * long
     if a["nose"] == "disc":
+        pen.mark("nose disc", turn, y, 0.5 * thick)
         pen.ellipse(turn, y, thick * 0.8, thick * 0.62, shade(tone, 0.8))
         for side in (-1, 1):
             pen.ellipse(turn + side * thick * 0.3, y, thick * 0.15, thick * 0.24, DARK)
@@ -155,6 +160,7 @@ def face(pen, rng, a, color):
         ends = mouth + rng.uniform(-0.1, 0.05)
         if a["tongue"]:
             pen.ellipse(turn, mouth + 0.2, 0.14, 0.24, (222, 110, 118))
+            pen.mark("tongue", turn, mouth + 0.25, 0.15)
         pen.tube([(turn - 0.25, ends), (turn, mouth), (turn + 0.25, ends)], 0.05, DARK)
     if a["whiskers"]:
         for side in (-1, 1):
@@ -190,9 +196,11 @@ def profile(pen, rng, a, color):
     pen.tube([(0.15, 0.12), end], [1.25, thick * 1.1], color)
     if a["tongue"]:
         pen.ellipse(end[0] - 0.1, end[1] + thick * 0.7, 0.12, 0.26, (222, 110, 118))
+        pen.mark("tongue", end[0] - 0.1, end[1] + thick * 0.7, 0.15)
     pen.ellipse(*end, thick * 0.6, thick * 0.5, (color, light, dark)[rng.randint(3)])
     tip = (end[0] + thick * 0.4, end[1] - thick * 0.2)
     if a["nose"] == "disc":
+        pen.mark("nose disc", *tip, 0.3)
         pen.ellipse(
             tip[0] + 0.1, tip[1] + 0.1, thick * 0.36, thick * 0.8, shade(color, 0.65)
         )

@@ -35,6 +35,7 @@ def glass(rng):
 def wheel(pen, x, y, radius, tire, hub, spokes=0, rim=0.6):
     """A wheel seen from the side; ``rim`` is the radius of what the tire encloses."""
     pen.ellipse(x, y, radius, radius, tire)
+    pen.mark("wheel", x, y, radius)
     pen.ellipse(x, y, radius * rim, radius * rim, hub)
     for i in range(spokes):
         t = math.pi * i / spokes
@@ -45,6 +46,7 @@ def wheel(pen, x, y, radius, tire, hub, spokes=0, rim=0.6):
 
 def hoop(pen, x, y, radius, width, color, spokes=0, thin=0.02):
     """An open wheel: a band one can look through."""
+    pen.mark("wheel", x, y, radius)
     around, inner = (
         ring(x, y, radius, radius),
         ring(x, y, radius - width, radius - width),
@@ -79,6 +81,7 @@ def windows(pen, left, top, right, bottom, count, color, fill=0.65):
     for i in range(count):
         x = left + (i + (1 - fill) / 2) * step
         pen.box(x, top, x + step * fill, bottom, color)
+        pen.mark("window", x + step * fill / 2, (top + bottom) / 2, step * fill / 2)
 
 
 def arc(x, y, rx, ry, start, end, count=12):

@@ -16,6 +16,7 @@ from course_utils.session import ROOT
 from course_utils.training.checkpoint import read
 from drawing import checkpoint
 from drawing import pretrain_tiny_vit as generator
+from drawing.pen import PARTS
 from drawing.world.beasts import SEEN
 
 FOLDER = ROOT / "data" / "tiny-vit"
@@ -104,13 +105,23 @@ def test_the_drawing_tells_details_of_an_animal_and_none_of_a_thing():
     assert set(thing) == {-1}
 
 
+def test_each_patch_knows_its_parts():
+    parts = torch.zeros(1, 48, 48, dtype=torch.int64)
+    parts[0, 9, 17] = 1 + PARTS.index("wheel")  # row 1, column 2 of 6 x 6 patches
+    there = generator.parts_in_patches(parts)
+    assert there.shape == (1, 36, len(PARTS)) and there.sum() == 1
+    assert there[0, 1 * 6 + 2, PARTS.index("wheel")] == 1
+
+
 def test_masks_are_moved_with_their_pictures():
     # A white square on black is its own mask, so both stay alike under augmentation,
     # but for the recoloring, which keeps what is brighter.
-    pixels = torch.zeros(16, 4, 48, 48, dtype=torch.uint8)
-    pixels[:, :, 10:30, 6:24] = 255
+    pixels = torch.zeros(16, 5, 48, 48, dtype=torch.uint8)
+    pixels[:, :4, 10:30, 6:24] = 255
+    pixels[:, 4, 10:30, 6:24] = 3
     torch.manual_seed(0)
-    images, masks = generator.augment(pixels)
+    images, masks, parts = generator.augment(pixels)
+    assert ((parts == 3) == (masks > 0.5)).double().mean() > 0.99
     inside = masks > 0.95
     for image, there in zip(images.mean(dim=1), inside, strict=True):
         assert image[there].mean() > image[~there].mean() + 0.5
