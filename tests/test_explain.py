@@ -31,9 +31,7 @@ def test_later_blocks_read_what_earlier_ones_wrote():
     first[1] = second[0] = 0
     first[1, 2] = second[0, 1] = 1
     found = rollout([first[None, None], second[None, None]])[0]
-    np.testing.assert_allclose(
-        found[0], [0.5, 0.25, 0.25]
-    )
+    np.testing.assert_allclose(found[0], [0.5, 0.25, 0.25])
 
 
 def test_attention_that_only_looks_at_itself_changes_nothing():

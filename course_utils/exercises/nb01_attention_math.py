@@ -678,7 +678,7 @@ padded_weights_exercise = Exercise(
 
 def looking_left(X):
     """Weights with which each arrow (N, 2) looks to its left."""
-    W_Q = 5 * np.array([[0, 1], [-1, 0]])  # (x, y) -> (-y, x), five times as long
+    W_Q = 5 * np.array([[0, 1], [-1, 0]])  # (x, y) -> 5 (-y, x)
     return attention_weights(X @ W_Q, X)  # (N, 2) and (N, 2) -> (N, N)
 
 

@@ -1394,7 +1394,7 @@ ACCURACY = Exercise(
 def merge(first, second):
     one = nn.Linear(first.in_features, second.out_features)
     with torch.no_grad():
-        one.weight.copy_(second.weight @ first.weight)  # (K, M) @ (M, D) -> (K, D)
+        one.weight.copy_(second.weight @ first.weight)  # (K, D)
         one.bias.copy_(second.weight @ first.bias + second.bias)
     return one
 
