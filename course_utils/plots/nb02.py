@@ -65,7 +65,7 @@ def draw_norms():
 def draw_blocks(*designs, title):
     """Draw encoder blocks side by side, each "pre-norm" or "post-norm"."""
     ax = canvas(max(4.4, 3.5 * len(designs)), 4.6, title=title)
-    norm = {"text": "layer norm", "color": "green"}
+    norm = dict(zip(("text", "color"), ("layer norm", "green"), strict=True))
     parts = {"attention:\nmixes tokens": "blue", "MLP: each\ntoken alone": "vermilion"}
     for x, design in zip((2.45, 5.95), designs, strict=False):
         stream, post = x - 1.75, design == "post-norm"
