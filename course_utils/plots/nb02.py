@@ -65,7 +65,6 @@ def draw_norms():
 def draw_blocks(*designs, title):
     """Draw encoder blocks side by side, each "pre-norm" or "post-norm"."""
     ax = canvas(max(4.4, 3.5 * len(designs)), 4.6, title=title)
-    norm = dict(zip(("text", "color"), ("layer norm", "green"), strict=True))
     parts = {"attention:\nmixes tokens": "blue", "MLP: each\ntoken alone": "vermilion"}
     for x, design in zip((2.45, 5.95), designs, strict=False):
         stream, post = x - 1.75, design == "post-norm"
@@ -76,7 +75,8 @@ def draw_blocks(*designs, title):
             arrow(ax, (stream, start), (stream, end), color=COLORS["gray"], width=4)
         for top, (text, color) in zip((0.72, 2.57), parts.items(), strict=True):
             if not post:
-                boxes = (top, *norm.values(), 0.5), (top + 0.86, text, color, 0.72)
+                norm = top, "layer norm", "green", 0.5
+                boxes = norm, (top + 0.86, text, color, 0.72)
                 branch(ax, stream, x, boxes, width=1.6)
                 continue
             arrow(ax, (stream, top - 0.25), (x, top - 0.25), (x, top - 0.06))
@@ -84,7 +84,8 @@ def draw_blocks(*designs, title):
             arrow(ax, (x, top + 0.66), (x, top + 0.9), (stream + 0.15, top + 0.9))
             ax.plot(stream, top + 0.9, "o", ms=17, mfc="white", mec="black", zorder=3)
             words(ax, stream, top + 0.89, "+", fontsize=14, zorder=4)
-            box(ax, stream, top + 1.34, **norm, width=1.1, height=0.4)
+            where = ax, stream, top + 1.34, "layer norm"
+            box(*where, color="green", width=1.1, height=0.4)
 
 
 def draw_encoder_decoder():
