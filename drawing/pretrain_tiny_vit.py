@@ -127,12 +127,12 @@ def augment(pixels):
     From (B, 5, H, W), uint8, to images (B, 3, H, W), -1 to 1, masks (B, H, W), 0 to 1,
     and numbers of parts (B, H, W).
     """
-    grid = moving_grid(len(pixels), pixels.shape[-2:])
+    grid = _grid(len(pixels), pixels.shape[-2:])
     look = {"padding_mode": "reflection", "align_corners": False}
     layers = torch.cat([to_images(pixels), pixels[:, 3:4].float() / 255], dim=1)
     layers = F.grid_sample(layers, grid, **look)
     parts = F.grid_sample(pixels[:, 4:].float(), grid, "nearest", **look)
-    images = recolor(_coarsen(layers[:, :3]))
+    images = _recolor(_coarsen(layers[:, :3]))
     return images, layers[:, 3].clamp(0, 1), parts[:, 0].long()
 
 
@@ -140,7 +140,7 @@ def _draws(count, low, high):
     return torch.empty(count).uniform_(low, high)
 
 
-def moving_grid(count, shape):
+def _grid(count, shape):
     """Return (count, H, W, 2), for grid_sample: where each moved pixel is from."""
     angle = _draws(count, -math.pi / 18, math.pi / 18)
     scale = torch.exp(_draws(count, math.log(0.8), math.log(1.15)))  # below 1: zoom in
@@ -156,7 +156,7 @@ def moving_grid(count, shape):
     return F.affine_grid(torch.stack(rows, 1), size, align_corners=False)
 
 
-def recolor(images):
+def _recolor(images):
     """Mix the channels a little, change contrast and brightness; make some gray."""
     count = len(images)
     mixing = torch.eye(3) + 0.06 * torch.randn(count, 3, 3)
