@@ -662,7 +662,7 @@ padded_weights_exercise = Exercise(
         "elsewhere. Use it on the scores, with `-np.inf`, in place of the product.",
     ),
     because="A score of $-\\infty$ has exponential 0, so the real keys share the "
-    "whole weight and a padding score cannot be felt, however large.",
+    "whole weight, and a padding score has no influence, however large.",
     alternatives=(
         lambda scores, lengths: softmax(np.where(_real(scores, lengths), scores, -1e9)),
         lambda scores, lengths: softmax(

@@ -83,12 +83,13 @@ def attention_flow(*, title):
     """Draw scaled dot-product attention from the tokens to the outputs."""
     ax = canvas(7, 3.6, title=title)
     box(ax, 0.5, 1.75, "X", color="gray", width=0.6)
+    words(ax, 0.5, 1.32, "tokens", fontsize=10)
     for y, name, color in ((0.6, "Q", "blue"), (1.75, "K", "blue"), (3, "V", "orange")):
         arrow(ax, (0.8, 1.75), (1.2, y), (1.5, y))
         words(ax, 1.3, y - 0.22, f"$W_{name}$")
         box(ax, 1.8, y, name, color=color, width=0.6)
-    steps = ((2.9, "Q Kᵀ", "scores"), (3.8, "÷ √d", "scale"), (4.8, "softmax", "rows"))
-    for (x, name, note), width in zip(steps, (0.75, 0.65, 0.95), strict=True):
+    steps = ((2.9, "Q Kᵀ", "scores", 0.75), (3.8, "÷ √d", "scale", 0.65))
+    for x, name, note, width in (*steps, (4.8, "softmax", "each row", 0.95)):
         box(ax, x, 1.18, name, color="green", width=width)
         words(ax, x, 0.75, note, fontsize=10)
     arrow(ax, (2.1, 0.6), (2.3, 0.6), (2.5, 1.1))
@@ -102,3 +103,4 @@ def attention_flow(*, title):
     box(ax, 5.9, 3, "A V", color="purple", width=0.8)
     arrow(ax, (6.3, 3), (6.6, 3))
     words(ax, 6.8, 3, "O")
+    words(ax, 6.65, 3.43, "outputs", fontsize=10)
