@@ -19,7 +19,7 @@ def _cells(ax, corner, colors, *, right=(0.2, 0), down=(0, 0.2)):
 
 def draw_heads():
     """Draw multi-head attention: project, split, attend in each head, join, mix."""
-    ax = canvas(7, 3.9, title="Each head owns some columns, and W_O mixes them")
+    ax = canvas(7, 3.5, title="Each head owns some columns, and W_O mixes them")
     both = [["blue"] * 2 + ["orange"] * 2] * 3
     _cells(ax, (0.1, 1.7), [["gray"] * 4] * 3)
     for y, name in (0.6, "Q"), (1.7, "K"), (2.8, "V"):
@@ -40,16 +40,17 @@ def draw_heads():
     _cells(ax, (6.2, 1.7), [["green"] * 4] * 3)
     for x, text in (0.5, "T tokens,\nwidth D"), (5.75, "join\n"), (6.6, "mix\n"):
         words(ax, x, 2.7, text)
-    words(ax, 2.15, 0.35, "split")
+    for x, text in (1.1, "project"), (2.15, "split"), (3.65, "attend"):
+        words(ax, x, 0.3, text)
 
 
 def draw_norms():
     """Draw which numbers of a batch layer norm and batch norm average together."""
-    ax = canvas(7, 3.1, title="Which numbers share one mean?")
+    ax = canvas(7, 2.9, title="Which numbers share one mean?")
     right, down, back = (0.28, 0), (0, 0.28), (0.16, -0.14)
     for left, name, together in (
         (0.75, "layer norm: one token", np.s_[2, :, 0]),
-        (4.35, "batch norm: one column of all", np.s_[:, 3]),
+        (4.35, "batch norm: all tokens", np.s_[:, 3]),
     ):
         colors = np.full((5, 6, 4), "gray", dtype="U9")  # (T, D, B)
         colors[together] = "vermilion"
@@ -117,7 +118,9 @@ def gradients_by_depth(sizes):
     """Draw gradient norms; ``sizes[design, depth]`` is an array (seeds, depth)."""
     designs, depths = (list(dict.fromkeys(part)) for part in zip(*sizes, strict=True))
     deepest, blocks = depths[-1], range(1, depths[-1] + 1)
-    _, (left, right) = plt.subplots(1, 2, figsize=(7, 3.4), sharey=True)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.7), sharey=True)
+    title = "In deep stacks only pre-norm shrinks the last gradient"
+    figure.suptitle(title, x=0.01, ha="left")
     for name, marker in zip(designs, "os", strict=True):
         last = np.stack([sizes[name, depth][:, -1] for depth in depths], axis=1)
         panels = (left, blocks, sizes[name, deepest]), (right, depths, last)
@@ -127,9 +130,11 @@ def gradients_by_depth(sizes):
     end = sizes[designs[0], deepest][:, -1].mean()
     expected = end * np.sqrt(deepest / np.array(depths[2:]))
     right.plot(depths[2:], expected, "k:", label="1/√depth")
-    left.set(title=f"All blocks of {deepest}", xlabel="block", ylabel="gradient norm")
+    left.set_title(f"all blocks of {deepest}", weight="normal")
+    left.set(xlabel="block", ylabel="gradient norm")
     left.set_yticks([50, 100, 200], ["50", "100", "200"])
-    right.set(title="The last block", xlabel="number of blocks", xscale="log")
+    right.set_title("the last block", weight="normal")
+    right.set(xlabel="number of blocks", xscale="log")
     right.set_xticks(depths, depths)
     right.legend(loc="lower left")
     for ax in (left, right):

@@ -47,6 +47,8 @@ def _draw_patches(ax, image, P):
     for x, patch in zip(XS[1:], patches, strict=True):
         arrow(ax, (MIDDLE, 1.0), (x, 1.32), color=GRAY)
         ax.imshow(patch, extent=(x - 0.27, x + 0.27, 1.88, 1.34), **look)
+        frame = plt.Rectangle((x - 0.27, 1.34), 0.54, 0.54, fill=False, ec=GRAY)
+        ax.add_patch(frame)  # ink on an edge would melt into the white page
 
 
 def _draw_tokens(ax):
