@@ -316,8 +316,8 @@ def write_sample(folder=bundle.DATA / "drawn-world"):
 def main():
     """Read the command line, train, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pictures", type=int, default=600, help="of each class")
-    parser.add_argument("--epochs", type=int, default=16)
+    parser.add_argument("--pictures", type=int, default=700, help="of each class")
+    parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--jobs", type=int, default=2, help="processes that draw")
     options = parser.parse_args()
     torch.set_num_threads(1)
