@@ -18,13 +18,18 @@ def table(images, columns, features):
 
     ``features`` name the column of the images first.
     """
+    columns = {next(iter(features)): stored(images), **columns}
+    return pa.Table.from_pydict(columns, schema=features.arrow_schema)
+
+
+def stored(images):
+    """Return the cells of a column of PIL images, each stored as PNG."""
     cells = []
     for image in images:
         png = io.BytesIO()
         image.save(png, format="PNG", optimize=True)
         cells.append({"bytes": png.getvalue(), "path": None})
-    columns = {next(iter(features)): cells, **columns}
-    return pa.Table.from_pydict(columns, schema=features.arrow_schema)
+    return cells
 
 
 def grid(images, labels, columns):

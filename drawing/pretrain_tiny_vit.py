@@ -75,7 +75,7 @@ def painting(split, name, row):
     def note(pen, rng):
         seen.update(draw(pen, rng) or {})
 
-    seed = [SPLITS[split], zlib.crc32(name.encode()), row]
+    seed = _seed(split, name, row)
     made = scene.painting(note, seed, SIDE, places=places, **LOOK)
     layers = [np.asarray(layer) for layer in (made.picture, made.whole, made.parts)]
     return *layers, np.array([seen.get(detail, -1) for detail in SEEN])
@@ -84,6 +84,16 @@ def painting(split, name, row):
 def picture(split, name, row):
     """Return picture ``row`` of the class ``name``: a PIL image, RGB, 48x48."""
     return PILImage.fromarray(painting(split, name, row)[0])
+
+
+def mask(split, name, row):
+    """Return what is seen of the subject in that picture: a PIL image, L, 48x48."""
+    draw, places = SUBJECTS[name]
+    return scene.mask(draw, _seed(split, name, row), SIDE, places=places, **LOOK)
+
+
+def _seed(split, name, row):
+    return [SPLITS[split], zlib.crc32(name.encode()), row]
 
 
 def draw_class(split, name, count):
@@ -299,13 +309,17 @@ def train(pictures, epochs, jobs):
 
 def write_sample(folder=bundle.DATA / "drawn-world"):
     """Write new pictures of the classes tiny-vit was trained on: 6 and 3 of each."""
-    features = Features({"image": Image(), "label": ClassLabel(names=NAMES)})
+    features = {"image": Image(), "mask": Image(), "label": ClassLabel(names=NAMES)}
     tables = {}
     for split, rows in SAMPLE.items():
         places = [(label, row) for row in rows for label in range(len(NAMES))]
         images = [picture("test", NAMES[label], row) for label, row in places]
-        labels = [label for label, _ in places]
-        tables[split] = bundle.table(images, {"label": labels}, features)
+        masks = [mask("test", NAMES[label], row) for label, row in places]
+        columns = {
+            "mask": bundle.stored(masks),
+            "label": [label for label, _ in places],
+        }
+        tables[split] = bundle.table(images, columns, Features(features))
     grid = PILImage.new("RGB", (12 * SIDE, -(-len(NAMES) // 12) * SIDE))
     for place, name in enumerate(NAMES):
         corner = (place % 12 * SIDE, place // 12 * SIDE)

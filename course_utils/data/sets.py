@@ -33,6 +33,7 @@ class Source:
     mode: str = "RGB"  # of the pictures
     sorted: bool = False  # by class, so that the course shuffles the rows once
     bundled_label: str = ""  # the column of the labels in data/, if it differs
+    also: tuple[str, ...] = ()  # columns that are handed on as they are
     files: dict[str, list[Path]] = field(default_factory=dict)  # of each split
     remedy: str = ""  # what to do about a damaged file
 
@@ -45,7 +46,7 @@ DATA_SETS = {  # under their names in hub.REPOSITORIES
         "drawn-pets", label="labels", names=("cat", "dog"), sorted=True
     ),
     "pets": Source("drawn-pets", bundled_label="breed", sorted=True),
-    "pretraining": Source("drawn-world"),  # not on the Hub
+    "pretraining": Source("drawn-world", also=("mask",)),  # not on the Hub
 }
 
 
@@ -73,7 +74,8 @@ def load(name: str):
         Splits ``train``, ``validation`` (a tenth of the training rows) and ``test``
         (a fifth of the rows if the source has none): the same rows each time, each
         class in proportion, never sorted by class. Columns ``image`` (PIL, upright,
-        mode RGB; L for mnist) and ``label`` (ClassLabel).
+        mode RGB; L for mnist) and ``label`` (ClassLabel); ``"pretraining"`` has a
+        column ``mask``, too (PIL, mode L, 255 where the named thing is seen).
 
     """
     if name not in DATA_SETS:
@@ -141,7 +143,11 @@ def in_cache(source: Source):
 def _features(source):
     from datasets import ClassLabel, Features, Image, Value
 
+    stored = source.also and Features.from_arrow_schema(
+        pq.read_schema(source.files["train"][0])
+    )
     return Features(
+        {name: stored[name] for name in source.also},
         image=Image(),
         label=ClassLabel(names=list(source.names)),
         split=Value("string"),
@@ -155,7 +161,7 @@ def _rows(source, key=None):
     for split, paths in source.files.items():
         number = itertools.count()
         for path in paths:
-            for cell, label in _cells(path, source):
+            for cell, label, also in _cells(path, source):
                 content, pixels, why = checked(cell, source.mode)
                 name = cell.get("path")
                 where = f"{split} row {next(number)} ({name or path.name})"
@@ -165,11 +171,12 @@ def _rows(source, key=None):
                     "split": split,
                     "problem": why and f"{where}: {why}",
                     "pixels": pixels,
+                    **also,
                 }
 
 
 def _cells(path, source):
-    """Yield the picture of each row of a file, as bytes and path, and its label."""
+    """Yield of each row its picture, as bytes and path, its label, and the rest."""
     try:
         with pq.ParquetFile(path) as file:
             schema = file.schema_arrow
@@ -186,9 +193,10 @@ def _cells(path, source):
             if not file.metadata.num_rows:
                 raise ValueError("it has no rows")
             labels = iter(_labels(path, file, source))
-            for batch in file.iter_batches(_BATCH, columns=[source.image]):
-                for cell in batch.column(0).to_pylist():
-                    yield cell or {}, next(labels)
+            columns = [source.image, *source.also]
+            for batch in file.iter_batches(_BATCH, columns=columns):
+                for row in batch.to_pylist():
+                    yield row.pop(source.image) or {}, next(labels), row
     except (pa.ArrowException, OSError) as error:
         why = f"{path} cannot be read ({hub.first_line(error)})."
         raise hub.DataError(why, source.remedy) from None
@@ -247,7 +255,8 @@ def _splits(table, source, title, limit):
         most = limit if split == "train" else limit and max(1, limit // 2)
         if most and most < len(part):  # drawn with a fixed seed, in their old order
             part = part[np.sort(_shuffled(np.arange(len(part)))[:most])]
-        splits[split] = table.select_columns(["image", "label"]).select(part)
+        columns = ["image", "label", *source.also]
+        splits[split] = table.select_columns(columns).select(part)
         _check_classes(title, split, splits[split])
     return splits
 

@@ -57,6 +57,8 @@ def test_the_sample_is_drawn_as_the_generator_draws():
         row = generator.SAMPLE["test"][number // len(generator.NAMES)]
         drawn = np.asarray(generator.picture("test", name, row))
         np.testing.assert_array_equal(np.asarray(rows[number]["image"]), drawn)
+        seen = np.asarray(generator.mask("test", name, row))
+        np.testing.assert_array_equal(np.asarray(rows[number]["mask"]), seen)
 
 
 def test_pretraining_runs_from_its_pictures_to_a_model_that_loads(
