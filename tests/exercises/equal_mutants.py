@@ -105,6 +105,34 @@ EQUAL: dict[str, dict[str, str]] = {
             "Keras hands the flag of the outer call on to the layers inside"
         ),
     },
+    "06.1": {
+        "line 4, column 34: 1 -> 2": "there are as many queries as keys",
+        "line 7, column 32: 1 -> 2": (
+            "the sum over all pairs, divided by N, in either order"
+        ),
+    },
+    "06.4": {
+        "line 2, column 29: 1 -> 2": "there are as many queries as keys",
+    },
+    "06.5": {
+        "line 2, column 41: images -> partner": "both have B entries",
+        "line 2, column 50: -1 -> 1": "the axis of tokens has size 1 already",
+    },
+    "06.6": {
+        "line 2, column 20: -1 -> 1": "the last axis of two is axis 1",
+        "line 5, column 18: inputs[0].clone() -> inputs[0]": (
+            "the context is a new tensor that nobody else reads"
+        ),
+        "line 5, column 25: 0 -> -1": "the layer has one input only",
+    },
+    "06.7": {
+        "line 3, column 16: X -> Y": "both have B rows",
+        "line 4, column 23: 1 - torch.eye(B) -> torch.eye(B) - 1": (
+            "the mask is used twice, so its sign cancels"
+        ),
+        "line 6, column 22: 0 -> 1": "a Gram matrix is symmetric",
+        "line 6, column 22: 0 -> -1": "a Gram matrix is symmetric",
+    },
     "07.3": {
         "line 4, column 11: grouped.swapaxes(0, 1) -> grouped.swapaxes(1, 0)": (
             "two axes change places, in either order"
