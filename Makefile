@@ -37,7 +37,7 @@ notebooks: setup ## run all notebooks and store their outputs in notebooks/
 	@echo "notebooks: running them in profile reduced, then storing their outputs"
 	@$(THREADS) $(PY) -m course_tools.store_outputs
 
-bench: benchmarks setup ## measure the course's model against others, as a table of ratios
+bench: setup ## measure the course's model against others, as a table of ratios
 	@echo "bench: measuring; leave the machine alone meanwhile"
 	@$(PY) benchmarks/bench.py $(ARGS)
 
@@ -50,8 +50,8 @@ mutants: tests setup ## change every solution in small ways; its check must refu
 	@echo "mutants: handing changed solutions to their checks; this takes minutes"
 	@$(THREADS) $(PY) tests/exercises/mutants.py $(ARGS)
 
-# Commands that need one of these end here, before setup, where it is missing.
-tests benchmarks:
+# Commands that need the tests end here, before setup, where they are missing.
+tests:
 	@echo "make: this is a copy for a class, without $@/; use a clone of the course" >&2; exit 1
 
 badges: setup ## write the address of the repository everywhere (REPO=owner/name)

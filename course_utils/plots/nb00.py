@@ -65,7 +65,7 @@ def draw_map(picture):
     arrow(ax, (3.5, 2.1), (3.5, 2.5))
     words(ax, 3.64, 2.3, "the same model, already trained", ha="left", **small)
     uses = (
-        (0.78, "look inside", "Hugging Face's ViT,\nnumber by number", "07"),
+        (0.78, "look inside", "what it looks at,\nnumber by number", "06, 07"),
         (2.6, "fine-tune", "new pictures,\nnew classes", "08, 09"),
         (4.4, "few pictures", "a hundred\ncats and dogs", "10, 11"),
         (6.22, "modify", "freeze, insert,\nexchange", "12"),
