@@ -1,4 +1,6 @@
-"""The command line ``vit-course``: doctor, download, run, export, progress."""
+"""The command line ``vit-course``: doctor, download, run, export, explorer,
+progress.
+"""
 
 import json
 import sys
@@ -190,6 +192,42 @@ def export(
             raise typer.Exit(1) from None
         state = "solved" if solved else "open"
         say(Console(), f"{folder}: a copy of the course, every exercise {state}.")
+
+
+# explorer
+
+
+@app.command()
+def explorer(
+    to: Annotated[
+        Path,
+        typer.Option(metavar="PAGE", help="The file to write.", show_default=False),
+    ],
+    model: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="A checkpoint's folder, or the file of notebook 04; may be given "
+            "several times. Default: data/digit-vit and data/tiny-vit.",
+            show_default=False,
+        ),
+    ] = None,
+    mean: Annotated[
+        float | None, typer.Option(help="Of the pictures, for the file of notebook 04.")
+    ] = None,
+    std: Annotated[float | None, typer.Option(help="The same, their spread.")] = None,
+) -> None:
+    """Write a page in which a ViT runs, to open in any browser by double click."""
+    from course_utils.explorer import write
+
+    models = model or [ROOT / "data" / name for name in ("digit-vit", "tiny-vit")]
+    try:
+        path = write(models, to, mean=mean, std=std)
+    except ValueError as error:
+        say(Console(stderr=True), str(error), "bold red")
+        raise typer.Exit(1) from None
+    size = path.stat().st_size / 1e6
+    say(Console(), f"{path}: {size:.1f} MB; open it in a browser.")
 
 
 # progress

@@ -7,10 +7,10 @@ that somebody scrolled or collapsed. Only a cell tagged `predict` has its output
 so that nobody reads the answer before the prediction; running the cell unfolds it.
 Sources, outputs, tags and cell ids are kept.
 Execution counts run from 1, the pieces of a stream are joined, and of a progress bar
-only the last state stays. A cell whose id is missing or repeated gets one that depends
-on the cell alone. With --check nothing is written, and the exit code is 1 if a file is
-not in stored form. This module uses the standard library only, since pre-commit runs
-it in an environment of its own.
+only the last state stays. Where the explorer was shown, its still picture stays. A cell
+whose id is missing or repeated gets one that depends on the cell alone. With --check
+nothing is written, and the exit code is 1 if a file is not in stored form. This module
+uses the standard library only, since pre-commit runs it in an environment of its own.
 """
 
 import argparse
@@ -98,12 +98,19 @@ def tidy_outputs(outputs: list[dict], count: int | None) -> list[dict]:
                 kind: stored(kind, value)
                 for kind, value in output["data"].items()
                 if kind != "application/vnd.jupyter.widget-view+json"
+                and not whole_page(kind, value, output["data"])
             }
         result.append(output)
     for output in result:
         if output["output_type"] == "stream":
             output["text"] = lines(as_seen("".join(output["text"])))
     return [o for o in result if o.get("text") or o.get("data") or "ename" in o]
+
+
+def whole_page(kind: str, value, data: dict) -> bool:
+    """Tell whether this is a page of megabytes beside which a still picture stands."""
+    framed = kind == "text/html" and "<iframe" in "".join(value)
+    return framed and "image/png" in data
 
 
 def display_size(metadata: dict) -> dict:

@@ -34,7 +34,7 @@ TOURS = {
 }
 # A part may import those of its own row and of the rows below.
 LAYERS = (
-    {"exercises", "finetune"},
+    {"exercises", "explorer", "finetune"},
     {"training", "plots", "explain"},
     {"data"},
     {"convert"},

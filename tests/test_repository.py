@@ -33,6 +33,7 @@ COLAB = frozen()  # it has neither JupyterLab nor most tools of the extra "dev"
 LOCAL_ONLY = {
     "codespell",
     "jupyterlab",
+    "mini-racer",
     "nbval",
     "pre-commit",
     "pytest-xdist",
