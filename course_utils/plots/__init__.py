@@ -80,7 +80,8 @@ def draw_pictures(images, titles, *, title, per_row=8):
     for ax in axes.flat:
         ax.set_axis_off()
     for ax, image, text in zip(axes.flat, images, titles, strict=False):
-        ax.imshow(image, cmap="gray")
+        crisp = "nearest" if len(image) < 100 else None  # its pixels stay visible
+        ax.imshow(image, cmap="gray", interpolation=crisp)
         ax.set_title(text, loc="center", fontsize=11, fontweight="normal")
 
 

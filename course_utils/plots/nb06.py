@@ -19,7 +19,7 @@ def draw_maps(pictures, masks, columns, *, title, share=False):
     figure, axes = plt.subplots(count, width, figsize=size, squeeze=False)
     top = max(np.max(values[:count]) for values in columns.values()) if share else 1
     for row, picture, mask in zip(axes, pictures, masks, strict=True):
-        row[0].imshow(picture, cmap="gray")
+        row[0].imshow(picture, cmap="gray", interpolation="nearest")
         row[0].contour(mask, [0.5], colors=EDGE, linewidths=1.5)
     for place, (name, values) in enumerate(columns.items(), 1):
         for row, one, mask in zip(axes[:, place], values, masks, strict=False):
@@ -27,7 +27,8 @@ def draw_maps(pictures, masks, columns, *, title, share=False):
             shown = one if share else np.argsort(np.argsort(one)) / (len(one) - 1)
             box = (-0.5, len(mask) - 0.5, len(mask) - 0.5, -0.5)
             shown = np.reshape(shown, (side, side))
-            image = row.imshow(shown, vmin=0, vmax=top, extent=box)
+            look = {"vmax": top, "extent": box, "interpolation": "nearest"}
+            image = row.imshow(shown, vmin=0, **look)
             row.contour(mask, [0.5], colors=EDGE, linewidths=1.5)
         axes[0, place].set_title(name, fontsize=11, fontweight="normal", loc="center")
     for ax in axes.flat:
@@ -127,8 +128,8 @@ def draw_knockout(lost, *, title):
         blocks = range(1, len(table) + 1)
         image = heatmap(ax, table, digits=1, rows=blocks, title="", **look)
         error = 100 * np.max(lost[name]["error"])
-        ax.set_title(f"replaced by {name} (errors up to ±{error:.1f})", fontsize=11)
-        ax.set_xlabel("head")
+        ax.set_title(f"replaced by {name}", fontsize=11)
+        ax.set_xlabel(f"head (errors up to ±{error:.1f})")
     axes[0].set_ylabel("block")
     figure.colorbar(image, ax=axes, label="points of accuracy lost")
     figure.suptitle(title, x=0.01, ha="left")
