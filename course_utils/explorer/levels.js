@@ -402,7 +402,7 @@ async function showEverywhere(sides, depth) {
       ),
     );
   root.replaceChildren(
-    make("span", { class: "rowname" }, "exchanged"),
+    make("span", { class: "rowname" }),
     ...range(depth + 1).map((k) =>
       make("span", { class: "top" }, k < depth ? `before block ${k}` : "after all"),
     ),

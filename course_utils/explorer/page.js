@@ -48,6 +48,11 @@ function change(choices, { fresh = false } = {}) {
   const newModel = state.model !== before.model || !now.model;
   if (newModel) enterModel("block" in choices ? choices.block : null);
   if (!now.isGray) state.drawing = false;
+  if (state.level === "product") {
+    // a mean of heads has no query and no key
+    state.head = Math.max(state.head, 0);
+    state.kind = "attention";
+  }
   const newPicture = ["picture", "own", "strokes"].some((name) => name in choices);
   if (newModel || newPicture) readPicture();
   if (fresh) state.removed = new Set();
@@ -55,6 +60,7 @@ function change(choices, { fresh = false } = {}) {
   if (newModel || "withNorm" in choices) readLens();
   if (newModel || state.level !== before.level) mountLevel();
   show();
+  if (newModel && $("#tour h2")) showTour(); // it names numbers of the model
 }
 
 /** The number of a model for gray or for colored pictures; the present one, if it fits. */
@@ -82,7 +88,8 @@ function enterModel(block) {
     before: 0,
   };
   const other = Math.min(1, model.pictures.length - 1),
-    key = 1 + Math.floor(now.grid ** 2 / 2);
+    middle = Math.floor(now.grid / 2),
+    key = 1 + middle * now.grid + middle;
   const head = Math.min(state.head, model.sizes.heads - 1);
   Object.assign(state, fresh, { other, key, head, block: block ?? depth - 1 });
   const { heads } = model.sizes;
@@ -169,10 +176,8 @@ function placeName(place, capital = false) {
   return capital ? text[0].toUpperCase() + text.slice(1) : text;
 }
 
-function pictureName(picture, number) {
-  return (
-    picture.title || (picture.label == null ? `picture ${number + 1}` : now.names[picture.label])
-  );
+function pictureName({ title, label }, number, names = now.names) {
+  return title || (label == null ? `picture ${number + 1}` : names[label]);
 }
 
 function show() {
@@ -257,6 +262,11 @@ function showPad() {
   pen.fillStyle = "#000";
   pen.fillRect(0, 0, width, width);
   pen.strokeStyle = pen.fillStyle = "#fff";
+  if (!state.strokes.length) {
+    pen.fillStyle = "#bbb";
+    pen.textAlign = "center";
+    pen.fillText("a digit, as large as you like", width / 2, width / 2);
+  }
   Object.assign(pen, { lineWidth: side * 0.08, lineCap: "round", lineJoin: "round" });
   for (const stroke of state.strokes) {
     pen.beginPath();
@@ -266,7 +276,7 @@ function showPad() {
     if (stroke.length === 1) pen.lineTo(stroke[0][0] * side + 0.01, stroke[0][1] * side);
     pen.stroke();
   }
-  if (document.activeElement === $("#pad")) {
+  if ($("#pad").matches(":focus-visible")) {
     // where the pen of the keyboard is
     pen.lineWidth = 2;
     pen.strokeStyle = now.look.query;
@@ -309,6 +319,7 @@ function showTo() {
   document.querySelectorAll("#kinds button").forEach((b) => check(b, b.dataset.value === kind));
   $("#block").value = block;
   $("#block-value").textContent = block;
+  $("#head").min = state.level === "product" ? 0 : -1;
   $("#head").value = head;
   $("#head-value").textContent = head < 0 ? "mean" : head;
   $("#head").setAttribute("aria-valuetext", headName(head));
@@ -330,7 +341,10 @@ function showAnswer() {
       : [...answer.keys()].sort((a, b) => answer[b] - answer[a]).slice(0, 7);
   const changed = state.removed.size > 0,
     says = $("#says");
-  const out = changed ? `With ${state.removed.size} of ${now.grid ** 2} patches out, it` : "It";
+  const empty = state.drawing && !state.strokes.length;
+  const out = empty
+    ? "Nothing is drawn yet. Of the picture chosen above it"
+    : changed ? `With ${state.removed.size} of ${now.grid ** 2} patches out, it` : "It";
   const truth =
     label == null ? "" : label === top ? " That is right." : ` The label says ${names[label]}.`;
   says.replaceChildren(
@@ -365,29 +379,25 @@ function showAnswer() {
     scope + (changed ? "The upright lines show the probabilities with all tokens." : "");
 }
 
+/** A table whose first column names the rows. */
+function table(caption, head, rows) {
+  const th = (scope, text) => make("th", { scope }, text);
+  const body = rows.map(([first, ...rest]) =>
+    make("tr", {}, th("row", first), ...rest.map((text) => make("td", {}, text))),
+  );
+  return make(
+    "table",
+    {},
+    make("caption", {}, caption),
+    make("thead", {}, make("tr", {}, ...head.map((text) => th("col", text)))),
+    make("tbody", {}, ...body),
+  );
+}
+
 /** Tables for those who do not see the pictures, or want the digits. */
 function showTables() {
   const look = shownLook(),
     { names, answer } = now;
-  const table = (caption, head, rows) =>
-    make(
-      "table",
-      {},
-      make("caption", {}, caption),
-      make("thead", {}, make("tr", {}, ...head.map((text) => make("th", { scope: "col" }, text)))),
-      make(
-        "tbody",
-        {},
-        ...rows.map(([first, ...rest]) =>
-          make(
-            "tr",
-            {},
-            make("th", { scope: "row" }, first),
-            ...rest.map((text) => make("td", {}, text)),
-          ),
-        ),
-      ),
-    );
   const number = (weight) => (Number.isNaN(weight) ? "out" : weight.toFixed(4));
   const order = [...answer.keys()].sort((a, b) => answer[b] - answer[a]).slice(0, 10);
   $("#tables > div").replaceChildren(
@@ -423,27 +433,37 @@ const speak = (text) => ($("#spoken").textContent = text);
 
 /** Compare the logits of all bundled pictures with PyTorch's, a picture at a time. */
 async function checkItself() {
-  let largest = 0,
-    count = 0;
+  const rows = [];
   for (const number of packed.keys()) {
     const model = modelOf(number);
-    for (const picture of model.pictures) {
+    for (const [i, picture] of model.pictures.entries()) {
       await new Promise((resolve) => setTimeout(resolve, 15)); // let the reader go first
-      const image = normalized(fitted({ ...picture, pixels: bytes(picture.pixels) }, model), model);
-      forward(model, image).logits.forEach(
-        (logit, k) => (largest = Math.max(largest, Math.abs(logit - picture.logits[k]))),
-      );
-      count++;
+      const pixels = fitted({ ...picture, pixels: bytes(picture.pixels) }, model);
+      const { logits } = forward(model, normalized(pixels, model));
+      const off = Math.max(...logits.map((x, k) => Math.abs(x - picture.logits[k])));
+      const top = best(logits),
+        name = pictureName(picture, i, model.classes);
+      rows.push([model.name, name, model.classes[top], logits[top].toFixed(4), off]);
     }
   }
+  const largest = Math.max(...rows.map((row) => row.at(-1)));
   const rounding = Math.max(...packed.map((one) => one.rounding));
+  const power = (x) => x.toExponential(1).replace("-", "−");
   $("#check").textContent = [
     largest < 1e-4 ? "✓ Checked just now:" : "✗ This page computes something else than PyTorch:",
-    `on ${count} bundled pictures, its logits differ from PyTorch's by at most`,
-    `${largest.toExponential(1).replace("-", "−")}, with the same weights. Rounding the weights to 8 bits`,
+    `on ${rows.length} bundled pictures, its logits differ from PyTorch's by at most`,
+    `${power(largest)}, with the same weights. Rounding the weights`,
     `has moved the logits by at most ${rounding.toFixed(2)}.`,
     `The last answer took ${now.milliseconds.toFixed(0)} ms.`,
   ].join(" ");
+  $("#checked").hidden = false;
+  $("#checked > div").replaceChildren(
+    table(
+      "The largest logit of each picture, and how far its logits are from PyTorch's at most",
+      ["model", "picture", "says", "logit", "off by"],
+      rows.map(([model, name, says, logit, off]) => [model, name, says, logit, power(off)]),
+    ),
+  );
 }
 
 /* Beginning */

@@ -167,7 +167,11 @@ def gallery(model: ViT, look: dict) -> tuple[list, list]:
             right.setdefault(label, (label if known is None else "", image, known))
         else:
             wrong.append(("", image, known))
-    return [*right.values()][:9] + wrong[:2], best.first(256, "train")[0]
+    right = [*right.values()]
+    shown = (
+        right[:: max(1, len(right) // 9)][:9] + wrong[:: max(1, len(wrong) // 2)][:2]
+    )
+    return shown, best.first(256, "train")[0]
 
 
 class _Pictures:

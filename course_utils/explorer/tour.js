@@ -71,7 +71,14 @@ const TOUR = [
     ask: "Does rollout show what the answer depends on?",
     answer: () =>
       "Not by itself. It knows nothing of the values, of the MLPs or of the classes, and it would draw the same map for every class. A better test is to take tokens away, which is the next step.",
-    go: () => ({ model: "color", level: "model", query: 0, kind: "rollout", click: USUAL_CLICK }),
+    go: () => ({
+      model: "color",
+      level: "model",
+      query: 0,
+      kind: "rollout",
+      head: -1,
+      click: USUAL_CLICK,
+    }),
   },
   {
     title: "Take tokens out",
