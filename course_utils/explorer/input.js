@@ -99,10 +99,12 @@ async function openFile(file) {
     const { data } = pen.getImageData(0, 0, width, height),
       pixels = new Uint8ClampedArray(width * height * 3);
     for (let i = 0, j = 0; j < data.length; i += 3, j += 4) pixels.set(data.subarray(j, j + 3), i);
+    $("#note").className = "";
     $("#note").textContent =
       `Your picture has ${bitmap.width} × ${bitmap.height} pixels; the model gets ${now.model.sizes.image_size} × ${now.model.sizes.image_size}. It stays on this device.`;
     change({ own: { pixels, width, height, channels: 3 }, strokes: [], drawing: false });
   } catch {
+    $("#note").className = "alarm";
     $("#note").textContent =
       `The browser cannot read ${file.name || "this"} as a picture; save it as PNG or JPEG and open that.`;
   }

@@ -149,9 +149,9 @@ def inputs(images, model: ViT, look: dict) -> Tensor:
 def gallery(model: ViT, look: dict) -> tuple[list, list]:
     """Choose bundled pictures: those to show, and others of training to round by.
 
-    They come from the data set that has most classes in common with the model: one of
-    each class that the model names rightly, nine at most, then two that it does not.
-    The first list holds (title, picture, class number or None).
+    They come from the data set that has most classes in common with the model. Shown
+    are nine that it names rightly, of each class the one of which it is surest, and two
+    that it names wrongly. The first list holds (title, picture, class number or None).
     """
     number = {name: k for k, name in enumerate(look["classes"])}
     mode = "L" if model.embed.project.in_channels == 1 else "RGB"
@@ -159,19 +159,19 @@ def gallery(model: ViT, look: dict) -> tuple[list, list]:
     best = max(fitting, key=lambda one: sum(name in number for name in one.names))
     images, labels = best.first(500, "test")
     with torch.inference_mode():
-        logits = model(inputs(images, model, look))
+        sure, answers = model(inputs(images, model, look)).softmax(1).max(1)
     right, wrong = {}, []
-    for label, image, k in zip(labels, images, logits.argmax(1).tolist(), strict=True):
+    for i, label in enumerate(labels):
         known = number.get(label)
-        if known in (k, None):
-            right.setdefault(label, (label if known is None else "", image, known))
-        else:
-            wrong.append(("", image, known))
-    right = [*right.values()]
-    shown = (
-        right[:: max(1, len(right) // 9)][:9] + wrong[:: max(1, len(wrong) // 2)][:2]
-    )
-    return shown, best.first(256, "train")[0]
+        if known is not None and known != answers[i]:
+            wrong.append(i)
+        elif label not in right or sure[i] > sure[right[label]]:
+            right[label] = i
+    chosen = []
+    for count, rows in ((9, [*right.values()]), (2, wrong)):
+        chosen += rows[:: max(1, len(rows) // count)][:count]
+    known = [(labels[i], images[i], number.get(labels[i])) for i in chosen]
+    return known, best.first(256, "train")[0]
 
 
 class _Pictures:
