@@ -62,9 +62,11 @@ function mountInput() {
     ...(isGray ? [draw] : []),
     make("span", { class: "file" }, "Open a picture …", file),
   );
-  $("#note").textContent = isGray
-    ? ""
-    : `Or paste one, or drop it here. The model knows ${now.names.length} classes and names one of them, whatever it sees.`;
+  note(
+    isGray
+      ? ""
+      : `Or paste one, or drop it here. The model knows ${now.names.length} classes and names one of them, whatever it sees.`,
+  );
 }
 
 function mountDials() {
@@ -77,6 +79,11 @@ function mountLevel() {
   $("#panel").replaceChildren();
   $("#panel").setAttribute("aria-label", LEVELS[state.level].title);
   LEVELS[state.level].mount($("#panel"));
+}
+
+/** Say something below the pictures to choose from. */
+function note(text, kind = "") {
+  Object.assign($("#note"), { textContent: text, className: kind });
 }
 
 /** Read a file as a picture on white, upright, at its full size, and show it. */
@@ -99,14 +106,16 @@ async function openFile(file) {
     const { data } = pen.getImageData(0, 0, width, height),
       pixels = new Uint8ClampedArray(width * height * 3);
     for (let i = 0, j = 0; j < data.length; i += 3, j += 4) pixels.set(data.subarray(j, j + 3), i);
-    $("#note").className = "";
-    $("#note").textContent =
-      `Your picture has ${bitmap.width} × ${bitmap.height} pixels; the model gets ${now.model.sizes.image_size} × ${now.model.sizes.image_size}. It stays on this device.`;
+    const { image_size: side } = now.model.sizes;
+    note(
+      `Your picture has ${bitmap.width} × ${bitmap.height} pixels; the model gets ${side} × ${side}. It stays on this device.`,
+    );
     change({ own: { pixels, width, height, channels: 3 }, strokes: [], drawing: false });
   } catch {
-    $("#note").className = "alarm";
-    $("#note").textContent =
-      `The browser cannot read ${file.name || "this"} as a picture; save it as PNG or JPEG and open that.`;
+    note(
+      `The browser cannot read ${file.name || "this"} as a picture; save it as PNG or JPEG and open that.`,
+      "alarm",
+    );
   }
 }
 
