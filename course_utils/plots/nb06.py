@@ -6,6 +6,7 @@ import numpy as np
 from course_utils.plots import COLORS, heatmap
 
 EDGE = COLORS["vermilion"]  # the outline of a mask
+GUESSES = ("blob", "random")  # maps that know nothing of the model
 
 
 def draw_maps(pictures, masks, columns, *, title, share=False):
@@ -54,7 +55,7 @@ def draw_tiles(ax, grid, *, title, **look):
     return image
 
 
-def draw_heads(ax, pixels, even, *, title):
+def draw_distances(ax, pixels, even, *, title):
     """Draw how far each head looks, ``pixels`` (L, h), and the line of an even look."""
     pixels = np.asarray(pixels)
     places = np.arange(1, len(pixels) + 1)
@@ -82,7 +83,7 @@ def draw_scores(found, *, title):
         best = stored["best possible auc"]["mean"]
         ax.axvline(best, color=COLORS["black"], ls=":", lw=1.5)
         for place, (name, area) in enumerate(areas.items()):
-            look = {"color": COLORS["gray" if name in ("blob", "random") else "blue"]}
+            look = {"color": COLORS["gray"] if name in GUESSES else COLORS["blue"]}
             ax.errorbar(area["mean"], place, xerr=area["error"], fmt="o", **look)
             ax.annotate(f"{area['mean']:.2f}", (area["mean"], place), **above)
         ax.set_yticks(range(len(names)), names)

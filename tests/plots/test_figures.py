@@ -20,6 +20,7 @@ from course_utils.plots import (
     nb02,
     nb03,
     nb04_05,
+    nb06,
     nb07,
     nb08_09,
     nb10_11,
@@ -140,6 +141,43 @@ FIGURES = {
         error=[3, 5],
         title="t",
         xlabel="%",
+    ),
+    "draw_maps": lambda: nb06.draw_maps(
+        [np.zeros((48, 48, 3), np.uint8)] * 2,
+        np.eye(2).repeat(24, 0).repeat(24, 1)[None].repeat(2, 0),
+        {"A": RNG.random((2, 36)), "B": RNG.random((2, 36))},
+        title="t",
+    ),
+    "draw_tiles": lambda: on_axes(nb06.draw_tiles, RNG.random((9, 9, 9, 9)), title="t"),
+    "draw_distances": lambda: on_axes(
+        nb06.draw_distances, RNG.random((6, 4)), 0.9, title="t"
+    ),
+    "draw_scores": lambda: nb06.draw_scores(
+        {
+            "a": {
+                "maps": {
+                    "blob": {"auc": {"mean": 0.8, "error": 0.1}},
+                    "rollout": {"auc": {"mean": 0.9, "error": 0.1}},
+                },
+                "best possible auc": {"mean": 0.95, "error": 0},
+            },
+            "b": {
+                "maps": {"blob": {"auc": {"mean": 0.8, "error": 0.1}}},
+                "best possible auc": {"mean": 0.95, "error": 0},
+            },
+        },
+        title="t",
+    ),
+    "draw_curves": lambda: nb06.draw_curves(
+        {n: {"one": {"mean": [1, 0.5], "error": [0, 0.1]}} for n in "ab"},
+        [0, 30],
+        title="t",
+        xlabel="x",
+        ylabel="y",
+    ),
+    "draw_knockout": lambda: nb06.draw_knockout(
+        {n: {"mean": RNG.random((6, 4)), "error": np.zeros((6, 4))} for n in "ab"},
+        title="t",
     ),
     "learning_curves": lambda: nb10_11.learning_curves(
         [20, 200], {n: RNG.random((2, 3)) for n in "abc"}, title="t", guessing=0.5
