@@ -1,6 +1,6 @@
 # The commands of the course. `make` alone lists them. Works with GNU make 3.81 and newer.
 .DEFAULT_GOAL := help
-.PHONY: help setup course test lab notebooks bench browser mutants badges lock clean
+.PHONY: help setup course test lab notebooks bench browser explorer mutants badges lock clean
 
 PY := $(if $(filter Windows_NT,$(OS)),.venv/Scripts/python.exe,.venv/bin/python)
 # Small models on a shared machine: one thread each, unless the caller says otherwise.
@@ -41,10 +41,16 @@ bench: setup ## measure the course's model against others, as a table of ratios
 	@echo "bench: measuring; leave the machine alone meanwhile"
 	@$(PY) benchmarks/bench.py $(ARGS)
 
-browser: tests setup ## run lessons in JupyterLab with a real browser (ARGS="09 11" for others)
+browser: tests setup build/playwright ## run lessons in JupyterLab with a real browser (ARGS="09 11" for others)
 	@echo "browser: running lessons in JupyterLab; pictures of it go to build/browser/"
-	@test -d build/playwright || $(PY) -m pip install --quiet --target build/playwright "playwright>=1.55,<2"
 	@$(THREADS) $(PY) tests/browser/drive.py $(ARGS)
+
+explorer: tests setup build/playwright ## use the explorer's page in a real browser, without network
+	@echo "explorer: reading, drawing, pressing keys; pictures of it go to build/explorer/"
+	@$(THREADS) PYTHONPATH=tests $(PY) -W ignore tests/browser/explorer.py
+
+build/playwright:
+	@$(PY) -m pip install --quiet --target build/playwright "playwright>=1.55,<2"
 
 mutants: tests setup ## change every solution in small ways; its check must refuse each (ARGS="04")
 	@echo "mutants: handing changed solutions to their checks; this takes minutes"

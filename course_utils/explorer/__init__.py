@@ -60,9 +60,8 @@ def show(model, picture=None, *, mean=None, std=None):
     from course_utils.explorer.packing import pack, page
     from course_utils.explorer.reading import read
 
-    packed = pack(
-        *read(model, mean, std), None if picture is None else upright(picture)
-    )
+    picture = None if picture is None else upright(picture)
+    packed = pack(*read(model, mean, std), picture)
     return _Shown(page([packed]), packed)
 
 
@@ -85,7 +84,8 @@ class _Shown:
         return {
             "text/html": '<iframe sandbox="allow-scripts" style="width: 100%; height: '
             f'850px; border: 0" title="The explorer" srcdoc="{escape(self.page)}">'
-            "</iframe><details><summary>The likeliest answers as a table</summary>"
+            "</iframe><details><summary>No page above? Run this cell, "
+            "or read the likeliest answers in a table.</summary>"
             f"<table><tr><th>class</th><th>probability</th></tr>{cells}</table></details>",
             "image/png": base64.b64encode(self.still()).decode("ascii"),
             "text/plain": "\n".join(f"{n:20} {p:.3f}" for n, p in self.rows),
@@ -103,9 +103,8 @@ class _Shown:
         right.barh(names, likely, color="#56B4E9", edgecolor="#0072B2")
         for y, value in enumerate(likely):
             right.text(value + 0.01, y, f"{value:.2f}", va="center")
-        right.set(
-            xlim=(0, 1.1), xlabel="probability", title="Run this cell to explore it"
-        )
+        right.set(xlim=(0, 1.1), xlabel="probability")
+        right.set_title("Run this cell to explore it", loc="left")
         right.spines[["top", "right"]].set_visible(False)
         file = io.BytesIO()
         figure.savefig(file, format="png")

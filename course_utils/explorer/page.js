@@ -475,6 +475,8 @@ function setTheme(theme) {
 }
 
 function begin() {
+  // in a notebook, the title stands above already
+  document.documentElement.classList.toggle("framed", window.parent !== window);
   const dark = matchMedia("(prefers-color-scheme: dark)");
   setTheme(dark.matches ? "dark" : "light");
   dark.addEventListener("change", () => setTheme(dark.matches ? "dark" : "light"));
