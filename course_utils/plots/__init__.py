@@ -71,7 +71,7 @@ def heatmap(ax, values, *, title, rows=None, columns=None, digits=2, **look):
 
 
 def draw_pictures(images, titles, *, title, per_row=8):
-    """Draw pictures, (H, W) or (H, W, 3), in rows, each with its own title above it."""
+    """Draw pictures, of Pillow or (H, W) or (H, W, 3), each with its own title."""
     rows = -(-len(images) // per_row)
     lines = 1 + max(str(text).count("\n") for text in titles)
     size = (6.5, 0.45 + rows * (0.85 + 0.2 * lines))
@@ -80,6 +80,7 @@ def draw_pictures(images, titles, *, title, per_row=8):
     for ax in axes.flat:
         ax.set_axis_off()
     for ax, image, text in zip(axes.flat, images, titles, strict=False):
+        image = np.asarray(image)
         crisp = "nearest" if len(image) < 100 else None  # its pixels stay visible
         ax.imshow(image, cmap="gray", interpolation=crisp)
         ax.set_title(text, loc="center", fontsize=11, fontweight="normal")

@@ -118,7 +118,7 @@ FIGURES = {
         plots.draw_confusion, RNG.integers(0, 50, (10, 10)), range(10), title="t"
     ),
     "draw_pictures": lambda: plots.draw_pictures(
-        RNG.random((8, 28, 28)), list("abcdefgh"), title="t"
+        [*RNG.random((7, 28, 28)), Image.new("L", (48, 48))], [*"abcdefgh"], title="t"
     ),
     "draw_hf_vit": lambda: nb07.draw_hf_vit(
         side=224,
