@@ -49,8 +49,8 @@ def rollout(attentions):
     Returns
     -------
     array, shape (B, T, T), float64
-        Row t tells how much of each token of the input token t holds after the last
-        block, if a block mixed its tokens by its attention and did nothing else. Each
+        Row t tells how much token t, after the last block, holds of each token of the
+        input, if a block mixed its tokens by its attention and did nothing else. Each
         row sums to 1. ValueError if the weights are not those of a softmax over the
         last axis: then they are scores, or transposed.
 
@@ -219,7 +219,7 @@ def cover(masks, patch_size):
 def auc(maps, covered):
     """Area under the ROC curve of each map against its mask (Fawcett 2006, section 7).
 
-    It is how often a pixel of the object has a higher value than one beside it. Takes
+    It is how often a pixel of the object has a higher value than one off it. Takes
     ``maps`` (B, N) and what ``cover`` returns, (B, N); returns (B,): 0.5 for a map that
     knows nothing, and, where a patch is half object, below 1 even for the best,
     ``auc(covered, covered)``. ValueError if a picture is all object or has none.

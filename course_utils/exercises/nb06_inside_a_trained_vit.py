@@ -299,7 +299,7 @@ RANKING = Exercise(
         "statement, moved to where you want them.",
     ),
     because="It is complete, that is to say: whether the maps rank as you think, their "
-    "scores will tell. Who has ranked first cannot nod afterward.",
+    "scores will tell. Whoever ranks first cannot simply nod afterward.",
     alternatives=(lambda: tuple(_NAMES), lambda: np.array(_NAMES)),
 )
 
@@ -1091,8 +1091,8 @@ EXCHANGE = Exercise(
         "`x[:, 1:]` the own patches. Put them together with `torch.cat`.",
     ),
     because="Whatever the first blocks have brought into the class token now comes "
-    "from the partner, and what later blocks add comes from the own patches. The block "
-    "at which the answer changes sides is where it is made.",
+    "from the partner, and what later blocks add comes from the own patches. The depth "
+    "at which the answer changes sides tells when the class token has taken it over.",
     alternatives=(_hooked_exchange, _exchange_on_clone, _exchanged),
     kinds=("torch",),
 )

@@ -58,12 +58,13 @@ def draw_tiles(ax, grid, *, title, **look):
 def draw_distances(ax, pixels, even, *, title):
     """Draw how far each head looks, ``pixels`` (L, h), and the line of an even look."""
     pixels = np.asarray(pixels)
-    places = np.arange(1, len(pixels) + 1)
+    places = np.arange(len(pixels))
     for block, row in zip(places, pixels, strict=True):
         ax.plot([block] * len(row), row, "o", color=COLORS["blue"], alpha=0.7)
     ax.axhline(even, color=COLORS["black"], linestyle="--", linewidth=1.5)
-    ax.text(places[-1] + 0.4, even, "even look", va="bottom", ha="right", fontsize=10)
-    ax.set(xlabel="block", xticks=places, xlim=(0.6, places[-1] + 0.45))
+    ax.text(-0.4, even, "even look", va="bottom", fontsize=10)
+    ax.set(xlabel="block", xticks=places, xlim=(-0.5, places[-1] + 0.5))
+    ax.set_ylim(0, max(1.25 * even, 1.05 * pixels.max()))  # the same zero for all
     ax.set_title(title, fontsize=11)
 
 
@@ -88,7 +89,7 @@ def draw_scores(found, *, title):
             ax.annotate(f"{area['mean']:.2f}", (area["mean"], place), **above)
         ax.set_yticks(range(len(names)), names)
         ax.set(ylim=(len(names) - 0.5, -0.7), xlim=(0.45, 1))
-        ax.set_xlabel("area under the curve")
+        ax.set_xlabel("AUC")
         ax.set_title(model, fontsize=11)
     figure.suptitle(title, x=0.01, ha="left")
 
@@ -122,7 +123,7 @@ def draw_knockout(lost, *, title):
     tables = {name: 100 * np.array(one["mean"]) for name, one in lost.items()}
     look = {"vmin": 0, "vmax": max(map(np.max, tables.values())), "aspect": "auto"}
     for ax, (name, table) in zip(axes, tables.items(), strict=True):
-        blocks = range(1, len(table) + 1)
+        blocks = range(len(table))
         image = heatmap(ax, table, digits=1, rows=blocks, title="", **look)
         error = 100 * np.max(lost[name]["error"])
         ax.set_title(f"replaced by {name}", fontsize=11)
