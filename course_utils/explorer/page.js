@@ -475,6 +475,7 @@ function setTheme(theme) {
 }
 
 function begin() {
+  document.documentElement.classList.remove("asleep");
   // in a notebook, the title stands above already
   document.documentElement.classList.toggle("framed", window.parent !== window);
   const dark = matchMedia("(prefers-color-scheme: dark)");
