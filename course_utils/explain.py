@@ -239,7 +239,7 @@ def auc(maps, covered):
 def deletion(answer, maps, counts):
     """Ask a model again while what a map ranks first goes away (Petsiuk et al. 2018).
 
-    The paper is "RISE", section 4.1. If a map tells what an answer rests on, the answer
+    The paper is "RISE", section 4. If a map tells what an answer rests on, the answer
     changes soon. ``answer`` is a function from an array (B, N), true for the patches
     that stay, to an array (B, ...): say, probabilities of pictures whose other patches
     ``gray`` has covered. ``maps`` is an array (B, N), of which equal values go in the
@@ -254,7 +254,7 @@ def deletion(answer, maps, counts):
 
 
 def insertion(answer, maps, counts):
-    """As ``deletion``, but only the first ``counts`` patches are there (section 4.1).
+    """As ``deletion``, but only the first ``counts`` patches are there (section 4).
 
     The common mistake is to sort upward, which is how ``argsort`` sorts.
     """
