@@ -474,6 +474,11 @@ function setTheme(theme) {
   if (now.model) show();
 }
 
+// Who made the pictures of a data set that is not the course's own.
+const MAKERS = {
+  mnist: "The digits are a part of MNIST by Yann LeCun and Corinna Cortes (CC BY-SA 3.0).",
+};
+
 function begin() {
   document.documentElement.classList.remove("asleep");
   // in a notebook, the title stands above already
@@ -552,6 +557,8 @@ function begin() {
       ),
     ),
   );
+  const makers = new Set(packed.map((one) => MAKERS[one.pictures_from] ?? ""));
+  $("#makers").textContent = [...makers].join(" ");
   listen();
   change({});
   showTour();

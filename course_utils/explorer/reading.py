@@ -151,7 +151,8 @@ def gallery(model: ViT, look: dict) -> tuple[list, list]:
 
     They come from the data set that has most classes in common with the model. Shown
     are nine that it names rightly, of each class the one of which it is surest, and two
-    that it names wrongly. The first list holds (title, picture, class number or None).
+    that it names wrongly. The first list holds (title, picture, class number or None);
+    ``look["pictures_from"]`` is the folder of the data set from then on.
     """
     number = {name: k for k, name in enumerate(look["classes"])}
     mode = "L" if model.embed.project.in_channels == 1 else "RGB"
@@ -171,6 +172,7 @@ def gallery(model: ViT, look: dict) -> tuple[list, list]:
     for count, rows in ((9, [*right.values()]), (2, wrong)):
         chosen += rows[:: max(1, len(rows) // count)][:count]
     known = [(labels[i], images[i], number.get(labels[i])) for i in chosen]
+    look["pictures_from"] = best.folder
     return known, best.first(256, "train")[0]
 
 
@@ -178,6 +180,7 @@ class _Pictures:
     """A bundled data set, read without the checks of ``load`` and in any profile."""
 
     def __init__(self, source):
+        self.folder = source.bundled
         self.files, _ = sets.bundled_files(source)
         self.columns = [source.image, source.bundled_label or source.label]
         names = sets.names_in(self.files["test"][0], self.columns[1])
