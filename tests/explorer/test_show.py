@@ -105,6 +105,9 @@ def test_table_beside_the_frame_has_the_answers_of_the_model(bundle, model):
         likely = model.eval()(pixels[None, None])[0].softmax(0)
     for name, value in rows:
         assert abs(float(value) - likely[int(name)]) < 0.01
+    values = [float(value) for _, value in rows]
+    assert values == sorted(values, reverse=True)
+    assert values[0] > likely.max() - 0.01
 
 
 def test_without_a_picture_a_bundled_one_is_shown(model):
