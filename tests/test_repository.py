@@ -219,7 +219,8 @@ def test_help_names_every_target():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.search(r"^\.PHONY: (.*)$", makefile, flags=re.M)[1].split())
     described = re.findall(r"^([a-z]+):.*## \S", makefile, flags=re.M)
-    assert set(described) == targets == set(re.findall("^([a-z]+):", makefile, re.M))
+    every = set(re.findall("^([a-z]+):", makefile, re.M)) - {"tests"}  # a folder
+    assert set(described) == targets == every
     wanted = "setup course test lab notebooks bench clean help"
     assert targets >= set(wanted.split())
 

@@ -28,7 +28,96 @@ def _attention(*shape, seed=0, to_class=None):
     return weights / weights.sum(axis=-1, keepdims=True)
 
 
-# --- 06.1 Heads that look only nearby ---------------------------------------------
+# --- 06.1 Rank five maps before you see them --------------------------------------
+
+_NAMES = ["last row", "blob", "rollout", "relevance", "random"]
+_ONE_TEXT = "That is one text. Give a list of five names, each in quotes of its own."
+_NO_ORDER = "A set has no order. Give a list, the best map first."
+_A_DICT = "That is a dict. Give the names alone, as a list, the best map first."
+_TIE = "Two maps share a place in your ranking. Decide which of them is better."
+_NUMBERS = "Your ranking holds numbers. Give the names of the maps, the best first."
+_LETTERS = (
+    "Your ranking holds letters. Rank the names: which letter is which map will be "
+    "told with the scores."
+)
+_UNKNOWN = "Something in your ranking is not one of the five names."
+_TWICE = "A map stands twice in your ranking."
+_MISSING = "A map is missing in your ranking."
+
+
+def my_ranking():
+    return ["rollout", "relevance", "last row", "blob", "random"]
+
+
+def _problem(ranking):
+    """Say what keeps a ranking from being complete; empty if nothing does."""
+    for kind, words in ((str, _ONE_TEXT), ((set, frozenset), _NO_ORDER)):
+        if isinstance(ranking, kind):
+            return words
+    if isinstance(ranking, dict):
+        return _A_DICT
+    if not hasattr(ranking, "__iter__"):
+        return _NUMBERS if isinstance(ranking, int | float) else _UNKNOWN
+    ranking = list(ranking)
+    for item in ranking:
+        if isinstance(item, list | tuple | set):
+            return _TIE
+        if isinstance(item, int | float | np.number):
+            return _NUMBERS
+        if isinstance(item, str) and item.upper() in tuple("ABCDE"):
+            return _LETTERS
+        if item not in _NAMES:
+            return f"{_UNKNOWN} It is `{item}`."
+    if twice := [name for name in _NAMES if ranking.count(name) > 1]:
+        return f"{_TWICE} It is `{twice[0]}`."
+    if missing := [name for name in _NAMES if name not in ranking]:
+        return f"{_MISSING} It is `{missing[0]}`."
+    return ""
+
+
+def _probe_ranking(answer, names):
+    ranking = answer()
+    if ranking is None or ranking is ...:
+        return ranking
+    if problem := _problem(ranking):
+        shown = show.example([("names = ", names), ("yours:  ", ranking)])
+        wanted = f"wanted: each of the {len(names)} names once"
+        raise NotAnAnswer(f"{problem}\n\n{shown[:-3]}{wanted}\n```")
+    return "each of the names once"
+
+
+RANKING = Exercise(
+    id="06.1",
+    title="Rank five maps before you see them",
+    solution=my_ranking,
+    probe=_probe_ranking,
+    cases=((_NAMES,),),
+    mistakes=(
+        Mistake(lambda: _NAMES[:4], _MISSING),
+        Mistake(lambda: [*_NAMES, "blob"], _TWICE),
+        Mistake(lambda: [name.title() for name in _NAMES], _UNKNOWN),
+        Mistake(lambda: abs, _UNKNOWN),
+        Mistake(lambda: [3, 4, 1, 2, 5], _NUMBERS),
+        Mistake(lambda: 5, _NUMBERS),
+        Mistake(lambda: list("CDABE"), _LETTERS),
+        Mistake(lambda: {name: 1 for name in _NAMES}, _A_DICT),
+        Mistake(lambda: ", ".join(_NAMES), _ONE_TEXT),
+        Mistake(lambda: set(_NAMES), _NO_ORDER),
+        Mistake(lambda: [("rollout", "relevance"), *_NAMES], _TIE),
+    ),
+    hints=(
+        "There is no right order to be found here, only yours. Which of the five know "
+        "the picture, which know the model, which know the class?",
+        "Return a list of five texts, for instance the names as they stand in the "
+        "statement, moved to where you want them.",
+    ),
+    because="It is complete, that is to say: whether the maps rank as you think, their "
+    "scores will tell. Whoever ranks first cannot simply nod afterward.",
+    alternatives=(lambda: tuple(_NAMES), lambda: np.array(_NAMES)),
+)
+
+
+# --- 06.2 Heads that look only nearby ---------------------------------------------
 
 
 def head_distances(A, P):
@@ -101,7 +190,7 @@ _ALL_PAIRS = (
 )
 
 DISTANCES = Exercise(
-    id="06.1",
+    id="06.2",
     title="Spot the bug: heads that look only nearby",
     solution=head_distances,
     cases=(
@@ -212,95 +301,6 @@ DISTANCES = Exercise(
     'strong, the bug alone makes "local" heads.',
     alternatives=(_distances_in_numpy, _distances, _distances_masked),
     kinds=("torch", "numpy"),
-)
-
-
-# --- 06.2 Rank five maps before you see them --------------------------------------
-
-_NAMES = ["last row", "blob", "rollout", "relevance", "random"]
-_ONE_TEXT = "That is one text. Give a list of five names, each in quotes of its own."
-_NO_ORDER = "A set has no order. Give a list, the best map first."
-_A_DICT = "That is a dict. Give the names alone, as a list, the best map first."
-_TIE = "Two maps share a place in your ranking. Decide which of them is better."
-_NUMBERS = "Your ranking holds numbers. Give the names of the maps, the best first."
-_LETTERS = (
-    "Your ranking holds letters. Rank the names: which letter is which map will be "
-    "told with the scores."
-)
-_UNKNOWN = "Something in your ranking is not one of the five names."
-_TWICE = "A map stands twice in your ranking."
-_MISSING = "A map is missing in your ranking."
-
-
-def my_ranking():
-    return ["rollout", "relevance", "last row", "blob", "random"]
-
-
-def _problem(ranking):
-    """Say what keeps a ranking from being complete; empty if nothing does."""
-    for kind, words in ((str, _ONE_TEXT), ((set, frozenset), _NO_ORDER)):
-        if isinstance(ranking, kind):
-            return words
-    if isinstance(ranking, dict):
-        return _A_DICT
-    if not hasattr(ranking, "__iter__"):
-        return _NUMBERS if isinstance(ranking, int | float) else _UNKNOWN
-    ranking = list(ranking)
-    for item in ranking:
-        if isinstance(item, list | tuple | set):
-            return _TIE
-        if isinstance(item, int | float | np.number):
-            return _NUMBERS
-        if isinstance(item, str) and item.upper() in tuple("ABCDE"):
-            return _LETTERS
-        if item not in _NAMES:
-            return f"{_UNKNOWN} It is `{item}`."
-    if twice := [name for name in _NAMES if ranking.count(name) > 1]:
-        return f"{_TWICE} It is `{twice[0]}`."
-    if missing := [name for name in _NAMES if name not in ranking]:
-        return f"{_MISSING} It is `{missing[0]}`."
-    return ""
-
-
-def _probe_ranking(answer, names):
-    ranking = answer()
-    if ranking is None or ranking is ...:
-        return ranking
-    if problem := _problem(ranking):
-        shown = show.example([("names = ", names), ("yours:  ", ranking)])
-        wanted = f"wanted: each of the {len(names)} names once"
-        raise NotAnAnswer(f"{problem}\n\n{shown[:-3]}{wanted}\n```")
-    return "each of the names once"
-
-
-RANKING = Exercise(
-    id="06.2",
-    title="Rank five maps before you see them",
-    solution=my_ranking,
-    probe=_probe_ranking,
-    cases=((_NAMES,),),
-    mistakes=(
-        Mistake(lambda: _NAMES[:4], _MISSING),
-        Mistake(lambda: [*_NAMES, "blob"], _TWICE),
-        Mistake(lambda: [name.title() for name in _NAMES], _UNKNOWN),
-        Mistake(lambda: abs, _UNKNOWN),
-        Mistake(lambda: [3, 4, 1, 2, 5], _NUMBERS),
-        Mistake(lambda: 5, _NUMBERS),
-        Mistake(lambda: list("CDABE"), _LETTERS),
-        Mistake(lambda: {name: 1 for name in _NAMES}, _A_DICT),
-        Mistake(lambda: ", ".join(_NAMES), _ONE_TEXT),
-        Mistake(lambda: set(_NAMES), _NO_ORDER),
-        Mistake(lambda: [("rollout", "relevance"), *_NAMES], _TIE),
-    ),
-    hints=(
-        "There is no right order to be found here, only yours. Which of the five know "
-        "the picture, which know the model, which know the class?",
-        "Return a list of five texts, for instance the names as they stand in the "
-        "statement, moved to where you want them.",
-    ),
-    because="It is complete, that is to say: whether the maps rank as you think, their "
-    "scores will tell. Whoever ranks first cannot simply nod afterward.",
-    alternatives=(lambda: tuple(_NAMES), lambda: np.array(_NAMES)),
 )
 
 
@@ -1662,4 +1662,4 @@ CKA = Exercise(
     tolerance=1e-4,  # in single precision, sums over the Gram matrix lose some digits
 )
 
-EXERCISES = (DISTANCES, RANKING, AUC, ROLLOUT, EXCHANGE, WITHOUT_HEAD, CKA)
+EXERCISES = (RANKING, DISTANCES, AUC, ROLLOUT, EXCHANGE, WITHOUT_HEAD, CKA)

@@ -105,7 +105,7 @@ EQUAL: dict[str, dict[str, str]] = {
             "Keras hands the flag of the outer call on to the layers inside"
         ),
     },
-    "06.1": {
+    "06.2": {
         "line 4, column 34: 1 -> 2": "there are as many queries as keys",
         "line 7, column 32: 1 -> 2": (
             "the sum over all pairs, divided by N, in either order"

@@ -7,7 +7,129 @@ import torch
 from tests_answers import right, wrong
 from torch.nn import functional as F
 
-# 06.1 Heads that look only nearby
+# 06.1 Rank five maps
+
+
+@right("06.1")
+def ranking_usual():
+    return ["rollout", "relevance", "last row", "blob", "random"]
+
+
+@right("06.1")
+def ranking_upside_down():
+    return ["random", "blob", "last row", "relevance", "rollout"]
+
+
+@right("06.1")
+def ranking_as_tuple():
+    return "relevance", "rollout", "last row", "blob", "random"
+
+
+@right("06.1")
+def ranking_sorted():
+    guess = {"blob": 2, "random": 5, "last row": 1, "rollout": 3, "relevance": 4}
+    return sorted(guess, key=guess.get)
+
+
+@right("06.1")
+def ranking_split():
+    return "blob, relevance, rollout, last row, random".split(", ")
+
+
+@right("06.1")
+def ranking_built():
+    ranking = ["last row"]
+    ranking.append("relevance")
+    ranking.extend(["rollout", "blob", "random"])
+    return ranking
+
+
+@right("06.1")
+def ranking_as_array():
+    return np.array(["relevance", "last row", "rollout", "blob", "random"])
+
+
+@wrong("06.1", "one missing", says="missing in your ranking")
+def ranking_without_random():
+    return ["rollout", "relevance", "last row", "blob"]
+
+
+@wrong("06.1", "only the best", says="missing in your ranking")
+def ranking_best_only():
+    return ["relevance"]
+
+
+@wrong("06.1", "one twice", says="stands twice")
+def ranking_twice():
+    return ["rollout", "relevance", "rollout", "last row", "blob", "random"]
+
+
+@wrong("06.1", "one twice in place of another", says="stands twice")
+def ranking_twice_of_five():
+    return ["rollout", "relevance", "last row", "blob", "blob"]
+
+
+@wrong("06.1", "an underscore", says="not one of the five names")
+def ranking_underscore():
+    return ["rollout", "relevance", "last_row", "blob", "random"]
+
+
+@wrong("06.1", "capital letters", says="not one of the five names")
+def ranking_capitals():
+    return ["Rollout", "Relevance", "Last row", "Blob", "Random"]
+
+
+@wrong("06.1", "a sixth map", says="not one of the five names")
+def ranking_sixth():
+    return ["rollout", "relevance", "grad-cam", "last row", "blob", "random"]
+
+
+@wrong("06.1", "places instead of names", says="numbers")
+def ranking_places():
+    return [3, 4, 1, 2, 5]
+
+
+@wrong("06.1", "a dict with places", says="dict")
+def ranking_dict():
+    return {"last row": 3, "blob": 4, "rollout": 1, "relevance": 2, "random": 5}
+
+
+@wrong("06.1", "one text", says="one text")
+def ranking_text():
+    return "rollout, relevance, last row, blob, random"
+
+
+@wrong("06.1", "one text in a list", says="not one of the five names")
+def ranking_text_in_list():
+    return ["rollout, relevance, last row, blob, random"]
+
+
+@wrong("06.1", "a set", says="no order")
+def ranking_set():
+    return {"rollout", "relevance", "last row", "blob", "random"}
+
+
+@wrong("06.1", "two share a place", says="share a place")
+def ranking_tie():
+    return [("rollout", "relevance"), "last row", "blob", "random"]
+
+
+@wrong("06.1", "letters", says="Your ranking holds letters")
+def ranking_letters():
+    return ["C", "D", "A", "B", "E"]
+
+
+@wrong("06.1", "empty", says="missing in your ranking")
+def ranking_empty():
+    return []
+
+
+@wrong("06.1", "prints")
+def ranking_printed():
+    print("rollout, relevance, last row, blob, random")
+
+
+# 06.2 Heads that look only nearby
 
 
 def _apart(N, P):
@@ -16,28 +138,28 @@ def _apart(N, P):
     return P * torch.cdist(place, place)
 
 
-@right("06.1")
+@right("06.2")
 def distances_renormalized(A, P):
     A = A[:, :, 1:, 1:]
     A = A / A.sum(dim=-1, keepdim=True)
     return (A * _apart(A.shape[-1], P)).sum(dim=-1).mean(dim=-1)
 
 
-@right("06.1")
+@right("06.2")
 def distances_divided_at_the_end(A, P):
     A = A[:, :, 1:, 1:]
     near = (A * _apart(A.shape[-1], P)).sum(-1)  # (B, h, N)
     return (near / A.sum(-1)).mean(-1)
 
 
-@right("06.1")
+@right("06.2")
 def distances_by_what_is_left_of_one(A, P):
     left = 1 - A[:, :, 1:, :1]  # what does not go to the class token
     A = A[:, :, 1:, 1:] / left
     return (A * _apart(A.shape[-1], P)).sum(-1).mean(-1)
 
 
-@right("06.1")
+@right("06.2")
 def distances_in_numpy(A, P):
     A = np.asarray(A)[..., 1:, 1:]
     A = A / A.sum(axis=-1, keepdims=True)
@@ -47,7 +169,7 @@ def distances_in_numpy(A, P):
     return (A * apart * P).sum(-1).mean(-1)
 
 
-@right("06.1")
+@right("06.2")
 def distances_by_loops(A, P):
     B, h, T, _ = A.shape
     N = T - 1
@@ -62,7 +184,7 @@ def distances_by_loops(A, P):
     return found
 
 
-@right("06.1")
+@right("06.2")
 def distances_column_by_column(A, P):
     A = F.normalize(A[:, :, 1:, 1:], p=1, dim=-1)
     N = A.shape[-1]
@@ -73,7 +195,7 @@ def distances_column_by_column(A, P):
     return P * torch.einsum("bhij,ij->bhi", A, apart).mean(-1)
 
 
-@right("06.1")
+@right("06.2")
 def distances_masked(A, P):
     masked = A.log()
     masked[..., 0] = -torch.inf  # nobody looks at the class token
@@ -81,54 +203,54 @@ def distances_masked(A, P):
     return (A * _apart(A.shape[-1], P)).sum(dim=-1).mean(dim=-1)
 
 
-@wrong("06.1", "the given one", says="still counts")
+@wrong("06.2", "the given one", says="still counts")
 def distances_as_given(A, P):
     A = A[:, :, 1:, 1:]
     return (A * _apart(A.shape[-1], P)).sum(dim=-1).mean(dim=-1)
 
 
-@wrong("06.1", "renormalized over the queries", says="over the queries")
+@wrong("06.2", "renormalized over the queries", says="over the queries")
 def distances_over_queries(A, P):
     A = A[:, :, 1:, 1:]
     A = A / A.sum(dim=-2, keepdim=True)
     return (A * _apart(A.shape[-1], P)).sum(dim=-1).mean(dim=-1)
 
 
-@wrong("06.1", "the whole table sums to 1", says="all pairs")
+@wrong("06.2", "the whole table sums to 1", says="all pairs")
 def distances_over_all_pairs(A, P):
     A = A[:, :, 1:, 1:]
     A = A / A.sum(dim=(-2, -1), keepdim=True)
     return (A * _apart(A.shape[-1], P)).sum(dim=(-2, -1))
 
 
-@wrong("06.1", "the whole table sums to 1, and the mean over it", says="all pairs")
+@wrong("06.2", "the whole table sums to 1, and the mean over it", says="all pairs")
 def distances_over_all_pairs_and_mean(A, P):
     A = A[:, :, 1:, 1:]
     A = A / A.sum(dim=(-2, -1), keepdim=True)
     return (A * _apart(A.shape[-1], P)).sum(dim=-1).mean(dim=-1)
 
 
-@wrong("06.1", "divided after the mean over patches", says="all pairs")
+@wrong("06.2", "divided after the mean over patches", says="all pairs")
 def distances_divided_too_late(A, P):
     A = A[:, :, 1:, 1:]
     near = (A * _apart(A.shape[-1], P)).sum(-1).mean(-1)
     return near / A.sum(-1).mean(-1)
 
 
-@wrong("06.1", "another softmax", says="softmax")
+@wrong("06.2", "another softmax", says="softmax")
 def distances_softmax_again(A, P):
     A = A[:, :, 1:, 1:].softmax(dim=-1)
     return (A * _apart(A.shape[-1], P)).sum(dim=-1).mean(dim=-1)
 
 
-@wrong("06.1", "in patches", says="in patches")
+@wrong("06.2", "in patches", says="in patches")
 def distances_in_patches(A, P):
     A = A[:, :, 1:, 1:]
     A = A / A.sum(dim=-1, keepdim=True)
     return (A * _apart(A.shape[-1], 1)).sum(dim=-1).mean(dim=-1)
 
 
-@wrong("06.1", "rows plus columns", says="straight line")
+@wrong("06.2", "rows plus columns", says="straight line")
 def distances_in_blocks_of_streets(A, P):
     A = A[:, :, 1:, 1:]
     A = A / A.sum(dim=-1, keepdim=True)
@@ -137,221 +259,99 @@ def distances_in_blocks_of_streets(A, P):
     return P * (A * torch.cdist(place, place, p=1)).sum(-1).mean(-1)
 
 
-@wrong("06.1", "no root", says="squared")
+@wrong("06.2", "no root", says="squared")
 def distances_squared(A, P):
     A = A[:, :, 1:, 1:]
     A = A / A.sum(dim=-1, keepdim=True)
     return (A * _apart(A.shape[-1], P) ** 2).sum(dim=-1).mean(dim=-1)
 
 
-@wrong("06.1", "mean over heads", says="over the heads")
+@wrong("06.2", "mean over heads", says="over the heads")
 def distances_of_the_mean_head(A, P):
     A = A[:, :, 1:, 1:].mean(dim=1)
     A = A / A.sum(dim=-1, keepdim=True)
     return (A * _apart(A.shape[-1], P)).sum(dim=-1).mean(dim=-1)
 
 
-@wrong("06.1", "mean over images", says="over the images")
+@wrong("06.2", "mean over images", says="over the images")
 def distances_of_all_images(A, P):
     return distances_renormalized(A, P).mean(dim=0)
 
 
-@wrong("06.1", "no mean over patches", says="each patch")
+@wrong("06.2", "no mean over patches", says="each patch")
 def distances_of_patches(A, P):
     A = A[:, :, 1:, 1:]
     A = A / A.sum(dim=-1, keepdim=True)
     return (A * _apart(A.shape[-1], P)).sum(dim=-1)
 
 
-@wrong("06.1", "sum over patches", says="sum over the patches")
+@wrong("06.2", "sum over patches", says="sum over the patches")
 def distances_summed(A, P):
     A = A[:, :, 1:, 1:]
     A = A / A.sum(dim=-1, keepdim=True)
     return (A * _apart(A.shape[-1], P)).sum(dim=(-1, -2))
 
 
-@wrong("06.1", "mean over the keys", says="mean over the keys")
+@wrong("06.2", "mean over the keys", says="mean over the keys")
 def distances_mean_of_keys(A, P):
     A = A[:, :, 1:, 1:]
     A = A / A.sum(dim=-1, keepdim=True)
     return (A * _apart(A.shape[-1], P)).mean(dim=(-1, -2))
 
 
-@wrong("06.1", "the class token at distance 0", says="still counts")
+@wrong("06.2", "the class token at distance 0", says="still counts")
 def distances_with_class_token(A, P):
     apart = F.pad(_apart(A.shape[-1] - 1, P), (1, 0))  # (N, T)
     return (A[:, :, 1:] * apart).sum(dim=-1).mean(dim=-1)
 
 
-@wrong("06.1", "the class token's own row decides", says="class token itself")
+@wrong("06.2", "the class token's own row decides", says="class token itself")
 def distances_by_the_class_row(A, P):
     left = 1 - A[:, :, :1, :1]
     A = A[:, :, 1:, 1:] / left
     return (A * _apart(A.shape[-1], P)).sum(dim=-1).mean(dim=-1)
 
 
-@wrong("06.1", "renormalized before the cut", says="still counts")
+@wrong("06.2", "renormalized before the cut", says="still counts")
 def distances_renormalized_too_early(A, P):
     A = A / A.sum(dim=-1, keepdim=True)
     A = A[:, :, 1:, 1:]
     return (A * _apart(A.shape[-1], P)).sum(dim=-1).mean(dim=-1)
 
 
-@wrong("06.1", "patches of 14 in a row only")
+@wrong("06.2", "patches of 14 in a row only")
 def distances_for_one_size(A, P):
     A = A[:, :, 1:, 1:]
     A = A / A.sum(dim=-1, keepdim=True)
     return (A * _apart(196, P)).sum(dim=-1).mean(dim=-1)
 
 
-@wrong("06.1", "what the class token got, shared by all", says="share evenly")
+@wrong("06.2", "what the class token got, shared by all", says="share evenly")
 def distances_shared_evenly(A, P):
     N = A.shape[-1] - 1
     A = A[:, :, 1:, 1:] + A[:, :, 1:, :1] / N
     return (A * _apart(N, P)).sum(dim=-1).mean(dim=-1)
 
 
-@wrong("06.1", "a patch may not look at itself", says="at itself")
+@wrong("06.2", "a patch may not look at itself", says="at itself")
 def distances_to_others(A, P):
     A = A[:, :, 1:, 1:] * (1 - torch.eye(A.shape[-1] - 1))
     A = A / A.sum(dim=-1, keepdim=True)
     return (A * _apart(A.shape[-1], P)).sum(dim=-1).mean(dim=-1)
 
 
-@wrong("06.1", "root of the mean square")
+@wrong("06.2", "root of the mean square")
 def distances_root_mean_square(A, P):
     A = A[:, :, 1:, 1:]
     A = A / A.sum(dim=-1, keepdim=True)
     return (A * _apart(A.shape[-1], P) ** 2).sum(dim=-1).sqrt().mean(dim=-1)
 
 
-@wrong("06.1", "median over patches")
+@wrong("06.2", "median over patches")
 def distances_median(A, P):
     A = A[:, :, 1:, 1:]
     A = A / A.sum(dim=-1, keepdim=True)
     return (A * _apart(A.shape[-1], P)).sum(dim=-1).median(dim=-1).values
-
-
-# 06.2 Rank five maps
-
-
-@right("06.2")
-def ranking_usual():
-    return ["rollout", "relevance", "last row", "blob", "random"]
-
-
-@right("06.2")
-def ranking_upside_down():
-    return ["random", "blob", "last row", "relevance", "rollout"]
-
-
-@right("06.2")
-def ranking_as_tuple():
-    return "relevance", "rollout", "last row", "blob", "random"
-
-
-@right("06.2")
-def ranking_sorted():
-    guess = {"blob": 2, "random": 5, "last row": 1, "rollout": 3, "relevance": 4}
-    return sorted(guess, key=guess.get)
-
-
-@right("06.2")
-def ranking_split():
-    return "blob, relevance, rollout, last row, random".split(", ")
-
-
-@right("06.2")
-def ranking_built():
-    ranking = ["last row"]
-    ranking.append("relevance")
-    ranking.extend(["rollout", "blob", "random"])
-    return ranking
-
-
-@right("06.2")
-def ranking_as_array():
-    return np.array(["relevance", "last row", "rollout", "blob", "random"])
-
-
-@wrong("06.2", "one missing", says="missing in your ranking")
-def ranking_without_random():
-    return ["rollout", "relevance", "last row", "blob"]
-
-
-@wrong("06.2", "only the best", says="missing in your ranking")
-def ranking_best_only():
-    return ["relevance"]
-
-
-@wrong("06.2", "one twice", says="stands twice")
-def ranking_twice():
-    return ["rollout", "relevance", "rollout", "last row", "blob", "random"]
-
-
-@wrong("06.2", "one twice in place of another", says="stands twice")
-def ranking_twice_of_five():
-    return ["rollout", "relevance", "last row", "blob", "blob"]
-
-
-@wrong("06.2", "an underscore", says="not one of the five names")
-def ranking_underscore():
-    return ["rollout", "relevance", "last_row", "blob", "random"]
-
-
-@wrong("06.2", "capital letters", says="not one of the five names")
-def ranking_capitals():
-    return ["Rollout", "Relevance", "Last row", "Blob", "Random"]
-
-
-@wrong("06.2", "a sixth map", says="not one of the five names")
-def ranking_sixth():
-    return ["rollout", "relevance", "grad-cam", "last row", "blob", "random"]
-
-
-@wrong("06.2", "places instead of names", says="numbers")
-def ranking_places():
-    return [3, 4, 1, 2, 5]
-
-
-@wrong("06.2", "a dict with places", says="dict")
-def ranking_dict():
-    return {"last row": 3, "blob": 4, "rollout": 1, "relevance": 2, "random": 5}
-
-
-@wrong("06.2", "one text", says="one text")
-def ranking_text():
-    return "rollout, relevance, last row, blob, random"
-
-
-@wrong("06.2", "one text in a list", says="not one of the five names")
-def ranking_text_in_list():
-    return ["rollout, relevance, last row, blob, random"]
-
-
-@wrong("06.2", "a set", says="no order")
-def ranking_set():
-    return {"rollout", "relevance", "last row", "blob", "random"}
-
-
-@wrong("06.2", "two share a place", says="share a place")
-def ranking_tie():
-    return [("rollout", "relevance"), "last row", "blob", "random"]
-
-
-@wrong("06.2", "letters", says="Your ranking holds letters")
-def ranking_letters():
-    return ["C", "D", "A", "B", "E"]
-
-
-@wrong("06.2", "empty", says="missing in your ranking")
-def ranking_empty():
-    return []
-
-
-@wrong("06.2", "prints")
-def ranking_printed():
-    print("rollout, relevance, last row, blob, random")
 
 
 # 06.3 auc
