@@ -93,8 +93,9 @@ function enterModel(block) {
   const head = Math.min(state.head, model.sizes.heads - 1);
   Object.assign(state, fresh, { other, key, head, block: block ?? depth - 1 });
   const { heads } = model.sizes;
+  const name = packed.length < 2 ? `${model.name}: ` : "";
   $("#facts").textContent =
-    `${model.parameters.toLocaleString("en")} parameters, ${depth} blocks of ${heads} heads, ${now.grid ** 2} patches of ${P} × ${P} pixels`;
+    `${name}${model.parameters.toLocaleString("en")} parameters, ${depth} blocks of ${heads} heads, ${now.grid ** 2} patches of ${P} × ${P} pixels`;
   mountInput();
   mountDials();
 }
@@ -354,7 +355,7 @@ function showAnswer() {
     truth,
   );
   const bars = $("#bars");
-  bars.className = few ? "digits" : "";
+  bars.className = names.every((name) => name.length < 3) ? "digits" : "";
   bars.replaceChildren(
     ...order.map((k) => {
       const bar = track(answer[k]);
@@ -453,7 +454,7 @@ async function checkItself() {
     largest < 1e-4 ? "✓ Checked just now:" : "✗ This page computes something else than PyTorch:",
     `on ${rows.length} bundled pictures, its logits differ from PyTorch's by at most`,
     `${power(largest)}, with the same weights. Rounding the weights`,
-    `has moved the logits by at most ${rounding.toFixed(2)}.`,
+    `has moved the logits by at most ${Number(rounding.toPrecision(1))}.`,
     `The last answer took ${now.milliseconds.toFixed(0)} ms.`,
   ].join(" ");
   $("#checked").hidden = false;
