@@ -99,7 +99,9 @@ def write(found: dict) -> None:
         "date": datetime.date.today().isoformat(),
     }
     text = json.dumps(found, ensure_ascii=False)
-    FILE.write_text(text + "\n", encoding="utf-8")
+    part = FILE.with_suffix(".part")
+    part.write_text(text + "\n", encoding="utf-8")
+    part.replace(FILE)  # whole or not at all
 
 
 def report(found: dict) -> None:

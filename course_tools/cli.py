@@ -1,6 +1,4 @@
-"""The command line ``vit-course``: doctor, download, run, export, explorer,
-progress.
-"""
+"""The command line ``vit-course``: doctor, download, run, export and so on."""
 
 import json
 import sys
