@@ -345,6 +345,9 @@ def publish(trainer, scores, folder):
         write(part / "metrics.json", scores)
         os.replace(part, folder)
         print(f"test accuracy {scores['test_accuracy']:.2%}; model in {folder}")
+    # A process that leaves right after its last exchange may hang as it ends: a thread
+    # of gloo still needs the interpreter to let go of what was exchanged.
+    trainer.accelerator.wait_for_everyone()
     trainer.accelerator.end_training()
 
 

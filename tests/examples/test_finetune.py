@@ -159,9 +159,8 @@ def test_two_processes_share_the_pictures_and_store_one_model(
     command += ["--nproc_per_node", "2", str(SCRIPT), pictures, "--model", model]
     command += ["--output", str(tmp_path), "--batch-size", "8", "--epochs", "1"]
     cache = {"HF_DATASETS_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        command, env=os.environ | cache, cwd=tmp_path, capture_output=True, text=True
-    )
+    options = {"cwd": tmp_path, "capture_output": True, "text": True, "timeout": 300}
+    done = subprocess.run(command, env=os.environ | cache, **options)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("test accuracy") == 1
     assert (tmp_path / "checkpoints/checkpoint-3").exists()  # 48 / (2 * 8) steps
