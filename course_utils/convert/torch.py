@@ -36,7 +36,7 @@ def to_hf(
     ``id2label`` holds a name for each logit; without it they are called ``LABEL_0`` and
     so on. The tensors are new, on the same device and of the same dtype.
     """
-    arguments = _arguments_of(model)
+    arguments = arguments_of(model)
     config = {name: arguments[ours] for ours, (name, *_) in SETTINGS.items()}
     config |= refusals.label_settings(id2label, config.pop("num_labels"))
     with torch.device("meta"):  # shapes only: the numbers come from the other model
@@ -50,7 +50,7 @@ def torch_to_keras(model: ViT):
     """Build our Keras ViT with the weights of ours in PyTorch; logits equal to 1e-4."""
     from course_utils.convert import keras as convert_keras
 
-    arguments = _arguments_of(model)
+    arguments = arguments_of(model)
     weights = _renamed(model.state_dict(), "our PyTorch", "disk", arguments["depth"])
     weights = {name: value.float().cpu().numpy() for name, value in weights.items()}
     return convert_keras.assign(convert_keras.ViT(**arguments), weights)
@@ -97,8 +97,11 @@ def _renamed(weights, old, new, depth):
     return {name: torch.cat(parts) for name, parts in pieces.items()}
 
 
-def _arguments_of(model):
-    """Return the arguments with which our ViT was made, and its ``epsilon``."""
+def arguments_of(model):
+    """Return the arguments with which our ViT was made, and its ``epsilon``.
+
+    TypeError for another model, ValueError if its layer norms have different ``eps``.
+    """
     if not isinstance(model, ViT):
         raise TypeError(
             f"a course_utils.vit.torch.ViT is needed, not {refusals.kind_of(model)}; "

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from course_utils.convert.torch import arguments_of
 from course_utils.explorer.reading import gallery, inputs
 from course_utils.vit.torch import ViT
 
@@ -37,18 +38,8 @@ def pack(model: ViT, look: dict, own: Image.Image | None = None) -> dict:
     logits that PyTorch computes with the rounded weights. ``rounding`` is how far
     rounding has moved a logit at most.
     """
-    block, project = model.blocks[0], model.embed.project
-    sizes = {
-        "image_size": model.embed.image_size,
-        "patch_size": project.kernel_size[0],
-        "in_channels": project.in_channels,
-        "num_classes": model.head.out_features,
-        "dim": model.head.in_features,
-        "depth": len(model.blocks),
-        "heads": block.attention.heads,
-        "mlp_dim": block.mlp.expand.out_features,
-        "epsilon": model.norm.eps,
-    }
+    sizes = arguments_of(model)
+    del sizes["dropout"]  # the page only answers
     shown, training = gallery(model, look)
     if own is not None:  # at the model's size, since a photograph has megabytes
         side, way = (sizes["image_size"],) * 2, Image.Resampling(look["resample"])

@@ -129,6 +129,13 @@ def test_page_holds_the_weights_to_which_the_logits_belong(packed):
     np.testing.assert_allclose(logits, picture["logits"], atol=1e-5)
 
 
+def test_model_with_two_epsilons_is_refused():
+    model = small_vit()
+    model.blocks[1].norm_1.eps = 1e-3  # the page knows one for all norms
+    with pytest.raises(ValueError, match="different eps"):
+        packing.pack(*reading.read(model))
+
+
 def test_model_is_left_as_it_was():
     model = small_vit().train()
     before = {name: weight.clone() for name, weight in model.state_dict().items()}
