@@ -161,6 +161,7 @@ def tokens(reader):
     page.click("#put-back")
     reader.expect("all put back", page.evaluate("[...now.answer]"), whole)
     page.click("#tables summary")
+    page.wait_for_selector("#tables table")  # a toggle event comes in a later task
     cells = page.locator("#tables table >> nth=0 >> tbody td").all_inner_texts()
     shown = page.evaluate("[...shownLook()]")
     reader.expect("table of weights", cells, [f"{value:.4f}" for value in shown[1:]])
@@ -185,6 +186,7 @@ def keys_only(reader):
     reader.press("Enter")
     reader.tab_to("#pad")
     reader.press(*["ArrowUp"] * 2, "Space", *["ArrowDown"] * 12, "Space")
+    page.wait_for_function("() => !$('#pad').waiting")
     reader.expect("a 1 drawn by keys", reader.says(), "1")
     reader.tab_to("#clear")
     reader.press("Enter")
