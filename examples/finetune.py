@@ -1,8 +1,8 @@
 """Fine-tune an image classifier of Hugging Face on pictures of your own.
 
-    python examples/finetune.py PICTURES --output FOLDER [--model MODEL]
+    python examples/finetune.py --data DATA --output FOLDER [--model MODEL]
 
-PICTURES is a folder that holds a folder of pictures for each class, a folder with the
+DATA is a folder that holds a folder of pictures for each class, a folder with the
 files of a data set of the Hub (``train.parquet`` and so on), or a data set's id there,
 such as ``uoft-cs/cifar10``. MODEL is a folder or an id of the Hub, too.
 
@@ -10,8 +10,11 @@ FOLDER/model (weights, processor, ``metrics.json``) appears when all is done, an
 before. A run that was killed goes on after its last whole epoch when the same command
 is given again. On several GPUs: ``accelerate launch examples/finetune.py ...``.
 
-Nothing here comes from the course: copy the file, and change what you like. It needs
-torch, transformers, datasets, accelerate, scikit-learn and Pillow.
+``finetune_transformers.py`` beside it is the short way; read that one first. This one
+is for pictures that you do not know yet: it says in a sentence what is wrong with them,
+augments them, and takes rates by layer. Nothing in either comes from the course: copy
+the file, and change what you like. It needs torch, transformers, datasets, accelerate,
+scikit-learn and Pillow.
 """
 
 import argparse
@@ -40,7 +43,7 @@ def main(arguments=None):
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     datasets.disable_progress_bars()
-    splits = load_pictures(options.pictures, options.label, options.seed)
+    splits = load_pictures(options.data, options.label, options.seed)
     transformers.set_seed(options.seed)  # of the new head, too
     names = splits["train"].features["label"].names
     processor, model = load_model(options.model, names)
@@ -55,7 +58,9 @@ def main(arguments=None):
 def parse(arguments):
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("pictures", help="a folder, or the id of a data set on the Hub")
+    parser.add_argument(
+        "--data", required=True, help="a folder, or the id of a data set on the Hub"
+    )
     parser.add_argument("--model", default="google/vit-base-patch16-224")
     parser.add_argument("--output", required=True, help="folder for the results")
     parser.add_argument("--label", help="column with the classes, if there are several")
@@ -76,7 +81,7 @@ def load_pictures(source, label, seed):
     """Return the splits train, validation and test, with columns image and label."""
     problems = OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError
     try:
-        splits = datasets.load_dataset(source)
+        splits = read(source)
     except problems as error:
         sys.exit(
             f"{source} cannot be read as a data set ({first_line(error)}); give a "
@@ -114,6 +119,26 @@ def load_pictures(source, label, seed):
                 f"label is {wrong[0]}); leave them out, or give them one"
             )
     return splits
+
+
+def read(source):
+    """Load a data set, or a folder that holds a folder of pictures for each class.
+
+    Given such a folder, ``load_dataset`` takes words such as train and test in names of
+    files and classes for the names of splits, and leaves all other pictures out; one
+    picture outside of the class folders, and no label is left. So it gets the files.
+    """
+    kinds = Image.registered_extensions().items()
+    known = {ending for ending, kind in kinds if kind in Image.OPEN}
+    if not Path(source).is_dir():
+        return datasets.load_dataset(source)
+    found = [p for p in sorted(Path(source).rglob("*")) if p.suffix.lower() in known]
+    inside = [str(p) for p in found if p.parent.parent == Path(source)]
+    if not inside:
+        return datasets.load_dataset(source)
+    if len(inside) < len(found):
+        print(f"{len(found) - len(inside)} pictures lie in no class folder: left out")
+    return datasets.load_dataset("imagefolder", data_files=inside, drop_labels=False)
 
 
 def first_line(error):

@@ -1,6 +1,7 @@
 """Code that stands in two places, which only the tag ``shipped`` allows."""
 
 import ast
+from collections.abc import Iterable
 
 from checks.notebook import PARITY, Cell, Notebook
 
@@ -45,14 +46,28 @@ class _Bare(ast.NodeTransformer):
         return ast.Assign([node.target], node.value, lineno=node.lineno)
 
 
-def shipped_code(notebook: Notebook, package: list[dict[str, str]]) -> list[str]:
-    """Code tagged ``shipped`` is what the package has under that name.
+def bare(source: str) -> str:
+    """Return code without layout, comments, docstrings and annotations."""
+    return ast.unparse(_Bare().visit(ast.parse(source)))
 
-    ``package`` holds the definitions of each module that may ship it.
+
+def blocks(script: str) -> list[str]:
+    """Return the cells of a script: what stands below each line ``# %% title``."""
+    return [block.partition("\n")[2] for block in script.split("# %% ")[1:]]
+
+
+def shipped_code(
+    notebook: Notebook, package: list[dict[str, str]], scripts: Iterable[str] = ()
+) -> list[str]:
+    """Code tagged ``shipped`` is what the package, or a script, has under that name.
+
+    ``package`` holds the definitions of each module that may ship it. A cell may also
+    be a block of one of the ``scripts``, which are given as text.
     """
     problems = []
+    known = {bare(block) for script in scripts for block in blocks(script)}
     for cell in notebook.code:
-        if "shipped" not in cell.tags:
+        if "shipped" not in cell.tags or bare(cell.source) in known:
             continue
         written = definitions(cell.source)
         if not written:

@@ -13,10 +13,8 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from checks.notebook import read
 from datasets import ClassLabel, Value
 from PIL import Image
-from sklearn.metrics import accuracy_score, f1_score
 from tinted import NAMES, tinted
 from transformers import ViTForImageClassification, ViTModel
 from vit_checkpoints import (
@@ -76,7 +74,7 @@ def own_cache(tmp_path, monkeypatch):
 
 def run(pictures, model, output, *more):
     options = ["--model", model, "--output", str(output), "--batch-size", "8"]
-    script.main([str(pictures), *options, "--lr", "0.003", *more])
+    script.main(["--data", str(pictures), *options, "--lr", "0.003", *more])
 
 
 # --- What it does -----------------------------------------------------------------
@@ -123,7 +121,7 @@ finetune.main(sys.argv[2:])
 
 def test_killed_script_resumes_and_ends_with_the_same_model(pictures, model, tmp_path):
     cut = tmp_path / "cut"
-    command = [sys.executable, "-c", DIES, str(SCRIPT.parent), pictures]
+    command = [sys.executable, "-c", DIES, str(SCRIPT.parent), "--data", pictures]
     command += ["--model", model, "--output", str(cut), "--batch-size", "8"]
     done = subprocess.run(
         [*command, "--lr", "0.003"],
@@ -156,7 +154,8 @@ def test_two_processes_share_the_pictures_and_store_one_model(
     pictures, model, tmp_path
 ):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc_per_node", "2", str(SCRIPT), pictures, "--model", model]
+    command += ["--nproc_per_node", "2", str(SCRIPT), "--data", pictures]
+    command += ["--model", model]
     command += ["--output", str(tmp_path), "--batch-size", "8", "--epochs", "1"]
     cache = {"HF_DATASETS_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}
     options = {"cwd": tmp_path, "capture_output": True, "text": True, "timeout": 300}
@@ -189,6 +188,25 @@ def test_a_folder_of_pictures_is_read_and_split(tmp_path):
     assert names == sorted(NAMES)
     counts = np.bincount(splits["validation"]["label"][:])
     assert counts.tolist() == [2, 2, 2]
+
+
+@pytest.mark.parametrize("stray", ["", "loose.png", "red/deep/deeper.png"])
+def test_names_of_splits_among_classes_and_files_mean_nothing(stray, tmp_path, capsys):
+    """``load_dataset`` alone would give a class, no label, or a part of the files."""
+    classes = ["train", "tram", "test strip"]
+    for i, row in enumerate(tinted(30, 0)):
+        place = tmp_path / classes[row["label"]]
+        place.mkdir(exist_ok=True)
+        row["image"].save(place / f"{['eval', 'x', 'dev'][i % 3]}-{i}.png")
+    if stray:
+        (tmp_path / stray).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4)).save(tmp_path / stray)
+    splits = script.load_pictures(str(tmp_path), None, seed=0)
+    assert sum(len(rows) for rows in splits.values()) == 30
+    assert splits["train"].features["label"].names == sorted(classes)
+    assert ("1 pictures lie in no class folder" in capsys.readouterr().out) == bool(
+        stray
+    )
 
 
 def test_columns_of_other_names_are_found(tmp_path):
@@ -250,18 +268,8 @@ def test_augmentation_is_that_of_the_course():
     np.testing.assert_array_equal(*made)
 
 
-def metrics_of_notebook_08():
-    notebook = read(ROOT / "notebooks/08_finetune_cifar10_pytorch.ipynb")
-    (cell,) = [c for c in notebook.code if "def metrics(" in c.source]
-    known = {"accuracy_score": accuracy_score, "f1_score": f1_score}
-    exec(cell.source, known)
-    return known["metrics"]
-
-
-@pytest.mark.parametrize("where", ["script", "notebook 08"])
 @pytest.mark.parametrize("outputs", ["logits", "attentions", "hidden states"])
-def test_metrics_are_accuracy_and_macro_f1(where, outputs):
-    metrics = script.metrics if where == "script" else metrics_of_notebook_08()
+def test_metrics_are_accuracy_and_macro_f1(outputs):
     answers, truth = np.array([0, 0, 1, 1, 1]), np.array([0, 1, 1, 1, 1])
     logits, other = np.eye(2)[answers], np.ones((5, 2, 4, 4))
     logits = {
@@ -269,7 +277,7 @@ def test_metrics_are_accuracy_and_macro_f1(where, outputs):
         "attentions": (logits, (other, other)),
         "hidden states": (logits, (other,)),
     }[outputs]
-    scores = metrics(transformers.EvalPrediction(logits, truth))
+    scores = script.metrics(transformers.EvalPrediction(logits, truth))
     f1 = np.mean([2 / 3, 6 / 7])  # 2tp / (2tp + fp + fn) of each class
     assert scores == pytest.approx({"accuracy": 0.8, "f1": f1})
 

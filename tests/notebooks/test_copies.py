@@ -27,9 +27,12 @@ PACKAGE = {
 }
 
 
+SCRIPTS = [path.read_text("utf-8") for path in (ROOT / "examples").glob("*.py")]
+
+
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_shipped_code_is_the_same_in_notebook_and_package(path):
-    assert shipped_code(read(path), list(PACKAGE.values())) == []
+    assert shipped_code(read(path), list(PACKAGE.values()), SCRIPTS) == []
 
 
 def test_code_stands_in_one_place_unless_tagged_shipped():
@@ -80,6 +83,14 @@ def test_shipped_code_is_compared_without_docstrings_and_annotations(
     notebook = sound_notebook()
     add(code(source, tags=["shipped"]))(notebook)
     assert len(shipped_code(stored(folder, notebook), SHIPS)) == problems
+
+
+@pytest.mark.parametrize(("line", "problems"), [("print( x )", 0), ("print(y)", 1)])
+def test_shipped_code_may_be_a_block_of_a_script(line, problems, folder):
+    script = "import sys\n# %% One\nx = 1  # first\nprint(x)\n\n# %% Two\nprint(2)\n"
+    notebook = sound_notebook()
+    add(code(f"x = 1\n{line}", tags=["shipped"]))(notebook)
+    assert len(shipped_code(stored(folder, notebook), SHIPS, [script])) == problems
 
 
 COPIED = """
