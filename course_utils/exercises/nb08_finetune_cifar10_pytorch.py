@@ -1,15 +1,20 @@
-"""Exercises of notebook 08: pixels, freezing, batches, rates, scores, stopping."""
+"""Exercises of notebook 08: pixels, heads, batches, photographs, scores, stopping."""
 
-import re
+import io
+import math
+import tempfile
 from collections.abc import Mapping
 
 import numpy as np
 import torch
+from PIL import Image, ImageOps
+from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import default_collate
 from transformers import ViTConfig, ViTForImageClassification
 
 from course_utils.exercises.judge import Exercise, Mistake, NotAnAnswer
+from course_utils.finetune.torch import quiet
 
 # --- 08.1 Scaled twice ------------------------------------------------------------
 
@@ -175,269 +180,243 @@ TWICE = Exercise(
 )
 
 
-# --- 08.2 Nothing was frozen ------------------------------------------------------
+# --- 08.2 The old head ------------------------------------------------------------
 
 
-def freeze(model, n):
-    model.vit.embeddings.requires_grad_(False)
-    for block in model.vit.layers[:n]:
-        block.requires_grad_(False)
-
-
-def _small_vit():
-    config = ViTConfig(
-        image_size=4,
-        patch_size=2,
-        hidden_size=4,
-        num_hidden_layers=12,  # two digits: block 1 is not block 10 or 11
-        num_attention_heads=1,
-        intermediate_size=4,
-        num_labels=3,
-    )
-    return ViTForImageClassification(config)
-
-
-def _what_trains(answer, n, frozen_before):
-    """Return for the parts of a ViT with twelve blocks what will be trained."""
-    model = _small_vit()
-    for part in frozen_before:
-        model.get_submodule(part).requires_grad_(False)
-    answer(model, n)
-    trained, frozen = {}, {}
-    for name, parameter in model.named_parameters():
-        words = name.removeprefix("vit.").split(".")
-        part = " ".join(words[:2]) if words[0] == "layers" else words[0]
-        found = trained if parameter.requires_grad else frozen
-        found.setdefault(part, []).append(words[-2] + "." + words[-1])
-    parts = {
-        "frozen": ", ".join(part for part in frozen if part not in trained),
-        "frozen in part": {p: frozen[p] for p in frozen if p in trained},
-        "trained": ", ".join(part for part in trained if part not in frozen),
-    }
-    hung = any("requires_grad" in vars(module) for module in model.modules())
-    if hung and "embeddings" in trained:
-        parts["new attribute of a module"] = "requires_grad"
-    return {what: found or "nothing" for what, found in parts.items()}
-
-
-def _freezing(blocks=lambda layers, n: layers[:n], embeddings=True, rest=()):
-    def freeze(model, n):
-        model.vit.embeddings.requires_grad_(not embeddings)
-        for block in blocks(list(model.vit.layers), n):
-            block.requires_grad_(False)
-        for part in rest:
-            model.get_submodule(part).requires_grad_(False)
-
-    return freeze
-
-
-def _by_children(model, n):
-    for child in list(model.children())[:-2]:
-        child.requires_grad_(False)
-
-
-def _by_attribute(model, n):
-    for part in (model.vit.embeddings, *model.vit.layers[:n]):
-        part.requires_grad = False
-
-
-def _thawing(model, n):
-    model.requires_grad_(True)
-    freeze(model, n)
-
-
-def _thawing_above(model, n):
-    freeze(model, n)
-    for block in model.vit.layers[n:]:
-        block.requires_grad_(True)
-
-
-def _old_path(model, n):
-    model.vit.embeddings.requires_grad_(False)
-    model.vit.encoder.layer[:n].requires_grad_(False)
-
-
-def _parts_of_backbone(more):
-    def freeze(model, n):
-        for part in list(model.vit.children())[: n + more]:
-            part.requires_grad_(False)
-
-    return freeze
-
-
-def _weights_only(model, n):
-    for part in (model.vit.embeddings, *model.vit.layers[:n]):
-        for name, parameter in part.named_parameters():
-            if "weight" in name:
-                parameter.requires_grad_(False)
-
-
-def _patches_only(model, n):
-    for part in (model.vit.embeddings.patch_embeddings, *model.vit.layers[:n]):
-        part.requires_grad_(False)
-
-
-def _by_prefix(model, n):
-    low = ("vit.embeddings", *(f"vit.layers.{i}" for i in range(n)))
-    for name, parameter in model.named_parameters():
-        if name.startswith(low):
-            parameter.requires_grad_(False)
-
-
-def _first_parameters(model, n):
-    for parameter in list(model.parameters())[:n]:
-        parameter.requires_grad_(False)
-
-
-def _by_parameters(model, n):
-    parts = [model.vit.embeddings, *list(model.vit.layers)[:n]]
-    for parameter in (p for part in parts for p in part.parameters()):
-        parameter.requires_grad = False
+def new_head(model, names):
+    model.config.id2label = dict(enumerate(names))
+    model.config.label2id = {name: i for i, name in enumerate(names)}
+    model.classifier = nn.Linear(model.config.hidden_size, len(names))
     return model
 
 
-def _by_names(model, n):
-    for name, parameter in model.named_parameters():
-        words = name.split(".")
-        if words[1] == "embeddings" or (words[1] == "layers" and int(words[2]) < n):
-            parameter.requires_grad = False
+def _trained_vit():
+    """Return a small ViT, with a head for seven classes that no random one equals."""
+    config = ViTConfig(
+        image_size=4,
+        patch_size=2,
+        hidden_size=6,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        intermediate_size=8,
+        id2label={i: f"old {i}" for i in range(7)},
+        label2id={f"old {i}": i for i in range(7)},
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(20)
+        model = ViTForImageClassification(config)
+        nn.init.constant_(model.classifier.weight, 0.7)
+    return model.eval()
 
 
-FREEZE = Exercise(
+def _what_is_kept(answer, names):
+    """Return what is in a model with a new head, and in what is read from its files."""
+    model = _trained_vit()
+    before = {name: x.clone() for name, x in model.vit.state_dict().items()}
+    made = answer(model, list(names))
+    if made is None:
+        raise NotAnAnswer(
+            "Your function returns nothing (`None`). End it with `return model`."
+        )
+    if not isinstance(made, ViTForImageClassification):
+        raise NotAnAnswer(
+            "The model itself is to be returned, a `ViTForImageClassification`; you "
+            f"gave {type(made).__name__}."
+        )
+    x = torch.linspace(-1, 1, 96).view(2, 3, 4, 4)
+    logits = made.eval()(x).logits
+    after = made.vit.state_dict()
+    same = all(torch.equal(after[name], x) for name, x in before.items())
+    old = any(0.7 in x for x in made.classifier.state_dict().values())
+    return {
+        "classes of the head": logits.shape[1],
+        "weights of the old head": "some" if old else "none",
+        "backbone": "kept" if same else "changed",
+        "id2label": str(made.config.id2label),
+        "label2id": str(made.config.label2id),
+        "saved and read again": _reread(made, x, logits),
+    }
+
+
+def _reread(made, x, logits):
+    """Say what comes back from the files of a model."""
+    with tempfile.TemporaryDirectory() as folder, quiet():
+        try:
+            made.save_pretrained(folder)
+            again, report = ViTForImageClassification.from_pretrained(
+                folder, output_loading_info=True, ignore_mismatched_sizes=True
+            )
+        except Exception as problem:  # its settings may be anything
+            return f"an error, {type(problem).__name__}"
+    found = again.eval()(x).logits
+    same = found.shape == logits.shape and torch.allclose(found, logits, atol=1e-5)
+    whole = same and not any(report[k] for k in report if k.endswith("_keys"))
+    return "the same model" if whole else "another model"
+
+
+def _headed(id2label=None, label2id=None, head=None):
+    """Make a function that leaves out one of three parts, or does it otherwise."""
+
+    def new_head(model, names):
+        linear = nn.Linear(model.config.hidden_size, len(names))
+        numbers = {name: i for i, name in enumerate(names)}
+        if id2label is not False:
+            make = id2label or (lambda names: dict(enumerate(names)))
+            model.config.id2label = make(names)
+        if label2id is not False:
+            model.config.label2id = (label2id or (lambda names: numbers))(names)
+        if head is not False:
+            model.classifier = (head or (lambda model, names: linear))(model, names)
+        return model
+
+    return new_head
+
+
+def _cut(model, names):
+    head = model.classifier
+    cut = nn.Linear(head.in_features, len(names))
+    with torch.no_grad():
+        cut.weight[: head.out_features] = head.weight[: len(names)]
+    return cut
+
+
+def _head_of_the_same_size(model, names):
+    if model.classifier.out_features == len(names):
+        return model.classifier
+    return nn.Linear(model.config.hidden_size, len(names))
+
+
+def _only_counted(model, names):
+    model.config.num_labels = len(names)
+    model.classifier = nn.Linear(model.config.hidden_size, len(names))
+    return model
+
+
+def _all_new(model, names):
+    model = new_head(model, names)
+    return ViTForImageClassification(model.config)
+
+
+def _another_attribute(model, names):
+    model = _headed(head=False)(model, names)
+    model.head = nn.Linear(model.config.hidden_size, len(names))
+    return model
+
+
+def _moved_backbone(model, names):
+    made = ViTForImageClassification(new_head(model, names).config)
+    made.vit.load_state_dict(model.vit.state_dict())
+    return made
+
+
+def _in_place(model, names):
+    head = model.classifier
+    head.weight = nn.Parameter(0.02 * torch.randn(len(names), head.in_features))
+    head.bias = nn.Parameter(torch.zeros(len(names)))
+    return _headed(head=False)(model, names)
+
+
+HEAD = Exercise(
     id="08.2",
-    title="Spot the bug: nothing was frozen",
-    solution=freeze,
+    title="Spot the bug: the old head",
+    solution=new_head,
     cases=(
-        (2, ()),
-        (5, ()),
-        (1, ("vit.layers.11", "classifier")),
-        (0, ("vit.layers.3", "vit.layernorm")),
+        (("cat", "dog"),),
+        (("elm", "fir", "oak", "yew", "ash", "bay", "fig"),),  # as many as before
+        (tuple("abcdefghijk"),),
     ),
-    probe=_what_trains,
+    probe=_what_is_kept,
     mistakes=(
         Mistake(
-            _by_children,
-            "Your function freezes nothing in the model it is given. (The model has "
-            "only two children, `vit` and `classifier`; `eval()` and `no_grad` freeze "
-            "no parameter; a copy is not the model.)",
+            lambda model, names: model,
+            "The model comes back as it was: its head still has the old classes.",
         ),
         Mistake(
-            _by_attribute,
-            "Nothing new is frozen: `block.requires_grad = False` only hangs an "
-            "attribute on the module. The method with the underscore, "
-            "`requires_grad_`, reaches its parameters.",
+            _headed(False, False),
+            "The head is new, but `model.config` still has the old names, so the files "
+            "describe another model, and whoever reads them gets a random head.",
         ),
         Mistake(
-            _freezing(embeddings=False),
-            "The embeddings lie below the first block and are still trained.",
+            _headed(label2id=False),
+            "`id2label` is right, but `label2id` still holds the old names.",
         ),
         Mistake(
-            _freezing(lambda layers, n: ()),
-            "Only the embeddings are frozen; the first n blocks are still trained.",
+            _headed(False),
+            "`label2id` is right, but `id2label` still holds the old names, and with "
+            "them the old number of classes.",
         ),
         Mistake(
-            _thawing,
-            "You also thaw what was frozen before you came. The rest is to be left "
-            "alone: do not set it to True either.",
+            _headed(head=False),
+            "The names are new, but the head is the old one. Setting names does not "
+            "change a layer.",
         ),
         Mistake(
-            _weights_only,
-            "Only what is called `weight` is frozen. The biases, the class token and "
-            "the positions are parameters as well, and still trained.",
+            _another_attribute,
+            "You put the layer where `forward` does not look. The head of this class "
+            "is called `classifier`.",
         ),
         Mistake(
-            _patches_only,
-            "Of the embeddings you freeze only the patches; the class token and the "
-            "positions are still trained.",
+            _only_counted,
+            "The number of classes is right, but nobody told the model their names: "
+            "it would answer `LABEL_0`.",
         ),
         Mistake(
-            _old_path,
-            "That path is from old tutorials; a `ViTModel` of today has no `encoder`. "
-            "Print `model` and look for the blocks.",
+            _headed(
+                lambda names: {name: i for i, name in enumerate(names)},
+                lambda names: dict(enumerate(names)),
+            ),
+            "The two directions are exchanged: `id2label` leads from a number to a "
+            "name.",
         ),
         Mistake(
-            _freezing(lambda layers, n: layers[-n:]),
-            "You freeze the *last* n blocks. The first ones hold what all pictures "
-            "share; those are to stay.",
+            _headed(id2label=lambda names: dict(enumerate(names, 1))),
+            "You count the classes from 1. Labels begin with 0.",
         ),
         Mistake(
-            _freezing(lambda layers, n: layers[: n + 1]),
-            "You freeze one block too many.",
+            _headed(id2label=lambda names: {str(i): x for i, x in enumerate(names)}),
+            "The keys of `id2label` are texts. `config.id2label[0]` needs whole "
+            "numbers.",
         ),
         Mistake(
-            _freezing(lambda layers, n: layers[1 : n + 1]),
-            "You count blocks from 1, so the lowest one is still trained. The first "
-            "block has number 0.",
+            _headed(head=_cut),
+            "You cut the old head to size. Its rows stand for the classes of somebody "
+            "else; make a new layer.",
         ),
         Mistake(
-            _freezing(lambda layers, n: layers[n : n + 1]),
-            "Of the blocks you freeze only the one with number n, not all below it.",
+            _headed(
+                head=lambda model, names: nn.Sequential(
+                    model.classifier, nn.Linear(7, len(names))
+                )
+            ),
+            "You put a layer behind the old head. Then the file holds two layers, and "
+            "the class that reads it knows one.",
         ),
         Mistake(
-            _parts_of_backbone(0),
-            "You count the children of `model.vit`, but these are embeddings, all "
-            "blocks together, and the last norm. `n` counts single blocks.",
+            _headed(head=_head_of_the_same_size),
+            "If there are as many classes as before, you keep the old head. Its rows "
+            "still stand for other classes.",
         ),
         Mistake(
-            _parts_of_backbone(1),
-            "You freeze children of `model.vit`, and the second of them holds *all* "
-            "blocks. `n` counts single blocks.",
+            _headed(head=lambda model, names: nn.Linear(6, len(names), bias=False)),
+            "Your head has no bias. The class that reads the file expects one.",
         ),
         Mistake(
-            _freezing(lambda layers, n: layers[: max(n - 1, 0)]),
-            "You freeze one block too few: the first n are blocks 0 to n - 1.",
-        ),
-        Mistake(
-            _by_prefix,
-            "Block 10 is frozen with block 1: their names begin alike. Compare the "
-            "number, or end the prefix with a dot.",
-        ),
-        Mistake(
-            _first_parameters,
-            "`n` counts blocks, and each block holds many parameters.",
-        ),
-        Mistake(
-            lambda model, n: model.requires_grad_(False),
-            "The head is frozen, too: nothing is left to train.",
-        ),
-        Mistake(
-            _freezing(lambda layers, n: layers[:-n]),
-            "You freeze all blocks *but* n.",
-        ),
-        Mistake(
-            lambda model, n: model.vit.requires_grad_(False),
-            "The whole backbone is frozen, whatever n is.",
-        ),
-        Mistake(
-            _freezing(rest=["vit.layernorm"]),
-            "The last layer norm stands above the blocks and is none of the parts to "
-            "freeze.",
-        ),
-        Mistake(
-            _freezing(rest=["classifier"]),
-            "The head is frozen, too, which is new and has to learn. Leave it as it "
-            "is.",
-        ),
-        Mistake(
-            _freezing(lambda layers, n: [block.attention for block in layers[:n]]),
-            "Of the first n blocks you freeze the attention only. Their norms and "
-            "their MLPs are still trained.",
-        ),
-        Mistake(
-            _thawing_above,
-            "You also thaw the blocks above. The rest is to be left alone: do not set "
-            "it to True either.",
+            _all_new,
+            "The head is right, but the backbone is random, too. Keep the one that was "
+            "trained.",
         ),
     ),
     hints=(
-        "Print `[name for name, _ in model.named_children()]`. How many are there?",
-        "The blocks are in `model.vit.layers`; what comes before them is "
-        "`model.vit.embeddings`.",
-        "`module.requires_grad_(False)` freezes all parameters in a module.",
+        "Print `model.classifier` and `model.config.id2label` before and after.",
+        "The head is a layer like any other: assign a new `nn.Linear` to "
+        "`model.classifier`. How wide is what comes in?",
+        "`config.json` is written from `model.config`, and the size of the head is "
+        "read from there: set `id2label` and `label2id`.",
     ),
-    because="Count what will be trained before you train: "
-    "`sum(p.numel() for p in model.parameters() if p.requires_grad)`.",
-    alternatives=(_by_parameters, _by_names),
+    because="A head is its weights and the names in `config.json`; "
+    "`from_pretrained(..., id2label=..., label2id=..., ignore_mismatched_sizes=True)` "
+    "makes both at once, if the numbers of classes differ.",
+    alternatives=(_moved_backbone, _in_place),
 )
 
 
@@ -587,255 +566,214 @@ BATCH = Exercise(
 )
 
 
-# --- 08.4 Rates layer by layer ----------------------------------------------------
+# --- 08.4 Photographs, stored once ------------------------------------------------
 
 
-def rate(name, blocks, lr, decay):
-    if name.startswith("vit.embeddings"):
-        depth = 0
-    elif name.startswith("vit.layers"):
-        depth = int(name.split(".")[2]) + 1
-    else:
-        depth = blocks + 1
-    return lr * decay ** (blocks + 1 - depth)
+def store(picture, side):
+    picture = ImageOps.exif_transpose(picture).convert("RGB")
+    scale = min(1, side / min(picture.size))
+    file = io.BytesIO()
+    picture.resize([round(scale * x) for x in picture.size]).save(file, "JPEG")
+    return file.getvalue()
 
 
-def _rated(steps=lambda blocks, depth: blocks + 1 - depth, depth_of=None):
-    """Rates with another number of steps down, or another depth of a name."""
-
-    def rate(name, blocks, lr, decay):
-        depth = depth_of and depth_of(name, blocks)
-        if depth is None:
-            depth = _depth(name, blocks)
-        return lr * decay ** steps(blocks, depth)
-
-    return rate
+_CORNERS = {"red": (230, 30, 30), "green": (30, 160, 30)}
+_CORNERS |= {"blue": (30, 30, 230), "white": (250, 250, 250)}
 
 
-def _depth(name, blocks):
-    words = name.split(".")
-    if words[1] == "embeddings":
-        return 0
-    return int(words[2]) + 1 if words[1] == "layers" else blocks + 1
+def _photograph(width, height, mode, turned):
+    """Return a picture with four colors, opened from a file, as a phone writes it."""
+    colors = np.array(list(_CORNERS.values()), np.uint8).reshape(2, 2, 3)
+    picture = Image.fromarray(colors).resize((width, height), 0).convert(mode)
+    exif = Image.Exif()
+    if turned:
+        picture = picture.transpose(Image.Transpose.ROTATE_90)
+        exif[0x0112] = 6  # a viewer turns it by 90 degrees to the right
+    file = io.BytesIO()
+    picture.save(file, "TIFF" if mode == "CMYK" else "PNG", exif=exif)
+    return Image.open(file)
 
 
-def _by_prefix_of_block(name, blocks):
-    for i in range(blocks):
-        if name.startswith(f"vit.layers.{i}"):
-            return i + 1
-    return None
+def _what_is_stored(answer, width, height, mode, turned, side):
+    """Return format, mode, size and corners of the file that an answer makes."""
+    made = answer(_photograph(width, height, mode, turned), side)
+    if made is None:
+        raise NotAnAnswer("Your function returns nothing (`None`).")
+    if not isinstance(made, bytes | bytearray | memoryview):
+        raise NotAnAnswer(
+            "The bytes of a file are wanted, which `file.getvalue()` of an "
+            f"`io.BytesIO` gives after `save`; you gave {type(made).__name__}."
+        )
+    try:
+        stored = Image.open(io.BytesIO(made))
+        stored.load()
+    except OSError:
+        raise NotAnAnswer(
+            "These bytes are no picture that Pillow can open. `save` writes the file; "
+            "`tobytes` gives bare pixels."
+        ) from None
+    short, long = sorted(stored.size)
+    wanted = max(width, height) * min(1, side / min(width, height))
+    pixels = np.asarray(stored.convert("RGB"), int)
+    rows, columns = (np.array([1, 3]) * n // 4 for n in pixels.shape[:2])
+    seen = pixels[np.ix_(rows, columns)].reshape(4, 3)
+    known = np.array(list(_CORNERS.values()))
+    if mode == "L":  # its colors differ in brightness alone
+        known = np.repeat(known @ [[0.299], [0.587], [0.114]], 3, axis=1)
+    names = [list(_CORNERS)[((known - x) ** 2).sum(1).argmin()] for x in seen]
+    return {
+        "format": stored.format,
+        "mode": stored.mode,
+        "shorter side": short,
+        "longer side": round(wanted) if abs(long - wanted) <= 1 else long,
+        "lies or stands": "stands" if stored.height > stored.width else "lies",
+        "corners": ", ".join(names),
+        "turned once more by a viewer": "yes" if stored.getexif().get(0x0112) else "no",
+    }
 
 
-def _by_last_number(name, blocks):
-    numbers = re.findall(r"\d+", name)
-    return int(numbers[-1]) + 1 if numbers else None
+def _stored(
+    upright=ImageOps.exif_transpose,
+    mode="RGB",
+    size=lambda w, h, side: [round(min(1, side / min(w, h)) * x) for x in (w, h)],
+    kind="JPEG",
+    **more,
+):
+    def store(picture, side):
+        changed = upright(picture)
+        changed = changed.convert(mode) if mode else changed
+        changed, file = changed.resize(size(*changed.size, side)), io.BytesIO()
+        options = {name: make(picture) for name, make in more.items()}
+        changed.save(file, kind, **options)
+        return file.getvalue()
+
+    return store
 
 
-def _multiplied(name, blocks, lr, decay):
-    steps = blocks + 1 - _depth(name, blocks)
-    return lr * decay * steps if steps else lr
+def _same(picture):
+    return picture
 
 
-RATES = Exercise(
+def _by(number):
+    """Scale by one of: width, height, the longer side."""
+
+    def size(w, h, side):
+        scale = min(1, side / (w, h, max(w, h))[number])
+        return [max(1, round(scale * x)) for x in (w, h)]
+
+    return size
+
+
+def _with_thumbnail(picture, side):
+    picture = ImageOps.exif_transpose(picture).convert("RGB")
+    width, height = picture.size
+    if min(width, height) > side:
+        factor = side / min(width, height)
+        picture.thumbnail((math.ceil(width * factor), math.ceil(height * factor)))
+    picture.save(file := io.BytesIO(), format="jpeg", quality=95)
+    return file.getvalue()
+
+
+STORE = Exercise(
     id="08.4",
-    title="Rates layer by layer",
-    solution=rate,
-    cases=tuple(
-        (name, 11, 0.2, 0.7)
-        for name in (
-            "classifier.weight",
-            "vit.layers.10.mlp.fc1.weight",
-            "vit.layers.0.attention.q_proj.bias",
-            "vit.embeddings.cls_token",
-            "vit.layernorm.weight",
-            "vit.layers.3.layernorm_before.weight",
-            "vit.layers.8.layernorm_after.bias",
-            "vit.embeddings.patch_embeddings.projection.weight",
-        )
-    )
-    + tuple(
-        (name, 3, 0.5, 0.8)
-        for name in (
-            "vit.layers.1.mlp.fc2.bias",
-            "vit.embeddings.position_embeddings",
-            "classifier.bias",
-        )
+    title="Photographs, stored once",
+    solution=store,
+    cases=(
+        (48, 80, "RGB", False, 24),
+        (80, 48, "RGB", False, 24),
+        (48, 64, "RGB", True, 32),
+        (40, 70, "L", False, 20),
+        (70, 40, "RGBA", False, 20),
+        (40, 72, "CMYK", False, 20),
+        (30, 50, "RGB", False, 40),  # small already
+        (30, 50, "RGB", True, 30),
     ),
+    probe=_what_is_stored,
     mistakes=(
         Mistake(
-            _rated(lambda blocks, depth: depth),
-            "Your rates fall from the embeddings to the head. The head is new and "
-            "needs the largest.",
+            _stored(_same),
+            "A picture that was held upright lies on its side: the EXIF data say how "
+            "to turn it, and nobody asked them. `ImageOps.exif_transpose` does.",
         ),
         Mistake(
-            _rated(lambda blocks, depth: depth - blocks - 1),
-            "The exponent has the wrong sign: your rates grow toward the embeddings.",
+            _stored(_same, exif=lambda picture: picture.getexif()),
+            "The pixels still lie on their side, and the EXIF data go along. Not every "
+            "reader asks them (`Image.open` does not); turn the pixels.",
         ),
         Mistake(
-            _rated(depth_of=lambda name, blocks: 1 if "embeddings" in name else None),
-            "The embeddings get the rate of block 0. They lie one step below it.",
+            _stored(exif=lambda picture: picture.getexif()),
+            "You turn the pixels and keep the EXIF data that say *turn me*: a viewer "
+            "turns the picture a second time.",
         ),
         Mistake(
-            _rated(lambda blocks, depth: blocks - depth),
-            "You are one power of `decay` short: the head's rate is `lr` itself, and "
-            "the last block's is `lr * decay`.",
+            _stored(mode=None),
+            "Not every picture is RGB in your file, and some modes cannot be stored as "
+            "JPEG at all. `convert` comes before `save`.",
+        ),
+        Mistake(_stored(mode="L"), "Your file is gray. RGB is wanted."),
+        Mistake(
+            _stored(size=_by(2)),
+            "Your *longer* side has `side` pixels, as `thumbnail((side, side))` makes "
+            "it. The shorter one is meant, so that a square can be cut out.",
         ),
         Mistake(
-            _rated(lambda blocks, depth: max(blocks - depth, 0)),
-            "The last block gets `lr`, the rate of the head, and all below is one step "
-            "too high, too.",
+            _stored(size=_by(0)),
+            "You scale by the width. The shorter side may be the height.",
         ),
         Mistake(
-            _rated(lambda blocks, depth: max(blocks - depth, 0) + (depth == 0)),
-            "The last block gets `lr`, the rate of the head, and every block below is "
-            "one step too high, too.",
+            _stored(size=_by(1)),
+            "You scale by the height. The shorter side may be the width.",
         ),
         Mistake(
-            _rated(lambda blocks, depth: blocks + 1 - depth + (depth == 0)),
-            "There is a step too many between the first block and the embeddings.",
-        ),
-        Mistake(
-            _rated(
-                lambda blocks, depth: (
-                    depth if 0 < depth <= blocks else blocks + 1 - depth
-                )
+            _stored(
+                size=lambda w, h, side: [round(side / min(w, h) * x) for x in (w, h)]
             ),
-            "You count the blocks from below, so the first one is the fastest. The "
-            "rates are to fall on the way *down* from the head.",
+            "A small picture becomes larger, which costs space and adds nothing. Keep "
+            "its size.",
         ),
         Mistake(
-            _rated(
-                lambda blocks, depth: (
-                    depth - 1 if 0 < depth <= blocks else blocks + 1 - depth
-                )
+            _stored(size=lambda w, h, side: (side, side)),
+            "Every picture becomes a square: things get thinner or thicker, or what "
+            "lies outside is lost. Keep the whole picture, and its ratio.",
+        ),
+        Mistake(
+            _stored(size=lambda w, h, side: [min(side, w, h)] * 2),
+            "Every picture becomes a square: things get thinner or thicker, or what "
+            "lies outside is lost. Keep the whole picture, and its ratio.",
+        ),
+        Mistake(
+            _stored(size=lambda w, h, side: [min(side, w), min(side, h)]),
+            "Each side is cut down to `side` by itself, so the ratio is lost.",
+        ),
+        Mistake(
+            _stored(size=lambda w, h, side: (w, h)),
+            "The picture keeps its size. The shorter side is to have `side` pixels.",
+        ),
+        Mistake(
+            _stored(
+                size=lambda w, h, side: [
+                    round(min(1, side / min(w, h)) * x) for x in (h, w)
+                ]
             ),
-            "With you block 0 gets the full rate and each block above it less. The "
-            "last block is to be the fastest of them.",
+            "Width and height have changed places. Pillow wants the width first.",
         ),
         Mistake(
-            _rated(lambda blocks, depth: blocks + 1 - depth + (0 < depth <= blocks)),
-            "Every block is one step too low: the last one gets `lr * decay`, with a "
-            "power of 1.",
-        ),
-        Mistake(
-            _rated(
-                lambda blocks, depth: (
-                    depth - blocks - 1 if 0 < depth <= blocks else blocks + 1 - depth
-                )
-            ),
-            "You divide the blocks' rates by a power of `decay`: they become larger "
-            "than the head's. Multiply instead.",
-        ),
-        Mistake(
-            _rated(lambda blocks, depth: blocks + 1 - depth or 1),
-            "The head and the last norm are one step too low: what comes after the "
-            "blocks gets `lr` itself.",
-        ),
-        Mistake(
-            lambda name, blocks, lr, decay: (
-                lr * decay
-                if name == "classifier.weight" or name == "classifier.bias"
-                else rate(name, blocks, lr, decay)
-            ),
-            "The head gets `lr * decay`. What comes after the blocks gets `lr`.",
-        ),
-        Mistake(
-            _rated(
-                depth_of=lambda name, blocks: (
-                    blocks + 1
-                    if "embeddings" in name and "patch_embeddings" not in name
-                    else None
-                )
-            ),
-            "Class token and positions belong to the embeddings, too; with you they "
-            "get the rate of the head.",
-        ),
-        Mistake(
-            lambda name, blocks, lr, decay: rate(name, 12, lr, decay),
-            "Your rates are those of a model with twelve blocks. Use `blocks`.",
-        ),
-        Mistake(
-            lambda name, blocks, lr, decay: rate(
-                name.replace("vit.layers", "classifier"), blocks, lr, decay
-            ),
-            "No block is recognized: all get the rate of the head. Look at the names "
-            "as they are printed; those of old tutorials differ.",
-        ),
-        Mistake(
-            lambda name, blocks, lr, decay: blocks + 1 - _depth(name, blocks),
-            "That is how many steps the parameter lies below the head, not its rate.",
-        ),
-        Mistake(
-            _rated(depth_of=_by_prefix_of_block),
-            "Block 10 is read as block 1, since their names begin alike. Compare the "
-            "whole number between two dots.",
-        ),
-        Mistake(
-            _rated(depth_of=_by_last_number),
-            "You take the last digit of the name, but `fc1` has one, too. The number "
-            "of the block stands between two dots.",
-        ),
-        Mistake(
-            _rated(
-                depth_of=lambda name, blocks: 0 if "vit.layernorm" in name else None
-            ),
-            "`vit.layernorm` comes after the last block, but with you it gets the rate "
-            "of the embeddings.",
-        ),
-        Mistake(
-            _rated(
-                depth_of=lambda name, blocks: (
-                    blocks if "vit.layernorm" in name else None
-                )
-            ),
-            "`vit.layernorm` comes after the last block. It is no part of it.",
-        ),
-        Mistake(
-            lambda name, blocks, lr, decay: (
-                lr if name.startswith("classifier") else lr * decay
-            ),
-            "You have two rates only. Each block should be one power below the next.",
-        ),
-        Mistake(
-            lambda name, blocks, lr, decay: (
-                lr if "embeddings" in name else rate(name, blocks, lr, decay)
-            ),
-            "The embeddings get the rate of the head. They lie below all blocks.",
-        ),
-        Mistake(
-            lambda name, blocks, lr, decay: (
-                0.0 if "embeddings" in name else rate(name, blocks, lr, decay)
-            ),
-            "The embeddings get no rate: they would be frozen. They come last, one "
-            "power below block 0.",
-        ),
-        Mistake(
-            lambda name, blocks, lr, decay: (
-                lr if "layernorm" in name else rate(name, blocks, lr, decay)
-            ),
-            "The two norms inside a block belong to their block. Only `vit.layernorm` "
-            "stands above all blocks.",
-        ),
-        Mistake(
-            _multiplied,
-            "You multiply by the number of layers below the head. `decay` is to be "
-            "raised to that power.",
+            _stored(kind="PNG"),
+            "That is a PNG, which for photographs is many times as large. Ask `save` "
+            'for `"JPEG"`.',
         ),
     ),
     hints=(
-        "Give each parameter a depth first: embeddings 0, blocks 1 to `blocks`, what "
-        "comes after them `blocks + 1`.",
-        "The rate is `lr` at the greatest depth and shrinks by `decay` for each step "
-        "down.",
-        '`int(name.split(".")[2])` is the number of a block, counted from 0.',
+        "`ImageOps.exif_transpose(picture)` of Pillow turns a picture as its EXIF data "
+        "say.",
+        "One factor for both sides: `side / min(picture.size)`, but never above 1.",
+        'Save into an `io.BytesIO()` with the format `"JPEG"`, and return '
+        "`file.getvalue()`.",
     ),
-    because="With `decay=1` all rates are equal, with a very small one only the head "
-    "moves: both old recipes are special cases.",
-    alternatives=(
-        lambda name, blocks, lr, decay: np.float64(rate(name, blocks, lr, decay)),
-        lambda name, blocks, lr, decay: torch.tensor(rate(name, blocks, lr, decay)),
-    ),
-    tolerance=1e-7,
+    because="Do this once for a folder, and each epoch reads a fiftieth of the bytes; "
+    "`pixels` and `augment` need not change.",
+    alternatives=(_with_thumbnail,),
+    seconds=10.0,
 )
 
 
@@ -1282,4 +1220,4 @@ STOP = Exercise(
     alternatives=(_with_numpy, lambda scores, n: list(stop_in_time(scores, n))),
 )
 
-EXERCISES = (TWICE, FREEZE, BATCH, RATES, MACRO, STOP)
+EXERCISES = (TWICE, HEAD, BATCH, STORE, MACRO, STOP)

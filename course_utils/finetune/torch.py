@@ -1,6 +1,6 @@
-"""Fine-tune a ViT of Hugging Face in transformers: what notebooks 08 and 10 share.
+"""Fine-tune a ViT of Hugging Face in transformers: what notebooks 10 to 13 share.
 
-The twin ``keras.py`` has the same names; ``examples/finetune.py`` needs no course.
+The twin ``keras.py`` has the same names; notebook 08 takes no more than ``augment``.
 """
 
 import contextlib

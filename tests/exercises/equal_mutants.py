@@ -162,6 +162,10 @@ EQUAL: dict[str, dict[str, str]] = {
             "a view of the keys and the dict itself give the same names here"
         ),
     },
+    "08.4": {
+        "line 3, column 12: min(1, side / min(picture.size)) "
+        "-> min(side / min(picture.size), 1)": "min does not ask for an order"
+    },
     "08.5": {
         "line 5, column 46: zip(hits, total, strict=True) -> zip(hits, total)": (
             "both hold one number for each class"
@@ -181,11 +185,6 @@ EQUAL: dict[str, dict[str, str]] = {
     "09.5": {
         "line 3, column 34: 1 -> 2": (
             "NumPy works out the size that is given as any negative number"
-        ),
-    },
-    "10.3": {
-        "line 5, column 41: existing -> true_positive": (
-            "without a true positive the recall is 0 in any case"
         ),
     },
     "10.4": {

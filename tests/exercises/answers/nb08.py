@@ -1,16 +1,18 @@
 """Answers to the exercises of notebook 08, written from the statements alone."""
 
 import copy
+import io
 import itertools
-import re
 
 import numpy as np
 import torch
+from PIL import Image, ImageOps
 from sklearn.metrics import f1_score
 from tests_answers import right, wrong
+from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import default_collate
-from transformers import BatchFeature
+from transformers import BatchFeature, ViTConfig, ViTForImageClassification
 
 # 08.1 prepare(picture)
 
@@ -213,300 +215,136 @@ def prepare_scaled_last(picture):
     return values.transpose(2, 0, 1)
 
 
-# 08.2 freeze(model, n)
+# 08.2 new_head(model, names)
 
 
 @right("08.2")
-def modules_by_slice(model, n):
-    model.vit.embeddings.requires_grad_(False)
-    for layer in model.vit.layers[:n]:
-        layer.requires_grad_(False)
-
-
-@right("08.2")
-def parameter_by_parameter(model, n):
-    for p in model.vit.embeddings.parameters():
-        p.requires_grad = False
-    for i in range(n):
-        for p in model.vit.layers[i].parameters():
-            p.requires_grad = False
+def head_and_both_dicts(model, names):
+    model.classifier = nn.Linear(model.classifier.in_features, len(names))
+    model.config.id2label = {i: n for i, n in enumerate(names)}
+    model.config.label2id = {n: i for i, n in enumerate(names)}
     return model
 
 
 @right("08.2")
-def by_names(model, n):
-    for name, p in model.named_parameters():
-        parts = name.split(".")
-        if parts[1] == "embeddings":
-            p.requires_grad_(False)
-        elif parts[1] == "layers" and int(parts[2]) < n:
-            p.requires_grad_(False)
+def through_num_labels_first(model, names):
+    model.config.num_labels = len(names)
+    model.num_labels = len(names)
+    model.config.id2label = dict(enumerate(names))
+    model.config.label2id = dict(zip(names, range(len(names)), strict=True))
+    model.classifier = nn.Linear(model.config.hidden_size, model.config.num_labels)
+    nn.init.trunc_normal_(model.classifier.weight, std=0.02)
+    nn.init.zeros_(model.classifier.bias)
+    return model
 
 
 @right("08.2")
-def one_list_of_modules(model, n):
-    backbone = model.base_model
-    for module in [backbone.embeddings, *list(backbone.layers)[:n]]:
-        for p in module.parameters():
-            p.requires_grad = False
+def another_model_with_the_old_backbone(model, names):
+    config = copy.deepcopy(model.config)
+    config.id2label = dict(enumerate(names))
+    config.label2id = {v: k for k, v in config.id2label.items()}
+    new = ViTForImageClassification(config)
+    weights = {k: v for k, v in model.state_dict().items() if "classifier" not in k}
+    new.load_state_dict(weights, strict=False)
+    return new
 
 
 @right("08.2")
-def chained_parameters(model, n):
-    blocks = (block.parameters() for block in model.vit.layers[:n])
-    for p in itertools.chain(model.vit.embeddings.parameters(), *blocks):
-        p.requires_grad_(False)
+def config_updated_at_once(model, names):
+    labels = {"id2label": dict(enumerate(names))}
+    labels["label2id"] = {n: i for i, n in labels["id2label"].items()}
+    model.config.update(labels)
+    model.classifier = type(model.classifier)(model.config.hidden_size, len(names))
+    return model
 
 
 @right("08.2")
-def by_prefixes_with_a_dot(model, n):
-    prefixes = ["vit.embeddings."] + [f"vit.layers.{i}." for i in range(n)]
-    for name, p in model.named_parameters():
-        if name.startswith(tuple(prefixes)):
-            p.requires_grad = False
+def the_backbone_handed_over(model, names):
+    config = ViTConfig.from_dict(
+        model.config.to_dict()
+        | {
+            "id2label": dict(enumerate(names)),
+            "label2id": {name: i for i, name in enumerate(names)},
+        }
+    )
+    made = ViTForImageClassification(config)
+    made.vit = model.vit
+    return made
 
 
-@right("08.2")
-def also_with_the_old_attribute(model, n):
-    for part in (model.vit.embeddings, *model.vit.layers[:n]):
-        part.requires_grad = False
-        part.requires_grad_(False)
+@wrong("08.2", "only a new layer", says="still has the old names, so the files")
+def only_the_layer(model, names):
+    model.classifier = nn.Linear(model.config.hidden_size, len(names))
+    return model
 
 
-def _freezes(start, stop):
-    """Freeze the embeddings and the blocks from ``start(n)`` to ``stop(n)``."""
-
-    def freeze(model, n):
-        model.vit.embeddings.requires_grad_(False)
-        for layer in model.vit.layers[start(n) : stop(n)]:
-            layer.requires_grad_(False)
-
-    return freeze
+@wrong("08.2", "only new names", says="the head is the old one")
+def only_the_names(model, names):
+    model.config.id2label = dict(enumerate(names))
+    model.config.label2id = {name: i for i, name in enumerate(names)}
+    return model
 
 
-wrong(
-    "08.2",
-    "one block too few",
-    _freezes(lambda n: 0, lambda n: max(n - 1, 0)),
-    says="You freeze one block too few",
-)
-wrong(
-    "08.2",
-    "one block too many",
-    _freezes(lambda n: 0, lambda n: n + 1),
-    says="You freeze one block too many",
-)
-wrong(
-    "08.2",
-    "counts blocks from 1",
-    _freezes(lambda n: 1, lambda n: n + 1),
-    says="You count blocks from 1, so the lowest one is still trained",
-)
-wrong(
-    "08.2",
-    "the last n blocks",
-    _freezes(lambda n: -n, lambda n: None),
-    says="You freeze the *last* n blocks",
-)
-wrong(
-    "08.2",
-    "all but the last n blocks",
-    _freezes(lambda n: 0, lambda n: -n),
-    says="You freeze all blocks *but* n",
-)
-wrong(
-    "08.2",
-    "only the n-th block",
-    _freezes(lambda n: n, lambda n: n + 1),
-    says="Of the blocks you freeze only the one",
-)
+@wrong("08.2", "no return", says="returns nothing")
+def without_return(model, names):
+    model.config.id2label = dict(enumerate(names))
+    model.config.label2id = {name: i for i, name in enumerate(names)}
+    model.classifier = nn.Linear(model.config.hidden_size, len(names))
 
 
-@wrong(
-    "08.2",
-    "the blocks without the embeddings",
-    says="The embeddings lie below the first block and",
-)
-def blocks_alone(model, n):
-    for layer in model.vit.layers[:n]:
-        layer.requires_grad_(False)
+@wrong("08.2", "returns the layer", says="The model itself is to be returned")
+def returns_the_layer(model, names):
+    model.classifier = nn.Linear(model.config.hidden_size, len(names))
+    return model.classifier
 
 
-@wrong(
-    "08.2", "the embeddings without the blocks", says="Only the embeddings are frozen"
-)
-def embeddings_alone(model, n):
-    model.vit.embeddings.requires_grad_(False)
+@wrong("08.2", "one direction only", says="`label2id` still holds the old names")
+def one_direction(model, names):
+    model.config.id2label = dict(enumerate(names))
+    model.classifier = nn.Linear(model.config.hidden_size, len(names))
+    return model
 
 
-@wrong(
-    "08.2",
-    "an attribute of the module instead of its parameters",
-    says="Nothing new is frozen",
-)
-def attribute_of_the_module(model, n):
-    model.vit.embeddings.requires_grad = False
-    for layer in model.vit.layers[:n]:
-        layer.requires_grad = False
+@wrong("08.2", "the number without names", says="nobody told the model their names")
+def number_without_names(model, names):
+    model.config.num_labels = len(names)
+    model.classifier = nn.Linear(model.classifier.in_features, len(names))
+    return model
 
 
-@wrong(
-    "08.2",
-    "thaws everything first",
-    says="You also thaw what was frozen before you came",
-)
-def thaws_first(model, n):
-    for p in model.parameters():
-        p.requires_grad = True
-    model.vit.embeddings.requires_grad_(False)
-    for layer in model.vit.layers[:n]:
-        layer.requires_grad_(False)
+@wrong("08.2", "the layer is called head", says="where `forward` does not look")
+def called_head(model, names):
+    model.config.id2label = dict(enumerate(names))
+    model.config.label2id = {name: i for i, name in enumerate(names)}
+    model.head = nn.Linear(model.config.hidden_size, len(names))
+    return model
 
 
-@wrong(
-    "08.2",
-    "freezes all and thaws the rest",
-    says="You also thaw what was frozen before you came",
-)
-def freezes_all_thaws_the_rest(model, n):
-    model.requires_grad_(False)
-    for layer in model.vit.layers[n:]:
-        layer.requires_grad_(True)
-    model.vit.layernorm.requires_grad_(True)
-    model.classifier.requires_grad_(True)
+@wrong("08.2", "all weights new", says="the backbone is random, too")
+def all_weights_new(model, names):
+    config = model.config
+    config.id2label = dict(enumerate(names))
+    config.label2id = {name: i for i, name in enumerate(names)}
+    return ViTForImageClassification(config)
 
 
-@wrong(
-    "08.2",
-    "a prefix without its dot: block 10 counts as block 1",
-    says="Block 10 is frozen with block 1",
-)
-def prefix_without_dot(model, n):
-    prefixes = ["vit.embeddings"] + [f"vit.layers.{i}" for i in range(n)]
-    for name, p in model.named_parameters():
-        if any(name.startswith(prefix) for prefix in prefixes):
-            p.requires_grad = False
+@wrong("08.2", "the old head cut to size", says="You cut the old head to size")
+def old_rows(model, names):
+    model.config.id2label = dict(enumerate(names))
+    model.config.label2id = {name: i for i, name in enumerate(names)}
+    new = nn.Linear(model.config.hidden_size, len(names))
+    rows = min(len(names), model.classifier.out_features)
+    new.weight.data[:rows] = model.classifier.weight.data[:rows]
+    model.classifier = new
+    return model
 
 
-@wrong(
-    "08.2",
-    "counts the parts of the backbone, not the blocks",
-    says="You freeze children of `model.vit`, and the second",
-)
-def parts_of_the_backbone(model, n):
-    for part in list(model.vit.children())[: n + 1]:
-        part.requires_grad_(False)
-
-
-@wrong("08.2", "the whole backbone", says="The whole backbone is frozen, whatever n is")
-def whole_backbone(model, n):
-    model.vit.requires_grad_(False)
-
-
-@wrong("08.2", "the last norm, too", says="The last layer norm stands above the blocks")
-def last_norm_too(model, n):
-    model.vit.embeddings.requires_grad_(False)
-    model.vit.layernorm.requires_grad_(False)
-    for layer in model.vit.layers[:n]:
-        layer.requires_grad_(False)
-
-
-@wrong("08.2", "everything, the head as well", says="The head is frozen, too")
-def everything(model, n):
-    for p in model.parameters():
-        p.requires_grad = False
-
-
-@wrong("08.2", "weights without biases", says="Only what is called `weight` is frozen")
-def weights_only(model, n):
-    for module in [model.vit.embeddings, *model.vit.layers[:n]]:
-        for name, p in module.named_parameters():
-            if "weight" in name:
-                p.requires_grad = False
-
-
-@wrong(
-    "08.2",
-    "only the patches of the embeddings",
-    says="Of the embeddings you freeze only the patches",
-)
-def patches_only(model, n):
-    model.vit.embeddings.patch_embeddings.requires_grad_(False)
-    for layer in model.vit.layers[:n]:
-        layer.requires_grad_(False)
-
-
-@wrong("08.2", "the path of old tutorials", says="That path is from old tutorials")
-def old_path(model, n):
-    model.vit.embeddings.requires_grad_(False)
-    for layer in model.vit.encoder.layer[:n]:
-        layer.requires_grad_(False)
-
-
-@wrong(
-    "08.2",
-    "evaluation mode instead of freezing",
-    says="Your function freezes nothing in the model it is given",
-)
-def evaluation_mode(model, n):
-    model.vit.embeddings.eval()
-    for layer in model.vit.layers[:n]:
-        layer.eval()
-
-
-@wrong(
-    "08.2",
-    "no_grad around a walk over the blocks",
-    says="Your function freezes nothing in the model it is given",
-)
-def under_no_grad(model, n):
-    with torch.no_grad():
-        for module in [model.vit.embeddings, *model.vit.layers[:n]]:
-            module.parameters()
-
-
-@wrong(
-    "08.2",
-    "freezes a copy",
-    says="Your function freezes nothing in the model it is given",
-)
-def freezes_a_copy(model, n):
-    frozen = copy.deepcopy(model)
-    frozen.vit.embeddings.requires_grad_(False)
-    for layer in frozen.vit.layers[:n]:
-        layer.requires_grad_(False)
-    return frozen
-
-
-@wrong(
-    "08.2",
-    "takes n from the number of parameters",
-    says="`n` counts blocks, and each block holds many parameters",
-)
-def first_n_parameters(model, n):
-    for i, p in enumerate(model.parameters()):
-        if i < n:
-            p.requires_grad = False
-
-
-@wrong("08.2", "the head, too", says="The head is frozen, too, which is new")
-def freeze_and_head(model, n):
-    for part in (model.vit.embeddings, *model.vit.layers[:n], model.classifier):
-        part.requires_grad_(False)
-
-
-@wrong("08.2", "attention only", says="you freeze the attention only")
-def freeze_attention(model, n):
-    model.vit.embeddings.requires_grad_(False)
-    for block in model.vit.layers[:n]:
-        block.attention.requires_grad_(False)
-
-
-@wrong("08.2", "blocks above thawed", says="You also thaw the blocks above")
-def freeze_by_comparing(model, n):
-    model.vit.embeddings.requires_grad_(False)
-    for i, block in enumerate(model.vit.layers):
-        block.requires_grad_(i >= n)
+@wrong("08.2", "exchanged directions", says="The two directions are exchanged")
+def directions_exchanged(model, names):
+    model.config.id2label = {name: i for i, name in enumerate(names)}
+    model.config.label2id = {i: name for i, name in enumerate(names)}
+    model.classifier = nn.Linear(model.config.hidden_size, len(names))
+    return model
 
 
 # 08.3 make_batch(rows)
@@ -700,293 +538,159 @@ def key_images(rows):
     return {"images": images, "labels": labels}
 
 
-# 08.4 rate(name, blocks, lr, decay)
+# 08.4 store(picture, side)
+
+
+def _bytes(picture, kind="JPEG", **options):
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
 
 
 @right("08.4")
-def split_by_dots(name, blocks, lr, decay):
-    parts = name.split(".")
-    if "embeddings" in parts:
-        return lr * decay ** (blocks + 1)
-    if "layers" in parts:
-        return lr * decay ** (blocks - int(parts[parts.index("layers") + 1]))
-    return lr
+def with_one_factor(picture, side):
+    picture = ImageOps.exif_transpose(picture).convert("RGB")
+    factor = side / min(picture.size)
+    if factor < 1:
+        width, height = picture.size
+        picture = picture.resize((round(width * factor), round(height * factor)))
+    return _bytes(picture, quality=90)
 
 
 @right("08.4")
-def by_regular_expression(name, blocks, lr, decay):
-    found = re.search(r"layers\.(\d+)\.", name)
-    if found:
-        return lr * decay ** (blocks - int(found.group(1)))
-    if "embeddings" in name:
-        return lr * decay ** (blocks + 1)
-    return lr
+def with_cases_for_both_shapes(picture, side):
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode != "RGB":
+        picture = picture.convert("RGB")
+    w, h = picture.size
+    if w <= h and w > side:
+        picture = picture.resize((side, h * side // w), Image.Resampling.LANCZOS)
+    elif h < w and h > side:
+        picture = picture.resize((w * side // h, side), Image.Resampling.LANCZOS)
+    return _bytes(picture)
 
 
 @right("08.4")
-def depth_first(name, blocks, lr, decay):
-    depth = 0
-    if name.startswith("vit.embeddings"):
-        depth = blocks + 1
-    elif name.startswith("vit.layers."):
-        depth = blocks - int(name.removeprefix("vit.layers.").partition(".")[0])
-    return lr * decay**depth
-
-
-@right("08.4")
-def table_of_prefixes(name, blocks, lr, decay):
-    order = [f"vit.layers.{i}." for i in reversed(range(blocks))]
-    order.append("vit.embeddings.")
-    for step, prefix in enumerate(order, start=1):
-        if name.startswith(prefix):
-            return lr * decay**step
-    return lr
-
-
-@right("08.4")
-def multiplied_step_by_step(name, blocks, lr, decay):
-    words = name.split(".")
-    if words[0] == "classifier" or words[1] == "layernorm":
-        return lr
-    block = int(words[2]) if words[1] == "layers" else -1
-    for _ in range(block, blocks):
-        lr *= decay
-    return lr
-
-
-@right("08.4")
-def layer_number(name, blocks, lr, decay):
-    if "classifier" in name or name.startswith("vit.layernorm"):
-        layer = blocks + 1
-    elif "embeddings" in name:
-        layer = 0
+def with_a_wide_thumbnail(picture, side):
+    picture = ImageOps.exif_transpose(picture).convert("RGB")
+    if picture.width > picture.height:
+        picture.thumbnail((10**6, side))
     else:
-        layer = int(re.findall(r"\d+", name)[0]) + 1
-    return lr * decay ** (blocks + 1 - layer)
+        picture.thumbnail((side, 10**6))
+    return _bytes(picture, "jpeg")
 
 
-def _rated(power, embeddings=lambda blocks: blocks + 1):
-    """Rates whose exponent for block i of some is ``power(i, blocks)``."""
-
-    def rate(name, blocks, lr, decay):
-        found = re.search(r"layers\.(\d+)\.", name)
-        if found:
-            return lr * decay ** power(int(found.group(1)), blocks)
-        if "embeddings" in name:
-            return lr * decay ** embeddings(blocks)
-        return lr
-
-    return rate
+@right("08.4")
+def with_numpy_sizes(picture, side):
+    picture = ImageOps.exif_transpose(picture).convert("RGB")
+    size = np.array(picture.size)
+    size = np.rint(size * min(1.0, side / size.min())).astype(int)
+    return _bytes(picture.resize(tuple(int(x) for x in size)), quality=95)
 
 
-wrong(
-    "08.4",
-    "the last block gets lr",
-    _rated(lambda i, n: n - 1 - i, lambda n: n),
-    says="The last block gets `lr`, the rate of",
-)
-wrong(
-    "08.4",
-    "the blocks one step too high",
-    _rated(lambda i, n: n - 1 - i),
-    says="The last block gets `lr`, the rate of",
-)
-wrong(
-    "08.4",
-    "counts from below",
-    _rated(lambda i, n: i + 1),
-    says="You count the blocks from below, so the",
-)
-wrong(
-    "08.4",
-    "block i gets decay to the i",
-    _rated(lambda i, n: i),
-    says="With you block 0 gets the full rate",
-)
-wrong(
-    "08.4",
-    "embeddings like the first block",
-    _rated(lambda i, n: n - i, lambda n: n),
-    says="The embeddings get the rate of block 0",
-)
-wrong(
-    "08.4",
-    "embeddings at full rate",
-    _rated(lambda i, n: n - i, lambda n: 0),
-    says="The embeddings get the rate of the head",
-)
-wrong(
-    "08.4",
-    "embeddings a step too low",
-    _rated(lambda i, n: n - i, lambda n: n + 2),
-    says="There is a step too many between the",
-)
-wrong("08.4", "embeddings only one step", _rated(lambda i, n: n - i, lambda n: 1))
-wrong(
-    "08.4",
-    "twelve blocks always",
-    _rated(lambda i, n: 12 - i, lambda n: 13),
-    says="Your rates are those of a model with twelve blocks",
-)
-wrong(
-    "08.4",
-    "rates that grow downward",
-    _rated(lambda i, n: i - n, lambda n: -n - 1),
-    says="The exponent has the wrong sign",
-)
-wrong("08.4", "all blocks one rate", _rated(lambda i, n: 1, lambda n: 2))
+@right("08.4")
+def converted_at_the_end(picture, side):
+    picture = ImageOps.exif_transpose(picture)
+    short, long = sorted(picture.size)
+    if short > side:
+        size = side, round(long * side / short)
+        if picture.width > picture.height:
+            size = size[::-1]
+        picture = picture.resize(size)
+    return _bytes(picture.convert("RGB"), optimize=True)
 
 
-@wrong(
-    "08.4",
-    "any layernorm counts as the last one",
-    says="The two norms inside a block belong to their block",
-)
-def any_layernorm(name, blocks, lr, decay):
-    if "layernorm" in name or "classifier" in name:
-        return lr
-    if "embeddings" in name:
-        return lr * decay ** (blocks + 1)
-    return lr * decay ** (blocks - int(name.split(".")[2]))
+@wrong("08.4", "no EXIF", says="nobody asked them")
+def without_exif(picture, side):
+    picture = picture.convert("RGB")
+    factor = min(1, side / min(picture.size))
+    return _bytes(picture.resize([round(x * factor) for x in picture.size]))
 
 
-@wrong(
-    "08.4",
-    "reads one digit of the block",
-    says="Block 10 is read as block 1, since their names begin alike",
-)
-def one_digit(name, blocks, lr, decay):
-    if name.startswith("vit.layers."):
-        return lr * decay ** (blocks - int(name[len("vit.layers.")]))
-    if name.startswith("vit.embeddings."):
-        return lr * decay ** (blocks + 1)
-    return lr
+@wrong("08.4", "square thumbnail", says="Your *longer* side")
+def square_thumbnail(picture, side):
+    picture = ImageOps.exif_transpose(picture).convert("RGB")
+    picture.thumbnail((side, side))
+    return _bytes(picture)
 
 
-@wrong(
-    "08.4",
-    "a prefix without its dot",
-    says="Block 10 is read as block 1, since their names begin alike",
-)
-def rate_prefix_without_dot(name, blocks, lr, decay):
-    if name.startswith("vit.embeddings"):
-        return lr * decay ** (blocks + 1)
-    for i in range(blocks):
-        if name.startswith(f"vit.layers.{i}"):
-            return lr * decay ** (blocks - i)
-    return lr
+@wrong("08.4", "stretched to a square", says="Every picture becomes a square")
+def stretched(picture, side):
+    picture = ImageOps.exif_transpose(picture).convert("RGB")
+    return _bytes(picture.resize((side, side)))
 
 
-@wrong(
-    "08.4",
-    "the last number of the name",
-    says="You take the last digit of the name, but `fc1` has one, too",
-)
-def last_number(name, blocks, lr, decay):
-    if "embeddings" in name:
-        return lr * decay ** (blocks + 1)
-    numbers = re.findall(r"\d+", name)
-    return lr * decay ** (blocks - int(numbers[-1])) if numbers else lr
+@wrong("08.4", "small pictures enlarged", says="A small picture becomes larger")
+def enlarges(picture, side):
+    picture = ImageOps.exif_transpose(picture).convert("RGB")
+    factor = side / min(picture.size)
+    return _bytes(picture.resize([round(x * factor) for x in picture.size]))
 
 
-@wrong(
-    "08.4",
-    "times instead of to the power of",
-    says="You multiply by the number of layers below the head",
-)
-def multiplies(name, blocks, lr, decay):
-    if "embeddings" in name:
-        return lr * decay * (blocks + 1)
-    if ".layers." in name:
-        return lr * decay * (blocks - int(name.split(".")[2]))
-    return lr
+@wrong("08.4", "by the width", says="You scale by the width")
+def by_the_width(picture, side):
+    picture = ImageOps.exif_transpose(picture).convert("RGB")
+    if picture.width > side:
+        picture = picture.resize((side, round(picture.height * side / picture.width)))
+    return _bytes(picture)
 
 
-@wrong(
-    "08.4",
-    "the last norm goes with the embeddings",
-    says="`vit.layernorm` comes after the last block, but with",
-)
-def norm_with_the_embeddings(name, blocks, lr, decay):
-    if "classifier" in name:
-        return lr
-    if ".layers." in name:
-        return lr * decay ** (blocks - int(name.split(".")[2]))
-    return lr * decay ** (blocks + 1)
+@wrong("08.4", "the picture instead of bytes", says="The bytes of a file are wanted")
+def a_picture(picture, side):
+    picture = ImageOps.exif_transpose(picture).convert("RGB")
+    factor = min(1, side / min(picture.size))
+    return picture.resize([round(x * factor) for x in picture.size])
 
 
-@wrong(
-    "08.4",
-    "the last norm goes with the last block",
-    says="`vit.layernorm` comes after the last block",
-)
-def norm_with_the_last_block(name, blocks, lr, decay):
-    if "classifier" in name:
-        return lr
-    if name.startswith("vit.layernorm"):
-        return lr * decay
-    if "embeddings" in name:
-        return lr * decay ** (blocks + 1)
-    return lr * decay ** (blocks - int(name.split(".")[2]))
+@wrong("08.4", "the file instead of bytes", says="The bytes of a file are wanted")
+def a_file(picture, side):
+    file = io.BytesIO()
+    picture = ImageOps.exif_transpose(picture).convert("RGB")
+    factor = min(1, side / min(picture.size))
+    picture.resize([round(x * factor) for x in picture.size]).save(file, "JPEG")
+    return file
 
 
-@wrong("08.4", "the names of old tutorials", says="No block is recognized")
-def old_names(name, blocks, lr, decay):
-    if "embeddings" in name:
-        return lr * decay ** (blocks + 1)
-    if "encoder.layer." in name:
-        return lr * decay ** (blocks - int(name.split(".")[3]))
-    return lr
+@wrong("08.4", "bare pixels", says="no picture that Pillow can open")
+def bare_pixels(picture, side):
+    picture = ImageOps.exif_transpose(picture).convert("RGB")
+    factor = min(1, side / min(picture.size))
+    return picture.resize([round(x * factor) for x in picture.size]).tobytes()
 
 
-@wrong(
-    "08.4",
-    "the exponent instead of the rate",
-    says="That is how many steps the parameter lies",
-)
-def only_the_exponent(name, blocks, lr, decay):
-    if "embeddings" in name:
-        return blocks + 1
-    if ".layers." in name:
-        return blocks - int(name.split(".")[2])
-    return 0
+@wrong("08.4", "a PNG", says="That is a PNG")
+def a_png(picture, side):
+    picture = ImageOps.exif_transpose(picture).convert("RGB")
+    factor = min(1, side / min(picture.size))
+    return _bytes(picture.resize([round(x * factor) for x in picture.size]), "PNG")
 
 
-def _rate_of(block, head=0, embeddings=("embeddings",)):
-    def rate(name, blocks, lr, decay):
-        if any(word in name for word in embeddings):
-            return lr * decay ** (blocks + 1)
-        if "layers." in name:
-            return lr * decay ** block(blocks, int(name.split(".")[2]))
-        return lr * decay**head
-
-    return rate
+@wrong("08.4", "a square cut out", says="Every picture becomes a square")
+def cut_out(picture, side):
+    picture = ImageOps.exif_transpose(picture).convert("RGB")
+    side = min(side, *picture.size)
+    return _bytes(ImageOps.fit(picture, (side, side)))
 
 
-wrong(
-    "08.4",
-    "blocks one step low",
-    _rate_of(lambda blocks, i: blocks - i + 1),
-    says="Every block is one step too low",
-)
-wrong(
-    "08.4",
-    "divided in blocks",
-    _rate_of(lambda blocks, i: i - blocks),
-    says="You divide the blocks' rates by a power",
-)
-wrong(
-    "08.4",
-    "head decayed, too",
-    _rate_of(lambda blocks, i: blocks - i, head=1),
-    says="The head and the last norm are one step too low",
-)
-wrong(
-    "08.4",
-    "patches only",
-    _rate_of(lambda blocks, i: blocks - i, embeddings=("patch_embeddings",)),
-    says="Class token and positions belong to the embeddings",
-)
+@wrong("08.4", "EXIF kept after turning", says="turns the picture a second time")
+def turned_twice(picture, side):
+    exif = picture.getexif()
+    picture = ImageOps.exif_transpose(picture).convert("RGB")
+    factor = min(1, side / min(picture.size))
+    picture = picture.resize([round(x * factor) for x in picture.size])
+    return _bytes(picture, exif=exif)
+
+
+@wrong("08.4", "mode left as it is", says="Not every picture is RGB")
+def mode_left(picture, side):
+    picture = ImageOps.exif_transpose(picture)
+    factor = min(1, side / min(picture.size))
+    return _bytes(picture.resize([round(x * factor) for x in picture.size]))
+
+
+@wrong("08.4", "keeps the size", says="The picture keeps its size")
+def keeps_the_size(picture, side):
+    return _bytes(ImageOps.exif_transpose(picture).convert("RGB"), quality=90)
 
 
 # 08.5 macro_f1(confusion)
