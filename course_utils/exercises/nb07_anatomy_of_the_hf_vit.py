@@ -1,4 +1,4 @@
-"""Exercises of notebook 07: pixels, names, fused weights, a block, FLOPs, loading."""
+"""Exercises of notebook 07: pixels, names, blocks, FLOPs, loading, a conversion."""
 
 import itertools
 import math
@@ -1520,4 +1520,206 @@ LOADER = Exercise(
     kinds=("torch",),
 )
 
-EXERCISES = (PICTURE, NAMES, REGROUP, BLOCK, LARGEST, LOADER)
+# --- 07.7 A block of DINOv2 for our ViT -------------------------------------------
+
+
+def as_vit_block(w):
+    norms = {"norm1": "layernorm_before", "norm2": "layernorm_after"}
+    scales = {
+        "attention.o_proj": w["layer_scale1.lambda1"],
+        "mlp.fc2": w["layer_scale2.lambda1"],
+    }
+    block = {}
+    for name, tensor in w.items():
+        part, _, kind = name.rpartition(".")
+        if part in scales:
+            scale = scales[part]  # one factor for each output
+            tensor = tensor * (scale[:, None] if kind == "weight" else scale)
+        if kind != "lambda1":
+            block[f"{norms.get(part, part)}.{kind}"] = tensor
+    return block
+
+
+def _folded(
+    w,
+    *,
+    layers=("attention.o_proj", "mlp.fc2"),
+    scales=("layer_scale1", "layer_scale2"),
+    kinds=("weight", "bias"),
+    norms=("layernorm_before", "layernorm_after"),
+    change=lambda scale: scale,
+):
+    block = {n: t.clone() for n, t in w.items() if not n.endswith("lambda1")}
+    for layer, scale in zip(layers, scales, strict=False):
+        factor = change(w[f"{scale}.lambda1"])
+        for tensor in (block[f"{layer}.{kind}"] for kind in kinds):
+            tensor.mul_(factor[:, None] if factor.ndim < tensor.ndim else factor)
+    for old, new in zip(("norm1", "norm2"), norms, strict=True):
+        for kind in ("weight", "bias"):
+            block[f"{new}.{kind}"] = block.pop(f"{old}.{kind}")
+    return block
+
+
+def _folded_along_inputs(w):
+    block = _folded(w, layers=())
+    for layer, scale in (("attention.o_proj", "1"), ("mlp.fc2", "2")):
+        for kind in ("weight", "bias"):
+            name = f"{layer}.{kind}"
+            block[name] = block[name] * w[f"layer_scale{scale}.lambda1"]
+    return block
+
+
+def _folded_by_matrix(w):
+    block = _folded(w, layers=())
+    for layer, scale in (("attention.o_proj", "1"), ("mlp.fc2", "2")):
+        diagonal = torch.diag(w[f"layer_scale{scale}.lambda1"])
+        for kind in ("weight", "bias"):
+            block[f"{layer}.{kind}"] = diagonal @ w[f"{layer}.{kind}"]
+    return block
+
+
+def _dino_weights(D, M):
+    """Return the state dict of a block of DINOv2 with random numbers."""
+    old = {"layernorm_before": "norm1", "layernorm_after": "norm2"}
+    weights = {}
+    for name, tensor in _block_weights(D, M).items():
+        part, _, kind = name.rpartition(".")
+        weights[f"{old.get(part, part)}.{kind}"] = tensor
+    for number in (1, 2):
+        scale = 0.7 * number + _random(D, scale=0.4, seed=40 + number)
+        weights[f"layer_scale{number}.lambda1"] = scale
+    return weights
+
+
+def _probe_fold(answer, x, mlp_dim, heads):
+    """Let an answer convert a block, and run what it made as a block of the ViT."""
+    w = _dino_weights(x.shape[-1], mlp_dim)
+    before = {name: tensor.clone() for name, tensor in w.items()}
+    block = answer(w)
+    if block is None or block is ...:
+        return block
+    if not isinstance(block, dict):
+        raise NotAnAnswer("Return a state dict: a dictionary from names to tensors.")
+    if w.keys() != before.keys() or any(not w[n].equal(before[n]) for n in w):
+        raise NotAnAnswer(
+            "Your function changes the state dict that it is given. Write the new "
+            "tensors into a dictionary of your own, and multiply without `*=`."
+        )
+    wanted = _block_weights(x.shape[-1], mlp_dim)
+    if any("layer_scale" in name for name in block):
+        raise NotAnAnswer(
+            "LayerScale is still among the names. A block of the ViT has no such part."
+        )
+    if lacking := sorted(wanted.keys() - block.keys()):
+        raise NotAnAnswer(
+            f"A block of the ViT has `{lacking[0]}`; your state dict has not. Print "
+            "both lists of names and compare."
+        )
+    if unknown := sorted(block.keys() - wanted.keys()):
+        raise NotAnAnswer(f"A block of the ViT does not know the name `{unknown[0]}`.")
+    for name, tensor in wanted.items():
+        if block[name].shape != tensor.shape:
+            raise NotAnAnswer(
+                f"`{name}` should keep its shape, {tuple(tensor.shape)}, but has "
+                f"{tuple(block[name].shape)}."
+            )
+    return _block(x, block, heads, 0.01)
+
+
+FOLD = Exercise(
+    id="07.7",
+    title="A block of DINOv2 for our ViT",
+    solution=as_vit_block,
+    probe=_probe_fold,
+    cases=(
+        (_random(2, 5, 12), 10, 3),
+        (_random(3, 4, 10, seed=1), 10, 2),
+    ),
+    mistakes=(
+        Mistake(
+            partial(_folded, layers=()),
+            "The names are right, but LayerScale is lost: multiply its factors into "
+            "the layer that stands before it.",
+        ),
+        Mistake(
+            partial(_folded, kinds=("weight",)),
+            "The weights are scaled, the biases are not. LayerScale multiplies the "
+            "whole output of a layer, and the bias is part of it.",
+        ),
+        Mistake(
+            partial(_folded, kinds=("bias",)),
+            "The biases are scaled, the weights are not.",
+        ),
+        Mistake(
+            partial(_folded, layers=("attention.o_proj",)),
+            "The attention is right. The second LayerScale, after the MLP, is lost.",
+        ),
+        Mistake(
+            partial(_folded, layers=("mlp.fc2",), scales=("layer_scale2",)),
+            "The MLP is right. The first LayerScale, after the attention, is lost.",
+        ),
+        Mistake(
+            partial(_folded, scales=("layer_scale2", "layer_scale1")),
+            "The two LayerScales are exchanged: the first belongs to the attention.",
+        ),
+        Mistake(
+            partial(_folded, scales=("layer_scale1", "layer_scale1")),
+            "You use the first LayerScale twice. The MLP has its own.",
+        ),
+        Mistake(
+            partial(_folded, scales=("layer_scale2", "layer_scale2")),
+            "You use the second LayerScale twice. The attention has its own.",
+        ),
+        Mistake(
+            _folded_along_inputs,
+            "The factors run along the *inputs* of the weight. A weight has the shape "
+            "(outputs, inputs), and LayerScale has one factor for each output: "
+            "`scale[:, None]`.",
+        ),
+        Mistake(
+            partial(_folded, change=lambda scale: 1 / scale),
+            "You divide by LayerScale. Multiply.",
+        ),
+        Mistake(
+            partial(_folded, change=lambda scale: scale.mean().expand_as(scale)),
+            "You multiply by one number, the mean of LayerScale. There is one factor "
+            "for each of the D outputs.",
+        ),
+        Mistake(
+            partial(_folded, change=lambda scale: scale**2),
+            "LayerScale is multiplied in twice.",
+        ),
+        Mistake(
+            partial(_folded, layers=("attention.v_proj", "mlp.fc2")),
+            "The first LayerScale is in the values. It comes after the output "
+            "projection, `o_proj`, which mixes the numbers once more.",
+        ),
+        Mistake(
+            partial(_folded, layers=("norm1", "norm2")),
+            "LayerScale is in the norms. It scales what attention and MLP return, not "
+            "what they receive.",
+        ),
+        Mistake(
+            partial(_folded, norms=("layernorm_after", "layernorm_before")),
+            "The two norms are exchanged: `norm1` stands before the attention.",
+        ),
+    ),
+    hints=(
+        "LayerScale multiplies the output of a linear layer: "
+        "$\\lambda (Wx + b) = (\\lambda W) x + \\lambda b$. Which layer stands before "
+        "each of the two?",
+        "The first belongs to `attention.o_proj`, the second to `mlp.fc2`. A weight "
+        "has the shape (outputs, inputs), so its factors are `scale[:, None]`; a bias "
+        "takes `scale` as it is.",
+        "Go through `w.items()` and fill a new dictionary: leave out the two "
+        "`lambda1`, rename `norm1` and `norm2`, scale `o_proj` and `fc2`, and keep the "
+        "rest.",
+    ),
+    because="Two models may differ in their parts and still compute the same "
+    "function. With LayerScale multiplied in, a block of DINOv2 is a block of the ViT, "
+    "and every tool for the ViT can run it.",
+    alternatives=(_folded, _folded_by_matrix),
+    kinds=("torch",),
+)
+
+EXERCISES = (PICTURE, NAMES, REGROUP, BLOCK, LARGEST, LOADER, FOLD)

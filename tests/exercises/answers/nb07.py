@@ -1587,3 +1587,224 @@ def load_by_the_first_axis(model, weights):
     }
     model.load_state_dict(fit, strict=False)
     return sorted(own.keys() - fit.keys())
+
+
+# 07.7 A block of DINOv2 for our ViT
+
+
+@right("07.7")
+def fold_by_loop(w):
+    out = {}
+    for name, tensor in w.items():
+        if "layer_scale" in name:
+            continue
+        name = name.replace("norm1", "layernorm_before")
+        name = name.replace("norm2", "layernorm_after")
+        out[name] = tensor.clone()
+    for layer, number in (("attention.o_proj", 1), ("mlp.fc2", 2)):
+        scale = w[f"layer_scale{number}.lambda1"]
+        out[f"{layer}.weight"] = out[f"{layer}.weight"] * scale.unsqueeze(1)
+        out[f"{layer}.bias"] = out[f"{layer}.bias"] * scale
+    return out
+
+
+@right("07.7")
+def fold_by_table(w):
+    table = {"layernorm_before": "norm1", "layernorm_after": "norm2"}
+    parts = [f"attention.{c}_proj" for c in "qkvo"] + ["mlp.fc1", "mlp.fc2", *table]
+    out = {
+        f"{part}.{kind}": w[f"{table.get(part, part)}.{kind}"]
+        for part in parts
+        for kind in ("weight", "bias")
+    }
+    first, second = w["layer_scale1.lambda1"], w["layer_scale2.lambda1"]
+    out["attention.o_proj.weight"] = (
+        first.reshape(-1, 1) * out["attention.o_proj.weight"]
+    )
+    out["attention.o_proj.bias"] = first * out["attention.o_proj.bias"]
+    out["mlp.fc2.weight"] = second.reshape(-1, 1) * out["mlp.fc2.weight"]
+    out["mlp.fc2.bias"] = second * out["mlp.fc2.bias"]
+    return out
+
+
+@right("07.7")
+def fold_with_a_copy(w):
+    out = {k: v.detach().clone() for k, v in w.items()}
+    for layer, number in (("attention.o_proj", 1), ("mlp.fc2", 2)):
+        scale = out.pop(f"layer_scale{number}.lambda1")
+        out[f"{layer}.weight"] *= scale[:, None]
+        out[f"{layer}.bias"] *= scale
+    for number, new in ((1, "before"), (2, "after")):
+        for kind in ("weight", "bias"):
+            out[f"layernorm_{new}.{kind}"] = out.pop(f"norm{number}.{kind}")
+    return out
+
+
+@right("07.7")
+def fold_by_diagonal(w):
+    def scaled(layer, number):
+        diagonal = torch.diag(w[f"layer_scale{number}.lambda1"])
+        return {
+            f"{layer}.weight": diagonal @ w[f"{layer}.weight"],
+            f"{layer}.bias": diagonal @ w[f"{layer}.bias"],
+        }
+
+    kept = {k: v for k, v in w.items() if k.split(".")[0] in ("attention", "mlp")}
+    norms = {
+        f"layernorm_{new}.{kind}": w[f"{old}.{kind}"]
+        for old, new in (("norm1", "before"), ("norm2", "after"))
+        for kind in ("weight", "bias")
+    }
+    return kept | norms | scaled("attention.o_proj", 1) | scaled("mlp.fc2", 2)
+
+
+@right("07.7")
+def fold_by_regex(w):
+    scale_of = {"attention.o_proj": 1, "mlp.fc2": 2}
+    out = {}
+    for name in w:
+        if re.fullmatch(r"layer_scale\d\.lambda1", name):
+            continue
+        part = name.rsplit(".", 1)[0]
+        value = w[name]
+        if part in scale_of:
+            scale = w[f"layer_scale{scale_of[part]}.lambda1"]
+            value = torch.einsum("o,o...->o...", scale, value)
+        new = re.sub("^norm1", "layernorm_before", name)
+        out[re.sub("^norm2", "layernorm_after", new)] = value
+    return out
+
+
+@right("07.7")
+def fold_transposed(w):
+    out = dict(fold_by_loop(w))
+    for layer, number in (("attention.o_proj", 1), ("mlp.fc2", 2)):
+        scale = w[f"layer_scale{number}.lambda1"]
+        out[f"{layer}.weight"] = (w[f"{layer}.weight"].T * scale).T
+    return out
+
+
+def renamed(w):
+    names = {"norm1": "layernorm_before", "norm2": "layernorm_after"}
+    out = {}
+    for name, tensor in w.items():
+        part, _, kind = name.rpartition(".")
+        out[f"{names.get(part, part)}.{kind}"] = tensor
+    return out
+
+
+def without_scales(w):
+    return {k: v for k, v in renamed(w).items() if "layer_scale" not in k}
+
+
+@wrong("07.7", "only renamed", says="LayerScale is lost")
+def fold_nothing(w):
+    return without_scales(w)
+
+
+@wrong("07.7", "LayerScale kept under its name", says="LayerScale is still among")
+def fold_keeps_scales(w):
+    return renamed(w)
+
+
+@wrong("07.7", "the norms keep their names", says="`layernorm_after.bias`; your")
+def fold_old_norms(w):
+    out = fold_with_a_copy(w)
+    return {
+        k.replace("layernorm_before", "norm1").replace("layernorm_after", "norm2"): v
+        for k, v in out.items()
+    }
+
+
+@wrong("07.7", "biases forgotten", says="The weights are scaled, the biases are not")
+def fold_weights_only(w):
+    out = without_scales(w)
+    for layer, number in (("attention.o_proj", 1), ("mlp.fc2", 2)):
+        scale = w[f"layer_scale{number}.lambda1"]
+        out[f"{layer}.weight"] = out[f"{layer}.weight"] * scale[:, None]
+    return out
+
+
+@wrong("07.7", "factors along the inputs", says="The factors run along the *inputs*")
+def fold_columns(w):
+    out = without_scales(w)
+    for layer, number in (("attention.o_proj", 1), ("mlp.fc2", 2)):
+        scale = w[f"layer_scale{number}.lambda1"]
+        out[f"{layer}.weight"] = out[f"{layer}.weight"] * scale
+        out[f"{layer}.bias"] = out[f"{layer}.bias"] * scale
+    return out
+
+
+@wrong("07.7", "the two exchanged", says="The two LayerScales are exchanged")
+def fold_exchanged(w):
+    out = without_scales(w)
+    for layer, number in (("attention.o_proj", 2), ("mlp.fc2", 1)):
+        scale = w[f"layer_scale{number}.lambda1"]
+        out[f"{layer}.weight"] = out[f"{layer}.weight"] * scale[:, None]
+        out[f"{layer}.bias"] = out[f"{layer}.bias"] * scale
+    return out
+
+
+@wrong("07.7", "the second forgotten", says="The second LayerScale, after the MLP")
+def fold_first_only(w):
+    out = without_scales(w)
+    scale = w["layer_scale1.lambda1"]
+    out["attention.o_proj.weight"] = out["attention.o_proj.weight"] * scale[:, None]
+    out["attention.o_proj.bias"] = out["attention.o_proj.bias"] * scale
+    return out
+
+
+@wrong("07.7", "folded into the values", says="The first LayerScale is in the values")
+def fold_values(w):
+    out = without_scales(w)
+    for layer, number in (("attention.v_proj", 1), ("mlp.fc2", 2)):
+        scale = w[f"layer_scale{number}.lambda1"]
+        out[f"{layer}.weight"] = out[f"{layer}.weight"] * scale[:, None]
+        out[f"{layer}.bias"] = out[f"{layer}.bias"] * scale
+    return out
+
+
+@wrong("07.7", "changes the caller's tensors", says="Your function changes the state")
+def fold_in_place(w):
+    for layer, number in (("attention.o_proj", 1), ("mlp.fc2", 2)):
+        scale = w[f"layer_scale{number}.lambda1"]
+        w[f"{layer}.weight"].mul_(scale[:, None])
+        w[f"{layer}.bias"].mul_(scale)
+    return without_scales(w)
+
+
+@wrong("07.7", "pops from the caller's dictionary", says="Your function changes the")
+def fold_pops(w):
+    w.pop("layer_scale1.lambda1")
+    w.pop("layer_scale2.lambda1")
+    return without_scales(w)
+
+
+@wrong("07.7", "divides", says="You divide by LayerScale")
+def fold_divides(w):
+    out = without_scales(w)
+    for layer, number in (("attention.o_proj", 1), ("mlp.fc2", 2)):
+        scale = w[f"layer_scale{number}.lambda1"]
+        out[f"{layer}.weight"] = out[f"{layer}.weight"] / scale[:, None]
+        out[f"{layer}.bias"] = out[f"{layer}.bias"] / scale
+    return out
+
+
+@wrong("07.7", "folded into the norms", says="LayerScale is in the norms")
+def fold_norms(w):
+    out = without_scales(w)
+    for layer, number in (("layernorm_before", 1), ("layernorm_after", 2)):
+        for kind in ("weight", "bias"):
+            name = f"{layer}.{kind}"
+            out[name] = out[name] * w[f"layer_scale{number}.lambda1"]
+    return out
+
+
+@wrong("07.7", "the tensors without names", says="Return a state dict")
+def fold_list(w):
+    return list(fold_by_loop(w).values())
+
+
+@wrong("07.7", "a whole prefix left on", says="`attention.k_proj.bias`; your state")
+def fold_prefixed(w):
+    return {f"vit.layers.0.{k}": v for k, v in fold_by_loop(w).items()}
