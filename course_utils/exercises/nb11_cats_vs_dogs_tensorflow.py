@@ -1,15 +1,11 @@
 """Exercises of notebook 11: pipelines, losses, modes, stages, class weights, ROC."""
 
+import functools
 import itertools
 
 import numpy as np
 
 from course_utils.exercises.judge import Exercise, Mistake, NotAnAnswer
-from course_utils.exercises.nb09_finetune_cifar10_tensorflow import (
-    layers_of_encoder,
-    small_classifier,
-    what_learns,
-)
 
 
 def _numpy(value):
@@ -652,232 +648,366 @@ STEP = Exercise(
 )
 
 
-# --- 11.4 Stages of unfreezing ----------------------------------------------------
+# --- 11.4 A staged fit ------------------------------------------------------------
 
 
-def unfreeze(classifier, n):
+def staged(classifier, rows, rates):
+    import keras
+
+    classifier.trainable = True
     backbone = classifier.backbone
     encoder = backbone.get_layer("vit_encoder")
-    backbone.get_layer("vit_patching_and_embedding").trainable = False
-    encoder.layer_norm.trainable = False
-    first = len(encoder.encoder_layers) - n
-    for i, block in enumerate(encoder.encoder_layers):
-        block.trainable = i >= first
-    classifier.output_dense.trainable = True
-    return classifier
-
-
-def _blocks(classifier):
-    return layers_of_encoder(classifier).encoder_layers
-
-
-def _unfreezing(first=None, norm=False, head=True, embeddings=False):
-    """Set every part; None leaves it as it was. ``first`` is the first to learn."""
-
-    def unfreeze(classifier, n):
-        blocks = _blocks(classifier)
-        start = first(len(blocks), n) if first else len(blocks) - n
-        parts = {
-            classifier.backbone.layers[1]: embeddings,
-            layers_of_encoder(classifier).layer_norm: norm,
-            classifier.output_dense: head,
-            **{block: i >= start for i, block in enumerate(blocks)},
-        }
-        for part, learns in parts.items():
-            if learns is not None:
-                part.trainable = learns
-        return classifier
-
-    return unfreeze
-
-
-def _after_all_is_frozen(first, last=lambda depth, n: depth):
-    """Freeze every layer of the backbone, then thaw blocks and head."""
-
-    def unfreeze(classifier, n):
-        for layer in classifier.backbone._flatten_layers():
-            layer.trainable = False
-        blocks = _blocks(classifier)
-        for block in blocks[first(n) : last(len(blocks), n)]:
-            block.trainable = True
+    embeddings = backbone.get_layer("vit_patching_and_embedding")
+    layers = [embeddings, *encoder.encoder_layers, encoder.layer_norm]
+    learning = [], encoder.encoder_layers[-2:], layers
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    for learns, rate in zip(learning, rates, strict=True):
+        for layer in layers:
+            layer.trainable = layer in learns
         classifier.output_dense.trainable = True
+        classifier.compile(keras.optimizers.Adam(rate), loss)
+        classifier.fit(rows)
+    return classifier
+
+
+def _encoder(classifier):
+    return classifier.backbone.get_layer("vit_encoder")
+
+
+def _parts(classifier) -> dict:
+    encoder = _encoder(classifier)
+    return {
+        "embeddings": classifier.backbone.get_layer("vit_patching_and_embedding"),
+        **{f"block {i + 1}": block for i, block in enumerate(encoder.encoder_layers)},
+        "last norm": encoder.layer_norm,
+        "head": classifier.output_dense,
+    }
+
+
+def _last(count):
+    return lambda names: {"head", *[n for n in names if "block" in n][-count:]}
+
+
+def _only_head(names):
+    return {"head"}
+
+
+def _all(names):
+    return set(names)
+
+
+def _stages(
+    *plans,
+    rate=lambda i, rates: rates[i],
+    compiles=(0, 1, 2),
+    take=lambda rows: rows,
+    untouched=(),
+    thaw=True,
+    epochs=1,
+    give=lambda classifier: classifier,
+    loss=None,
+):
+    """Stages with one thing exchanged; each plan names the parts that learn."""
+
+    def staged(classifier, rows, rates):
+        import keras
+
+        if thaw:
+            classifier.trainable = True
+        of_logits = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        for i, plan in enumerate(plans or (_only_head, _last(2), _all)):
+            parts = _parts(classifier)
+            for name, part in parts.items():
+                if name not in untouched:
+                    part.trainable = name in plan(list(parts))
+            if i in compiles:
+                classifier.compile(
+                    keras.optimizers.SGD(rate(i, rates)), loss or of_logits
+                )
+            classifier.fit(take(rows), epochs=epochs)
+        return give(classifier)
+
+    return staged
+
+
+def _by_the_flag_of_the_backbone(classifier, rows, rates):
+    import keras
+
+    def fit(rate):
+        classifier.compile(keras.optimizers.Adam(rate), _logit_loss())
+        classifier.fit(rows)
+
+    classifier.trainable = classifier.output_dense.trainable = True
+    classifier.backbone.trainable = False
+    fit(rates[0])
+    for block in _encoder(classifier).encoder_layers[-2:]:
+        block.trainable = True
+    fit(rates[1])
+    classifier.backbone.trainable = True
+    fit(rates[2])
+    return classifier
+
+
+def _only_the_rate_anew(classifier, rows, rates):
+    import keras
+
+    classifier.trainable = True
+    classifier.compile(keras.optimizers.Adam(), _logit_loss())
+    for plan, rate in zip((_only_head, _last(2), _all), rates, strict=True):
+        parts = _parts(classifier)
+        for name, part in parts.items():
+            part.trainable = name in plan(list(parts))
+        classifier.optimizer.learning_rate = rate
+        classifier.fit(rows)
+    return classifier
+
+
+def _logit_loss():
+    import keras
+
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def _with_freeze(norm):
+    def staged(classifier, rows, rates):
+        import keras
+
+        from course_utils.finetune.keras import freeze
+
+        encoder = _encoder(classifier)
+        depth = len(encoder.encoder_layers)
+        for blocks, rate in zip((depth, depth - 2, 0), rates, strict=True):
+            freeze(classifier, blocks)
+            encoder.layer_norm.trainable = norm or blocks == 0
+            classifier.output_dense.trainable = True
+            classifier.compile(keras.optimizers.AdamW(rate))  # loss: KerasHub's own
+            classifier.fit(rows, epochs=1)
         return classifier
 
-    return unfreeze
+    return staged
 
 
-def _never_thawed(classifier, n):
-    blocks = _blocks(classifier)
-    for part in (
-        classifier.backbone.layers[1],
-        layers_of_encoder(classifier).layer_norm,
-        *blocks[: len(blocks) - n],
-    ):
-        part.trainable = False
-    classifier.output_dense.trainable = True
+def _around(classifier, rows, rates):
+    import keras
+
+    model = keras.Sequential([classifier])
+    for rate in rates:
+        model.compile(keras.optimizers.Adam(rate), _logit_loss())
+        model.fit(rows, verbose=0)
     return classifier
 
 
-def _last_layers_of_the_model(classifier, n):
-    for layer in classifier.layers[:-n]:
-        layer.trainable = False
-    return classifier
+@functools.cache  # to build one takes a second
+def _of_blocks(count):
+    import keras_hub
+
+    backbone = keras_hub.models.ViTBackbone((4, 4, 3), 2, count, 2, 8, 8)
+    return keras_hub.models.ViTImageClassifier(backbone, num_classes=3)
 
 
-def _outside_in(classifier, n):
-    classifier.backbone.trainable = False
-    blocks = _blocks(classifier)
-    for block in blocks[len(blocks) - n :]:
-        block.trainable = True
-    classifier.output_dense.trainable = True
-    return classifier
+_LOGITS = np.float32([[2, 0.5, 1], [0.5, 1, 2], [1, 0.25, 1.5]])
+_LABELS = np.array([0, 2, 1])
 
 
-def _frozen_afterwards(classifier, n):
-    blocks = _blocks(classifier)
-    for block in blocks[len(blocks) - n :]:
-        block.trainable = True
-    classifier.backbone.trainable = False
-    return classifier
+class _Watched:
+    """A tiny classifier whose ``fit`` notes what would learn, and does not train.
+
+    A training takes too long for a check. As in Keras, a model goes on with the
+    variables that could learn when it was first fitted, until it is compiled anew.
+    """
+
+    def __init__(self, blocks, frozen_before, thawed_before):
+        self.model = model = _of_blocks(blocks)
+        for name in ("compile", "fit"):
+            model.__dict__.pop(name, None)
+        for holder in [*model._flatten_layers(), *model.variables]:
+            holder._trainable = True
+        parts = {"everything": model, "backbone": model.backbone} | _parts(model)
+        for names, learns in ((frozen_before, False), (thawed_before, True)):
+            for name in filter(None, names.split(", ")):
+                parts[name].trainable = learns
+        self.stages, self.built_for, model.compiled = [], None, False
+        self.really_compile, self.really_fit = model.compile, model.fit
+        model.__dict__.update(compile=self.compile, fit=self.fit)
+
+    def compile(self, *arguments, **options):
+        self.built_for = None
+        self.really_compile(*arguments, **options)
+
+    def fit(self, x=None, y=None, *, batch_size=32, epochs=1, **options):
+        import keras
+
+        model = self.model
+        if not model.compiled:  # Keras says it best
+            return self.really_fit(x, y)
+        now = {id(variable) for variable in model.trainable_variables}
+        self.built_for = self.built_for or now
+        batches = len(x) if y is None else -(-len(x) // batch_size)
+        learns = [
+            name
+            for name, part in _parts(model).items()
+            if any(id(variable) in self.built_for for variable in part.variables)
+        ]
+        stage = {
+            "moves": ", ".join(learns) or "nothing",
+            "rate": round(float(model.optimizer.learning_rate), 6),
+            "steps": epochs * (options.get("steps_per_epoch") or batches),
+            "loss of some logits": np.float64(
+                model.compute_loss(None, _LABELS, _LOGITS)
+            ),
+        }
+        self.stages.append(stage)
+        return keras.callbacks.History()
 
 
-def _norm_and_embeddings_left(classifier, n):
-    blocks = _blocks(classifier)
-    for i, block in enumerate(blocks):
-        block.trainable = i >= len(blocks) - n
-    classifier.output_dense.trainable = True
-    return classifier
+def _probe_staged(answer, blocks, rates, frozen_before, thawed_before):
+    """Tell of each stage what moves, at which rate, in how many steps."""
+    import tensorflow as tf
+
+    watched = _Watched(blocks, frozen_before, thawed_before)
+    pictures = np.random.default_rng(0).normal(size=(6, 4, 4, 3)).astype("float32")
+    rows = tf.data.Dataset.from_tensor_slices((pictures, np.array([0, 1, 2, 2, 0, 1])))
+    try:
+        given = answer(watched.model, rows.batch(3), rates)
+    finally:
+        for name in ("fit", "compile"):
+            watched.model.__dict__.pop(name, None)
+    if given is None:
+        return None
+    if not watched.stages:
+        raise NotAnAnswer(
+            "The check saw no `classifier.fit`. Compile and fit the classifier itself, "
+            "without another model around it."
+        )
+    if given is not watched.model:
+        raise NotAnAnswer("End with `return classifier`.")
+    return {
+        f"stage {i}, {what}": value
+        for i, stage in enumerate(watched.stages, start=1)
+        for what, value in stage.items()
+    }
 
 
-def _everything(classifier, n):
-    classifier.trainable = True
-    return classifier
-
-
-def _with_freeze(classifier, n):
-    from course_utils.finetune.keras import freeze
-
-    freeze(classifier, len(_blocks(classifier)) - n)
-    layers_of_encoder(classifier).layer_norm.trainable = False
-    classifier.backbone.get_layer("vit_patching_and_embedding").trainable = False
-    return classifier
-
-
-def _by_variables(classifier, n):
-    depth = len(_blocks(classifier))
-    learning = [f"_block_{i + 1}/" for i in range(depth - n, depth)] + ["predictions"]
-    for variable in classifier.variables:
-        variable.trainable = any(name in variable.path for name in learning)
-    return classifier
-
-
-def _probe_unfreeze(answer, frozen_before, stages):
-    """Tell what learns after each call ``answer(classifier, n)``."""
-    classifier = small_classifier(frozen_before)
-    found = {}
-    for n in stages:
-        given = answer(classifier, n)
-        if given is None:
-            return None
-        if not hasattr(given, "trainable_variables"):
-            raise NotAnAnswer("End with `return classifier`: the check looks at it.")
-        learns = what_learns(given)
-        found |= {f"after n = {n}, {part}": how for part, how in learns.items()}
-    return found
-
-
-_EMBEDDINGS = "The embeddings learn. Of the backbone only the last n blocks should."
-_NORM = (
-    "The last norm of the backbone still learns: the `layer_norm` of its encoder. It "
-    "belongs to no block, so freeze it by itself."
+_NOT_AGAIN = (
+    "You change what may learn and do not compile again. A model that was fitted keeps "
+    "the variables it was built for, and says nothing: look at what moved."
 )
+_RATE = "Each stage has a rate of its own, in the order of `rates`."
 
-UNFREEZE = Exercise(
+STAGED = Exercise(
     id="11.4",
-    title="Stages of unfreezing",
-    solution=unfreeze,
-    probe=_probe_unfreeze,
+    title="A staged fit",
+    solution=staged,
+    probe=_probe_staged,
     cases=(
-        ("", (1,)),
-        ("", (0,)),
-        ("", (3,)),
-        ("", (2, 1)),
-        ("backbone, head", (2,)),
+        (3, (0.05, 0.02, 0.01), "", ""),
+        (5, (0.02, 0.03, 0.04), "everything", ""),
+        (4, (0.03, 0.02, 0.05), "backbone, head", "embeddings, block 1, last norm"),
+        (4, (0.03, 0.02, 0.05), "last norm, block 2, embeddings", ""),
     ),
     mistakes=(
+        Mistake(_stages(compiles=(0,)), _NOT_AGAIN),
+        Mistake(_stages(compiles=(0, 1)), _NOT_AGAIN),
+        Mistake(_only_the_rate_anew, _NOT_AGAIN),
+        Mistake(_stages(rate=lambda i, rates: rates[0]), _RATE),
+        Mistake(_stages(rate=lambda i, rates: rates[-1 - i]), _RATE),
+        Mistake(_stages(rate=lambda i, rates: 0.001), _RATE),
         Mistake(
-            _last_layers_of_the_model,
-            "The layers of the *classifier* are four: input, backbone, dropout, head. "
-            "The blocks are inside of the backbone, in its `vit_encoder`.",
+            _stages(loss="sparse_categorical_crossentropy"),
+            "The loss takes the logits for probabilities. Give Keras's "
+            "`SparseCategoricalCrossentropy(from_logits=True)`.",
         ),
         Mistake(
-            _after_all_is_frozen(lambda n: -n),
-            "For `n = 0` your slice `[-0:]` is the whole list, so all blocks learn.",
+            _with_freeze(norm=True),
+            "The last norm of the backbone learns in the first two stages: the "
+            "`layer_norm` of its encoder. It is in no block, so freeze it by itself.",
         ),
         Mistake(
-            _after_all_is_frozen(lambda n: 0, lambda depth, n: n),
-            "Those are the *first* n blocks; asked are the last.",
+            _stages(untouched=("embeddings", "last norm")),
+            "You set the blocks and leave embeddings and last norm as they were. They "
+            "learn in the third stage, and not before.",
         ),
         Mistake(
-            _unfreezing(lambda depth, n: n),
-            "You freeze n blocks. The last n are to *learn*, the others to be frozen.",
+            _stages(untouched=("embeddings",)),
+            "The embeddings stay as they were. They learn in the third stage, and not "
+            "before.",
         ),
         Mistake(
-            _frozen_afterwards,
-            "Order matters: `backbone.trainable = False` reaches down to every layer "
-            "and undoes what was set before.",
+            _stages(untouched=("head",), thaw=False),
+            "A head that was frozen before stays frozen. It learns in every stage.",
         ),
         Mistake(
-            _norm_and_embeddings_left,
-            "The blocks are right. Embeddings and last norm of the backbone learn too; "
-            "they should not.",
-        ),
-        Mistake(_unfreezing(norm=True), _NORM),
-        Mistake(_unfreezing(norm=None), _NORM),
-        Mistake(_unfreezing(embeddings=True), _EMBEDDINGS),
-        Mistake(_unfreezing(embeddings=None), _EMBEDDINGS),
-        Mistake(
-            _never_thawed,
-            "You freeze, but never thaw: blocks that were frozen before stay so. Give "
-            "each block its flag, True or False.",
+            _stages(lambda n: set(), lambda n: _last(2)(n) - {"head"}, _all),
+            "The head is frozen in the first stages. It learns in every stage.",
         ),
         Mistake(
-            _unfreezing(lambda depth, n: depth - n - 1), "One block too many learns."
+            _stages(
+                lambda n: set(),
+                lambda n: _last(2)(n) - {"head"},
+                lambda n: _all(n) - {"head"},
+            ),
+            "The head is frozen in all stages. It learns in every one.",
         ),
         Mistake(
-            _unfreezing(lambda depth, n: depth - n + 1), "One block too few learns."
+            _stages(_only_head, lambda n: _last(2)(n) - {"head"}, _all),
+            "The head is frozen in the second stage. It learns in every stage.",
         ),
         Mistake(
-            _unfreezing(lambda depth, n: 12 - n),
-            "Your function counts on twelve blocks, as ViT-B has. Ask for the length "
-            "of the list.",
+            _stages(_only_head, lambda n: {"head", "block 1", "block 2"}, _all),
+            "Those are the *first* two blocks. Asked are the last.",
+        ),
+        Mistake(_stages(_only_head, _last(1), _all), "One block too few learns."),
+        Mistake(_stages(_only_head, _last(3), _all), "One block too many learns."),
+        Mistake(
+            _stages(_only_head, _last(2), _last(99)),
+            "In the third stage the blocks and the head learn, but not everything: "
+            "embeddings and last norm are left out.",
         ),
         Mistake(
-            _unfreezing(head=None),
-            "A head that was frozen before stays frozen. It is to learn always, so set "
-            "it.",
+            _stages(_all, _last(2), _only_head),
+            "The other way round: begin with the head alone, and end with everything.",
         ),
-        Mistake(_unfreezing(head=False), "The head is frozen. It must learn always."),
-        Mistake(_everything, "Everything learns: nothing was frozen."),
         Mistake(
-            _outside_in,
-            "Right on a fresh model, wrong when called again: on TensorFlow Keras "
-            "skips setting an attribute to the value it has. `backbone.trainable = "
-            "False` does not reach down a second time, and an old block still learns. "
-            "Set every block yourself.",
+            _stages(_all, _all, _all),
+            "Everything learns in each stage: nothing was frozen.",
+        ),
+        Mistake(
+            _stages(_only_head, _all, compiles=(0, 1)),
+            "Those are two stages. The last two blocks have one of their own, between.",
+        ),
+        Mistake(
+            _stages(_only_head, _last(2)),
+            "The third stage is missing, in which everything learns.",
+        ),
+        Mistake(
+            _stages(epochs=3), "One epoch for each stage is asked; yours takes three."
+        ),
+        Mistake(
+            _stages(take=lambda rows: rows.take(1)),
+            "You fit on the first batch only. Each stage sees all rows.",
+        ),
+        Mistake(
+            _by_the_flag_of_the_backbone,
+            "Right on a fresh model. But on TensorFlow Keras skips setting an "
+            "attribute to the value it has: where `backbone.trainable` is False "
+            "already, a block that was thawed inside still learns. Set every part "
+            "yourself.",
         ),
     ),
     hints=(
-        'The blocks: `classifier.backbone.get_layer("vit_encoder").encoder_layers`.',
-        "Beside the blocks the backbone has a layer `vit_patching_and_embedding`, and "
-        "the encoder a `layer_norm`. The head is the `output_dense` of the classifier.",
-        "Give each block its own `trainable`, true or false; what is `blocks[-n:]` for "
-        "`n = 0`?",
+        "Three times the same four lines: set the flags, compile with this stage's "
+        "rate, fit. What do the flags of each part have to be, whatever they were?",
+        "The parts: `vit_patching_and_embedding` and `vit_encoder` by `get_layer` of "
+        "the backbone; the encoder's `encoder_layers` and its `layer_norm`; the "
+        "classifier's `output_dense`.",
+        "Put embeddings, blocks and norm into one list. In each stage go through the "
+        "list and set `layer.trainable = layer in learns`, where `learns` is empty, "
+        "the last two blocks, or the list itself. The head is always True.",
     ),
-    because="Every part is set, so nothing depends on what was set before. Compile "
-    "after that, and look at `trainable_variables`.",
-    alternatives=(_with_freeze, _by_variables),
-    seconds=20.0,
+    because="Every flag is set in every stage, and each stage is compiled anew, so it "
+    "trains just what it should, whatever was frozen before.",
+    alternatives=(_with_freeze(norm=False), _stages()),
+    seconds=30.0,
 )
 
 
@@ -1221,4 +1351,4 @@ THRESHOLD = Exercise(
     ),
 )
 
-EXERCISES = (PIPELINE, LOSS, STEP, UNFREEZE, WEIGHTS, THRESHOLD)
+EXERCISES = (PIPELINE, LOSS, STEP, STAGED, WEIGHTS, THRESHOLD)

@@ -219,12 +219,12 @@ EQUAL: dict[str, dict[str, str]] = {
         ),
     },
     "11.4": {
-        "line 4, column 4: backbone.get_layer('vit_patching_and_embedding') "
-        "-> backbone": (
-            "what shall learn is switched on again below, and a part's own flag decides"
-        ),
-        "line 5, column 4: encoder.layer_norm -> encoder": (
-            "what shall learn is switched on again below, and a part's own flag decides"
+        "line 11, column 24: zip(learning, rates, strict=True) "
+        "-> zip(learning, rates)": ("both hold three things"),
+        "line 11, column 52: True -> False": ("both hold three things"),
+        "line 15, column 8: classifier.compile(keras.optimizers.Adam(rate), loss) "
+        "-> classifier.compile(keras.optimizers.Adam(rate))": (
+            "without a loss KerasHub takes this one"
         ),
     },
     "11.5": {

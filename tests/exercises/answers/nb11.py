@@ -10,6 +10,8 @@ from sklearn.metrics import log_loss
 from sklearn.utils.class_weight import compute_class_weight
 from tests_answers import right, wrong
 
+from course_utils.finetune import keras as finetune
+
 AUTO = tf.data.AUTOTUNE
 
 # --- 11.1: the same augmentation each epoch ---
@@ -543,192 +545,239 @@ def a_loss_for_each(model, optimizer, images, labels):
     return losses
 
 
-# --- 11.4: stages of unfreezing ---
+# --- 11.4: a staged fit ---
 
 
 def _encoder(classifier):
     return classifier.backbone.get_layer("vit_encoder")
 
 
-def _blocks(classifier):
-    return _encoder(classifier).encoder_layers
+def _every_part(classifier):
+    backbone, encoder = classifier.backbone, _encoder(classifier)
+    return [backbone.layers[1], *encoder.encoder_layers, encoder.layer_norm]
+
+
+def _fit(classifier, rows, rate, optimizer=keras.optimizers.Adam, loss=_LOSS):
+    classifier.compile(optimizer=optimizer(learning_rate=rate), loss=loss)
+    classifier.fit(rows, epochs=1, verbose=0)
 
 
 @right("11.4")
-def part_by_part(classifier, n):
-    backbone = classifier.backbone
-    backbone.get_layer("vit_patching_and_embedding").trainable = False
-    encoder = backbone.get_layer("vit_encoder")
-    encoder.layer_norm.trainable = False
-    first = len(encoder.encoder_layers) - n
-    for i, block in enumerate(encoder.encoder_layers):
-        block.trainable = i >= first
+def stage_by_stage(classifier, rows, rates):
+    parts = _every_part(classifier)
+    classifier.trainable = True
+    for part in parts:
+        part.trainable = False
     classifier.output_dense.trainable = True
-    return classifier
-
-
-@right("11.4")
-def every_layer_then_blocks(classifier, n):
-    for layer in classifier.backbone._flatten_layers():
-        layer.trainable = False
-    blocks = _blocks(classifier)
-    for block in blocks[len(blocks) - n :]:
+    _fit(classifier, rows, rates[0])
+    for block in _encoder(classifier).encoder_layers[-2:]:
         block.trainable = True
-    classifier.layers[-1].trainable = True
+    _fit(classifier, rows, rates[1])
+    for part in parts:
+        part.trainable = True
+    _fit(classifier, rows, rates[2])
     return classifier
 
 
 @right("11.4")
-def variable_by_variable(classifier, n):
-    learning = set()
-    for block in list(reversed(_blocks(classifier)))[:n]:
-        learning |= {v.path for v in block.variables}
-    for v in classifier.backbone.variables:
-        v.trainable = v.path in learning
-    for v in classifier.output_dense.variables:
-        v.trainable = True
+def all_flags_by_variable(classifier, rows, rates):
+    depth = len(_encoder(classifier).encoder_layers)
+    late = tuple(f"_block_{n}/" for n in (depth - 1, depth))
+    classifier.trainable = True
+    stages = (("predictions",), ("predictions", *late), ("",))
+    for rate, names in zip(rates, stages, strict=True):
+        for variable in classifier.variables:
+            variable.trainable = any(name in variable.path for name in names)
+        _fit(classifier, rows, rate, keras.optimizers.AdamW)
     return classifier
 
 
 @right("11.4")
-def on_and_off_again(classifier, n):
-    backbone = classifier.backbone
-    for value in (True, False):
-        backbone.trainable = value
-        for layer in backbone.layers:
-            layer.trainable = value
-        encoder = backbone.layers[-1]
-        for part in [encoder.layer_norm, *encoder.encoder_layers]:
-            part.trainable = value
-    if n > 0:
-        for block in encoder.encoder_layers[-n:]:
-            block.trainable = True
-    classifier.get_layer("predictions").trainable = True
+def thawed_by_recursion(classifier, rows, rates):
+    def switch(layers, value):
+        for layer in layers:
+            for inner in layer._flatten_layers():
+                inner.trainable = not value
+                inner.trainable = value
+
+    blocks = _encoder(classifier).encoder_layers
+    switch([classifier], False)
+    stages = [classifier.output_dense], blocks[-2:], [classifier]
+    classifier.trainable = True
+    switch([classifier.backbone], False)
+    for layers, rate in zip(stages, rates, strict=False):
+        switch(layers, True)
+        _fit(classifier, rows, rate, keras.optimizers.SGD)
     return classifier
 
 
 @right("11.4")
-def by_path(classifier, n):
-    depth = len(_blocks(classifier))
-    names = [f"_block_{i + 1}/" for i in range(depth - n, depth)]
-    for v in classifier.weights:
-        head = v.path.startswith("predictions")
-        v.trainable = head or any(name in v.path for name in names)
+def loss_of_kerashub(classifier, rows, rates):
+    classifier.trainable = True
+    parts = _every_part(classifier)
+    for stage in range(3):
+        for number, part in enumerate(parts):
+            late = len(parts) - 3 <= number < len(parts) - 1
+            part.trainable = stage == 2 or (stage == 1 and late)
+        classifier.output_dense.trainable = True
+        classifier.compile(optimizer=keras.optimizers.RMSprop(rates[stage]))
+        classifier.fit(rows)
     return classifier
 
 
-def _unfreeze(classifier, n, *, norm=False, head=True, embeddings=False, first=None):
+@right("11.4")
+def with_the_freeze_of_the_course(classifier, rows, rates):
+    encoder = _encoder(classifier)
+    depth = len(encoder.encoder_layers)
+    for blocks, rate in zip([depth, depth - 2, 0], rates, strict=True):
+        finetune.freeze(classifier, blocks)
+        classifier.output_dense.trainable = True
+        encoder.layer_norm.trainable = blocks == 0
+        _fit(classifier, rows, rate)
+    return classifier
+
+
+@right("11.4")
+def rate_set_after_compile(classifier, rows, rates):
+    classifier.trainable = True
+    parts = _every_part(classifier)
+    for rate, learning in zip(rates, ([], parts[-3:-1], parts), strict=True):
+        classifier.compile("sgd", _LOSS, metrics=["accuracy"])
+        classifier.optimizer.learning_rate = rate
+        for part in [*parts, classifier.output_dense]:
+            part.trainable = part in [*learning, classifier.output_dense]
+        classifier.fit(rows, epochs=1, steps_per_epoch=len(rows))
+    return classifier
+
+
+def _staged(classifier, rows, rates, *, stages=None, norm=False, head=True, fit=_fit):
     """The parts of a right answer, each of which can be turned."""
-    blocks = _blocks(classifier)
-    first = len(blocks) - n if first is None else first
-    classifier.backbone.layers[1].trainable = embeddings
-    if norm is not None:
-        _encoder(classifier).layer_norm.trainable = norm
-    for i, block in enumerate(blocks):
-        block.trainable = i >= first
-    if head is not None:
+    classifier.trainable = True
+    blocks = _encoder(classifier).encoder_layers
+    stages = stages or ([], blocks[-2:], blocks)
+    for number, (learning, rate) in enumerate(zip(stages, rates, strict=False)):
+        for block in blocks:
+            block.trainable = block in learning
+        classifier.backbone.layers[1].trainable = number == 2
+        _encoder(classifier).layer_norm.trainable = norm or number == 2
         classifier.output_dense.trainable = head
+        fit(classifier, rows, rate)
     return classifier
 
 
-@wrong("11.4", "the slice of older tutorials", says="are four")
-def a_slice(classifier, n):
-    for layer in classifier.layers[:-n]:
-        layer.trainable = False
+@wrong("11.4", "compiled only once", says="do not compile again")
+def compiled_once(classifier, rows, rates):
+    classifier.compile(keras.optimizers.Adam(rates[0]), _LOSS)
+
+    def fit(classifier, rows, rate):
+        classifier.optimizer.learning_rate = rate
+        classifier.fit(rows, verbose=0)
+
+    return _staged(classifier, rows, rates, fit=fit)
+
+
+@wrong("11.4", "compiled once, one rate", says="do not compile again")
+def compiled_once_with_one_rate(classifier, rows, rates):
+    classifier.compile(keras.optimizers.Adam(rates[0]), _LOSS)
+    return _staged(classifier, rows, rates, fit=lambda c, rows, _: c.fit(rows))
+
+
+@wrong("11.4", "one rate for all stages", says="a rate of its own")
+def one_rate(classifier, rows, rates):
+    return _staged(classifier, rows, [rates[0]] * 3)
+
+
+@wrong("11.4", "rates from the last to the first", says="a rate of its own")
+def rates_reversed(classifier, rows, rates):
+    return _staged(classifier, rows, rates[::-1])
+
+
+@wrong("11.4", "the last norm learns from the start", says="The last norm")
+def norm_learns(classifier, rows, rates):
+    return _staged(classifier, rows, rates, norm=True)
+
+
+@wrong("11.4", "from_logits forgotten", says="takes the logits for probabilities")
+def no_logits(classifier, rows, rates):
+    def fit(classifier, rows, rate):
+        loss = keras.losses.SparseCategoricalCrossentropy()
+        _fit(classifier, rows, rate, loss=loss)
+
+    return _staged(classifier, rows, rates, fit=fit)
+
+
+@wrong("11.4", "only one block in the second stage", says="One block too few")
+def one_block(classifier, rows, rates):
+    blocks = _encoder(classifier).encoder_layers
+    return _staged(classifier, rows, rates, stages=([], blocks[-1:], blocks))
+
+
+@wrong("11.4", "the first two blocks", says="the *first* two blocks")
+def first_two(classifier, rows, rates):
+    blocks = _encoder(classifier).encoder_layers
+    return _staged(classifier, rows, rates, stages=([], blocks[:2], blocks))
+
+
+@wrong("11.4", "a head that stays frozen", says="The head is frozen")
+def head_frozen(classifier, rows, rates):
+    return _staged(classifier, rows, rates, head=False)
+
+
+@wrong("11.4", "everything from the start", says="nothing was frozen")
+def everything(classifier, rows, rates):
+    classifier.trainable = True
+    for part in _every_part(classifier) + [classifier.output_dense]:
+        part.trainable = True
+    for rate in rates:
+        _fit(classifier, rows, rate)
     return classifier
 
 
-@wrong("11.4", "the last norm thawed with the blocks", says="The last norm")
-def norm_thawed(classifier, n):
-    return _unfreeze(classifier, n, norm=True)
+@wrong("11.4", "head, then everything", says="two stages")
+def two_stages(classifier, rows, rates):
+    classifier.trainable = classifier.output_dense.trainable = True
+    for part in _every_part(classifier):
+        part.trainable = False
+    _fit(classifier, rows, rates[0])
+    for part in _every_part(classifier):
+        part.trainable = True
+    _fit(classifier, rows, rates[1])
+    return classifier
 
 
-@wrong("11.4", "the last norm left as it was", says="The last norm")
-def norm_left(classifier, n):
-    return _unfreeze(classifier, n, norm=None)
+@wrong("11.4", "three epochs in each stage", says="One epoch for each stage")
+def three_epochs(classifier, rows, rates):
+    def fit(classifier, rows, rate):
+        classifier.compile(keras.optimizers.Adam(rate), _LOSS)
+        classifier.fit(rows, epochs=3, verbose=0)
+
+    return _staged(classifier, rows, rates, fit=fit)
 
 
-@wrong("11.4", "the head left as it was", says="A head that was frozen before")
-def head_left(classifier, n):
-    return _unfreeze(classifier, n, head=None)
-
-
-@wrong("11.4", "the head frozen with the rest", says="The head is frozen")
-def head_frozen(classifier, n):
-    return _unfreeze(classifier, n, head=False)
-
-
-@wrong("11.4", "the embeddings forgotten", says="The embeddings learn")
-def embeddings_learn(classifier, n):
-    return _unfreeze(classifier, n, embeddings=True)
-
-
-@wrong("11.4", "blocks are frozen, but never thawed", says="never thaw")
-def never_thaws(classifier, n):
-    blocks = _blocks(classifier)
-    classifier.backbone.layers[1].trainable = False
-    _encoder(classifier).layer_norm.trainable = False
-    for block in blocks[: len(blocks) - n]:
-        block.trainable = False
+@wrong("11.4", "the flag of the backbone", says="skips setting an attribute")
+def flag_of_the_backbone(classifier, rows, rates):
+    classifier.trainable = True
     classifier.output_dense.trainable = True
-    return classifier
-
-
-@wrong("11.4", "[-n:] takes all blocks when n is 0", says="the whole list")
-def minus_zero(classifier, n):
-    for layer in classifier.backbone._flatten_layers():
-        layer.trainable = False
-    for block in _blocks(classifier)[-n:]:
-        block.trainable = True
-    classifier.output_dense.trainable = True
-    return classifier
-
-
-@wrong("11.4", "the first n blocks", says="the *first* n blocks")
-def first_blocks(classifier, n):
-    _unfreeze(classifier, 0)
-    for block in _blocks(classifier)[:n]:
-        block.trainable = True
-    return classifier
-
-
-@wrong(
-    "11.4",
-    "the first n blocks frozen, not the last n thawed",
-    says="You freeze n blocks",
-)
-def frozen_count(classifier, n):
-    return _unfreeze(classifier, n, first=n)
-
-
-@wrong(
-    "11.4",
-    "the backbone's flag alone, which a second call does not pass down",
-    says="wrong when called again",
-)
-def flag_of_the_backbone(classifier, n):
-    blocks = _blocks(classifier)
     classifier.backbone.trainable = False
-    for block in blocks[len(blocks) - n :]:
+    _fit(classifier, rows, rates[0])
+    for block in _encoder(classifier).encoder_layers[-2:]:
         block.trainable = True
-    classifier.output_dense.trainable = True
+    _fit(classifier, rows, rates[1])
+    classifier.backbone.trainable = True
+    _fit(classifier, rows, rates[2])
+    return classifier
+
+
+@wrong("11.4", "a model around the classifier", says="saw no `classifier.fit`")
+def model_around(classifier, rows, rates):
+    model = keras.Sequential([classifier])
+    _staged(classifier, rows, rates, fit=lambda c, rows, rate: _fit(model, rows, rate))
     return classifier
 
 
 @wrong("11.4", "the classifier not returned", says="returns nothing")
-def returns_nothing(classifier, n):
-    _unfreeze(classifier, n)
-
-
-@wrong("11.4", "one block too few", says="One block too few")
-def one_less(classifier, n):
-    blocks = _blocks(classifier)
-    return _unfreeze(classifier, n, first=len(blocks) - n + 1)
-
-
-@wrong("11.4", "twelve blocks, as in ViT-B", says="twelve blocks")
-def twelve_blocks(classifier, n):
-    return _unfreeze(classifier, n, first=12 - n)
+def returns_nothing(classifier, rows, rates):
+    _staged(classifier, rows, rates)
 
 
 # --- 11.5: weights for unequal classes ---
