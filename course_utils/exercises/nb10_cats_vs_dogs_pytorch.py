@@ -1,9 +1,11 @@
-"""Exercises of notebook 10: subsets, freezing, precision, ROC, costs, calibration."""
+"""Exercises of notebook 10: subsets, loaders, rates, ROC, costs, calibration."""
 
 import copy
+import re
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import nn
 from transformers import ViTConfig, ViTForImageClassification
 
@@ -164,379 +166,312 @@ BALANCED = Exercise(
 )
 
 
-# --- 10.2 Frozen, or not ----------------------------------------------------------
+# --- 10.2 image_url ---------------------------------------------------------------
 
 
-def freeze_backbone(model):
-    for parameter in model.vit.parameters():
-        parameter.requires_grad = False
-    return model
+def load_pictures(rows):
+    pictures = []
+    for number, row in enumerate(rows):
+        if row.get("image") is None:
+            raise ValueError(f"row {number} holds no picture")
+        pictures.append(row["image"].convert("RGB"))
+    return pictures
 
 
-def _classifier(classes=2, blocks=1, dropout=0.0):
-    """Return a ViTForImageClassification of a few numbers."""
-    config = ViTConfig(
-        image_size=4,
-        patch_size=2,
-        hidden_size=8,
-        num_hidden_layers=blocks,
-        num_attention_heads=2,
-        intermediate_size=8,
-        hidden_dropout_prob=dropout,
-        num_labels=classes,
-    )
-    return ViTForImageClassification(config)
+def _fetched(rows, replace=lambda number: Image.new("RGB", (48, 48), "gray")):
+    """What the colleague's loader does: every row fails, and nobody hears of it."""
+    return [replace(number) for number, _ in enumerate(rows)]
 
 
-def _attribute_only(model):
-    model.vit.requires_grad = False
-    return model
+def _without_rows(rows):
+    return [row["image"].convert("RGB") for row in rows if row.get("image")]
 
 
-def _freeze(*parts):
-    def freeze(model):
-        for part in parts:
-            model.get_submodule(part).requires_grad_(False)
-        return model
-
-    return freeze
+def _gray_where_missing(rows):
+    gray = Image.new("RGB", (48, 48), "gray")
+    return [(row.get("image") or gray).convert("RGB") for row in rows]
 
 
-def _by_name(model):
-    for name, parameter in model.named_parameters():
-        parameter.requires_grad = name.startswith("classifier")
-    return model
+def _raising(message=lambda number: f"row {number}", error=ValueError, mode="RGB"):
+    """Right, but for the message, the kind of error, or the mode."""
+
+    def load_pictures(rows):
+        for number, row in enumerate(rows):
+            if row.get("image") is None:
+                raise error(message(number))
+        return [row["image"].convert(mode or row["image"].mode) for row in rows]
+
+    return load_pictures
 
 
-def _weights_only(model):
-    for name, parameter in model.vit.named_parameters():
-        parameter.requires_grad = "weight" not in name
-    return model
+def _none_only(rows):
+    for number, row in enumerate(rows):
+        if row["image"] is None:
+            raise ValueError(f"row {number} holds no picture")
+    return load_pictures(rows)
 
 
-def _linear_only(model):
-    for module in model.vit.modules():
-        if isinstance(module, nn.Linear):
-            module.requires_grad_(False)
-    return model
+def _first_only(rows):
+    return load_pictures(rows[:1])
 
 
-def _new_head(model):
-    model.requires_grad_(False)
-    model.classifier = nn.Linear(8, 2)
-    return model
-
-
-def _probe_frozen(answer, blocks):
-    """Say which parts of the given model still learn, and what came back."""
-    model = _classifier(blocks=blocks)
-    head = model.classifier
-    given = answer(model)
-    if not isinstance(given, nn.Module):
-        raise NotAnAnswer("End with `return model`: the check looks at its parameters.")
-    back = {id(model): "the model", id(model.vit): "its backbone"}
-    learning = [name for name, p in model.named_parameters() if p.requires_grad]
-    found = {
-        "returned": back.get(id(given), "another model"),
-        "learning": ", ".join(learning) or "nothing",
-        "head": "the old one" if model.classifier is head else "a new one",
+def _probe_pictures(answer, modes, lacks):
+    """Hand over rows with pictures of these modes, and some rows without one."""
+    rng, rows = np.random.default_rng(len(modes)), []
+    for number, mode in enumerate(modes):
+        noise = rng.integers(0, 256, (3 + number, 5, 3), dtype=np.uint8)
+        rows.append({"image": Image.fromarray(noise).convert(mode), "label": 1})
+    for number, how in lacks.items():
+        rows[number] = {"label": 0} if how == "no key" else {"image": None, "label": 0}
+    try:
+        given = answer(rows)
+    except ValueError as error:
+        named = re.findall(r"\d+", str(error))
+        return {"ValueError": "names row " + ", ".join(named) if named else "no row"}
+    if given is None:
+        return None
+    if not isinstance(given, list) or not all(hasattr(p, "convert") for p in given):
+        raise NotAnAnswer("Return a list of PIL images, one for each row.")
+    colors = [np.asarray(p.convert("RGB")).reshape(-1, 3).mean(axis=0) for p in given]
+    return {
+        "pictures": len(given),
+        "modes": ", ".join(picture.mode for picture in given),
+        "sizes": ", ".join(str(picture.size) for picture in given),
+        "mean colors": np.array(colors),
     }
-    hung = any("requires_grad" in vars(module) for module in model.modules())
-    if hung and any(name.startswith("vit") for name in learning):
-        found["new attribute of a module"] = "requires_grad"
-    return found
 
 
-FREEZE = Exercise(
+ADDRESSES = Exercise(
     id="10.2",
-    title="Spot the bug: frozen, or not",
-    solution=freeze_backbone,
-    probe=_probe_frozen,
-    cases=((1,), (3,)),
+    title="Spot the bug: image_url",
+    solution=load_pictures,
+    probe=_probe_pictures,
+    cases=(
+        (("RGB", "RGB", "RGB"), {}),
+        (("L", "RGBA", "RGB", "P"), {}),
+        (("RGB", "RGB", "RGB", "RGB"), {2: "None"}),
+        (("RGB", "RGB", "RGB", "RGB", "L"), {3: "no key"}),
+    ),
     mistakes=(
         Mistake(
-            _attribute_only,
-            "Nothing is frozen: a module has no switch `requires_grad`, so Python just "
-            "hangs a new attribute on it. Set it on each *parameter*, or call "
-            "`requires_grad_(False)`.",
+            _fetched,
+            "All your pictures are the same gray one: no row has a key `image_url`, "
+            "so every row lands in the `except`. The pictures are in `image`.",
         ),
         Mistake(
-            lambda model: model,
-            "Nothing is frozen. What `eval()`, `no_grad` or `detach` do leaves the "
-            "parameters of the model as they are: each has a switch of its own.",
+            lambda rows: [],
+            "Your list is empty: every row was skipped. The pictures are in `image`.",
         ),
         Mistake(
-            lambda model: _by_name(copy.deepcopy(model)),
-            "You freeze a copy. The model that your function is given learns on as "
-            "before.",
+            _gray_where_missing,
+            "The pictures arrive, but a row without one still becomes a gray picture "
+            "that keeps its label. Raise `ValueError`, or the model learns from it.",
         ),
         Mistake(
-            lambda model: _by_name(model).vit,
-            "The right parts are frozen, but you return the backbone alone. Return the "
-            "whole model.",
+            _without_rows,
+            "You leave out rows without a picture, and all labels after them belong to "
+            "the wrong picture. Raise `ValueError` instead.",
         ),
         Mistake(
-            _new_head,
-            "You put a new head on the model. Leave the one it has, with what it has "
-            "learned.",
+            lambda rows: [row["image"].convert("RGB") for row in rows],
+            "The pictures arrive. A row without one stops your function, but with an "
+            "error that does not say which row it is: raise a `ValueError` that does.",
         ),
         Mistake(
-            _freeze(""),
-            "Everything is frozen, the new head too: `backward` would stop with an "
-            "error, for nothing is left to learn.",
-        ),
-        Mistake(_freeze("classifier"), "The other way round: you froze the head."),
-        Mistake(
-            _freeze("vit.layers"),
-            "The blocks are frozen; the embeddings and the last norm still learn.",
+            _raising(lambda number: "a row holds no picture"),
+            "Your error does not say which row. Put its number into the message.",
         ),
         Mistake(
-            _freeze("vit.embeddings"),
-            "Only the embeddings are frozen; every block still learns.",
+            _raising(lambda number: f"row {number + 1}"),
+            "The number in your message is one too large: rows count from 0.",
         ),
         Mistake(
-            _freeze("vit.embeddings", "vit.layers"),
-            "The last layer norm still learns. It belongs to the backbone too.",
+            _none_only,
+            "A row that has no key `image` at all still raises `KeyError`. "
+            "`row.get(...)` gives `None` for it.",
         ),
         Mistake(
-            lambda model: (
-                _freeze("vit")(model)
-                and model.vit.layers[-1].requires_grad_(True)
-                and model
-            ),
-            "The last block still learns. All of the backbone is to be frozen.",
+            _raising(mode=None),
+            "Some pictures are gray or have a palette or a fourth channel. "
+            "`convert` each to mode RGB.",
         ),
         Mistake(
-            _weights_only,
-            "Only what is called `weight` is frozen. The biases, the class token and "
-            "the positions are parameters as well, and still learn.",
+            _raising(mode="L"),
+            "Your pictures are in mode L, which is gray. Convert them to RGB.",
         ),
         Mistake(
-            _linear_only,
-            "Only the linear layers are frozen. The backbone holds other parameters "
-            "as well: embeddings and norms.",
+            _first_only,
+            "You return the first picture alone. Is the `return` inside the loop?",
+        ),
+        Mistake(
+            lambda rows: load_pictures(rows)[::-1],
+            "Your pictures come in another order than the rows, so labels no longer "
+            "fit.",
         ),
     ),
     hints=(
-        "Count the parameters that learn, before and after the colleague's line.",
-        "`requires_grad` belongs to a parameter. What does Python do when you set an "
-        "attribute that a module does not have?",
-        "`for parameter in model.vit.parameters():` is the first line.",
+        "How many of the colleague's pictures are different? Print `rows[0].keys()`.",
+        "Take the `try` away and run again: the error that it hid names the bug.",
+        '`row.get("image")` is `None` for both kinds of broken row; '
+        "`enumerate(rows)` counts them.",
     ),
-    because="Only the head learns. Asking `p.requires_grad` of all parameters is a "
-    "test of one line; make it a habit.",
-    alternatives=(_freeze("vit"), _by_name),
+    because="The pictures are in the rows, and a broken row is an error that says "
+    "where. A replacement that looks like a picture hides any bug before it.",
+    alternatives=(
+        _raising(),
+        _raising(lambda number: f"no picture in row {number}, look at your file"),
+    ),
 )
 
 
-# --- 10.3 Precision, recall, F1 ---------------------------------------------------
+# --- 10.3 A learning rate under a budget ------------------------------------------
+
+FULL = 100  # steps of a full run
 
 
-def precision_recall_f1(confusion):
-    true_positive = confusion[1, 1]
-    answered, existing = confusion[:, 1].sum(), confusion[1].sum()
-    precision = true_positive / answered if answered else 0.0
-    recall = true_positive / existing if existing else 0.0
-    both = precision + recall
-    return precision, recall, 2 * precision * recall / both if both else 0.0
+def choose(train, rates, budget):
+    steps = budget // len(rates)
+    found = {rate: train(rate, steps) for rate in rates}
+    return max(found, key=found.get)
 
 
-def _three(
-    positive=1,
-    turned=False,
-    f1=lambda p, r: 2 * p * r / max(p + r, 1e-12),
-    share=lambda hits, all_of_them: hits / max(all_of_them, 1),
-):
-    """The three numbers; shares, or what is made of them, may be computed otherwise."""
+class _Task:
+    """A task whose accuracy is a formula: large rates are fast, and end worse."""
 
-    def scores(confusion):
-        table = confusion.T if turned else confusion
-        hits = table[positive, positive]
-        precision = share(hits, table[:, positive].sum())
-        recall = share(hits, table[positive].sum())
-        return precision, recall, f1(precision, recall)
+    def __init__(self, best, budget, seed):
+        self.best, self.left, self.seed, self.calls = best, budget, seed, []
 
-    return scores
+    def accuracy(self, rate, steps):
+        away = np.log10(rate / self.best)
+        end = max(0.86 - (0.25 if away > 0 else 0.10) * away**2, 0.5)
+        return 0.5 + (end - 0.5) * (1 - np.exp(-steps / (12 * 10 ** (-0.5 * away))))
 
+    def train(self, rate, steps):
+        if not rate > 0 or steps != int(steps) or steps < 1:
+            raise ValueError("train(rate, steps) wants a rate and a whole number")
+        if steps > self.left:
+            raise RuntimeError("the budget is spent")
+        self.left -= int(steps)
+        noise = np.random.default_rng([self.seed, round(1e7 * rate), int(steps)])
+        spread = 0.008 + 0.06 * np.exp(-steps / 4)
+        found = self.accuracy(rate, steps) + spread * noise.normal()
+        self.calls.append((float(rate), int(steps), float(found)))
+        return float(found)
 
-def _unguarded_f1(precision, recall):
-    return np.float64(2 * precision * recall) / (precision + recall)
-
-
-def _python_division(confusion):
-    (_, false), (missed, hits) = confusion.tolist()
-    precision, recall = hits / (hits + false), hits / (hits + missed)
-    return precision, recall, 2 * precision * recall / (precision + recall)
-
-
-def _one_guard(confusion):
-    precision, recall = _three()(confusion)[0], confusion[1, 1] / confusion[1].sum()
-    both = precision + recall
-    return precision, recall, 2 * precision * recall / both if both else 0.0
-
-
-def _other_hits(confusion):
-    hits, false, missed = confusion[0, 0], confusion[0, 1], confusion[1, 0]
-    return _three()(np.array([[0, false], [missed, hits]]))
-
-
-def _specificity(confusion):
-    precision = _three()(confusion)[0]
-    recall = confusion[0, 0] / max(confusion[0].sum(), 1)
-    return precision, recall, 2 * precision * recall / max(precision + recall, 1e-12)
-
-
-def _second_share(share):
-    """The three numbers, of which recall alone is something else."""
-    return lambda confusion: [
-        number if place != 1 else share(confusion)
-        for place, number in enumerate(_three()(confusion))
-    ]
+    def verdict(self, rates, chosen):
+        """Say what became of a choice, as far as the calls of ``train`` explain it."""
+        if np.ndim(chosen) or not np.isclose(rates, float(chosen), atol=0).any():
+            return "what you return is not one of the rates"
+        if not self.calls:
+            return "chosen without asking train"
+        if max(steps for _, steps, _ in self.calls) < 15:
+            return "chosen after runs of fewer than 15 steps"
+        short = max(self.accuracy(rate, FULL) for rate in rates) - self.accuracy(
+            float(chosen), FULL
+        )
+        if short <= 0.03:
+            return "nearly as good as the best"
+        if not any(np.isclose(rate, self.best) for rate, _, _ in self.calls):
+            return "worse, and the best rate was never tried"
+        longest = max(steps for _, steps, _ in self.calls)
+        runs = {rate: found for rate, steps, found in self.calls if steps == longest}
+        if runs.get(float(chosen), 0) < max(runs.values()):
+            return "worse than another rate in your own longest runs"
+        return "worse than the best"
 
 
-def _of_both_classes(confusion):
-    return np.mean([_three(0)(confusion), _three(1)(confusion)], axis=0)
+def _probe_choice(answer, rates, best, budget):
+    """Play a task three times, with other noise; say what became of the choices."""
+    found = {}
+    for again in (1, 2, 3):
+        task = _Task(best, budget, again)
+        chosen = answer(task.train, list(rates), budget)
+        if chosen is None:
+            return None
+        if chosen is ...:
+            return ...
+        if isinstance(chosen, str | dict | tuple | list):
+            raise NotAnAnswer("Return one number: the rate that you would use.")
+        found[f"time {again}"] = task.verdict(rates, chosen)
+    return found
 
 
-def _hits_and_right_rejections(confusion):
-    _, recall, f1 = _three()(confusion)
-    hits, right = confusion[1, 1], np.trace(confusion)
-    return hits / right if right else 0.0, recall, f1
+def _runs(steps, rates_of=lambda rates: rates, pick=max):
+    """Some steps for some of the rates each; the best found."""
+
+    def choose(train, rates, budget):
+        found = {rate: train(rate, steps) for rate in rates_of(rates)}
+        return pick(found, key=found.get)
+
+    return choose
 
 
-def _accuracy_for(*places):
-    def scores(confusion):
-        share = np.trace(confusion) / confusion.sum()
-        found = _three()(confusion)
-        return [share if i in places else x for i, x in enumerate(found)]
+def _halving(train, rates, budget):
+    """Drop half of the rates after each round, and double the steps."""
+    rates, steps = list(rates), budget // (2 * len(rates))
+    while len(rates) > 1:
+        scores = {rate: train(rate, steps) for rate in rates}
+        rates = sorted(rates, key=scores.get, reverse=True)[: len(rates) // 2]
+        steps *= 2
+        if len(rates) * steps > budget // 2:
+            steps = budget // 2 // len(rates)
+            scores = {rate: train(rate, steps) for rate in rates}
+            return max(scores, key=scores.get)
+    return rates[0]
 
-    return scores
 
-
-def _of_all_answers(confusion):
-    share = confusion[1, 1] / confusion.sum()
-    return share, share, share
-
-
-PRECISION = Exercise(
+BUDGET = Exercise(
     id="10.3",
-    title="Precision, recall and F1",
-    solution=precision_recall_f1,
+    title="A learning rate under a budget",
+    solution=choose,
+    probe=_probe_choice,
     cases=(
-        (np.array([[5, 3], [1, 4]]),),
-        (np.array([[90, 2], [6, 2]]),),
-        (np.array([[7, 0], [3, 0]]),),
-        (np.array([[4, 3], [0, 0]]),),
-        (np.array([[6, 2], [3, 0]]),),
+        ((1e-2, 1e-5, 3e-4, 1e-3, 1e-4, 3e-3), 1e-3, 250),
+        ((3e-3, 1e-5, 3e-4, 1e-4, 1e-3, 3e-5), 1e-4, 250),
+        ((0.1, 0.001, 0.3, 0.03, 0.003, 0.01), 0.03, 250),
+        ((3e-4, 3e-3, 1e-5, 1e-3, 1e-4, 3e-5), 1e-5, 250),
     ),
     mistakes=(
         Mistake(
-            _three(turned=True),
-            "Precision and recall have changed places. Precision divides by what was "
-            "*answered* 1, a column; recall by what *is* 1, a row.",
+            _runs(FULL),
+            "That takes more steps than the budget has: it is only two and a half full "
+            "runs, for all rates together.",
         ),
         Mistake(
-            _three(positive=0),
-            "Those are the numbers of class 0. The positive class is 1.",
+            lambda train, rates, budget: sorted(rates)[len(rates) // 2],
+            "You never call `train`. Which rate is good depends on the task, so a "
+            "fixed choice cannot know it.",
         ),
         Mistake(
-            _other_hits,
-            "The cell `[0, 0]` counts pictures of class 0 that were answered 0. They "
-            "are no hits of class 1.",
+            _runs(10),
+            "Your runs are too short: in the first ten steps a rate that is too large "
+            "is ahead, and noise is large. You have steps left; use them.",
         ),
         Mistake(
-            _specificity,
-            "Your second number is a share of class 0, its specificity. Recall is a "
-            "share of class 1.",
+            _runs(FULL, lambda rates: rates[:2]),
+            "Full runs for two rates, and the best one was never tried. Shorter runs "
+            "let you try all.",
         ),
         Mistake(
-            _three(f1=lambda precision, recall: (precision + recall) / 2),
-            "Precision and recall are right. F1 is their *harmonic* mean, "
-            "$2PR/(P+R)$: near the smaller of the two.",
+            _runs(40, pick=min),
+            "You return the rate with the *lowest* accuracy of your runs. An accuracy "
+            "is better when it is higher.",
         ),
         Mistake(
-            _three(f1=lambda p, r: p * r / max(p + r, 1e-12)),
-            "F1 is half of what it should be: the harmonic mean has a factor 2.",
-        ),
-        Mistake(
-            _three(f1=lambda precision, recall: (precision * recall) ** 0.5),
-            "Precision and recall are right. You take their geometric mean; F1 is the "
-            "*harmonic* one, $2PR/(P+R)$.",
-        ),
-        Mistake(
-            _of_both_classes,
-            "You take the mean over both classes, the *macro* average. Asked are the "
-            "numbers of class 1.",
-        ),
-        Mistake(
-            _second_share(lambda table: table[0, 0] / max(table[0].sum(), 1)),
-            "Your second number is a share of class 0, its specificity. Recall is a "
-            "share of class 1.",
-        ),
-        Mistake(
-            _second_share(lambda table: table[0, 1] / max(table[0].sum(), 1)),
-            "Your second number is the false positive rate, a share of class 0. Recall "
-            "is a share of class 1.",
-        ),
-        Mistake(
-            _hits_and_right_rejections,
-            "Your precision divides by hits plus pictures of class 0 answered 0. It is "
-            "a share of what was *answered* 1, a column.",
-        ),
-        Mistake(
-            _accuracy_for(0, 1, 2),
-            "That is the accuracy: it counts right answers of *both* classes.",
-        ),
-        Mistake(
-            _accuracy_for(0),
-            "Your first number is the accuracy, the share of *all* answers that are "
-            "right. Precision looks at the answers 1 only.",
-        ),
-        Mistake(
-            _of_all_answers,
-            "You divide by all pictures. Precision is a share of the answers 1, recall "
-            "a share of class 1.",
-        ),
-        Mistake(
-            _three(f1=_unguarded_f1, share=lambda hits, n: hits / n),
-            "If the model never answers 1, your precision is 0/0. Return 0 there, as "
-            "scikit-learn does, and wherever else a divisor is 0.",
-        ),
-        Mistake(
-            _python_division,
-            "One of your divisors can be 0: nothing was answered 1, or nothing is. "
-            "Return 0 there.",
-        ),
-        Mistake(
-            _one_guard,
-            "Where no picture is of class 1, your recall is 0/0. Return 0 there, too.",
-        ),
-        Mistake(
-            _three(f1=_unguarded_f1),
-            "If precision and recall are both 0, your F1 is 0/0. Return 0 there, too.",
-        ),
-        Mistake(
-            _three(share=lambda hits, n: hits / n if n else 1.0),
-            "Where a divisor is 0 you return 1, as if all were right. Return 0 there.",
-        ),
-        Mistake(
-            lambda confusion: [100 * share for share in _three()(confusion)],
-            "Those are percents. Give numbers from 0 to 1.",
+            lambda train, rates, budget: max(train(rate, 40) for rate in rates),
+            "That is no rate of the list: an accuracy, or the number of a place? "
+            "Return the rate itself.",
         ),
     ),
     hints=(
-        "Of those called positive, how many are? Of those that are, how many are "
-        "called so? The first is precision, the second recall.",
-        "`confusion[:, 1].sum()` were called positive, `confusion[1].sum()` are.",
-        "F1 is $2PR/(P+R)$; give 0 wherever a divisor is 0.",
+        "How many steps can each rate have if all get equally many?",
+        "Is that enough to be past the first steps, in which large rates lead?",
+        "`max(found, key=found.get)` gives the key of a dictionary with the largest "
+        "value. If you like: drop the worse half early, and give the rest more.",
     ),
-    because="Columns hold answers, rows hold truth; the third case shows why the "
-    "division needs a guard.",
-    alternatives=(
-        _three(),
-        lambda c: np.array(_three()(np.asarray(c))),
-        lambda c: [float(v) for v in _three()(c)],
-    ),
+    because="All rates had a run that was long enough to tell. Dropping the worse half "
+    "after some steps (*successive halving*) leaves longer runs for the rest.",
+    alternatives=(_halving, _runs(30), _runs(41)),
 )
 
 
@@ -1129,6 +1064,21 @@ CALIBRATION = Exercise(
 # --- 10.7 Never quite sure --------------------------------------------------------
 
 
+def _classifier(classes=2, blocks=1, dropout=0.0):
+    """Return a ViTForImageClassification of a few numbers."""
+    config = ViTConfig(
+        image_size=4,
+        patch_size=2,
+        hidden_size=8,
+        num_hidden_layers=blocks,
+        num_attention_heads=2,
+        intermediate_size=8,
+        hidden_dropout_prob=dropout,
+        num_labels=classes,
+    )
+    return ViTForImageClassification(config)
+
+
 def probabilities(model, pixel_values):
     model.eval()
     with torch.no_grad():
@@ -1270,4 +1220,190 @@ TWICE = Exercise(
     alternatives=(_probabilities(), _by_first_item),
 )
 
-EXERCISES = (BALANCED, FREEZE, PRECISION, ROC, THRESHOLD, CALIBRATION, TWICE)
+# --- 10.8 Set a block back --------------------------------------------------------
+
+
+def rewind(model, before, block):
+    part = f"vit.layers.{block}."
+    mixed = {
+        name: before[name] if name.startswith(part) else weight
+        for name, weight in model.state_dict().items()
+    }
+    new = type(model)(model.config)
+    new.load_state_dict(mixed)
+    return new.to(model.device).eval()
+
+
+def _rewind(is_old, fresh=True):
+    """Weights for whose names ``is_old(name, block)`` as before, others as they are."""
+
+    def rewind(model, before, block):
+        new = copy.deepcopy(model) if fresh else model
+        old = {name: w for name, w in before.items() if is_old(name, block)}
+        new.load_state_dict(old, strict=False)
+        return new
+
+    return rewind
+
+
+def _in_block(name, block):
+    return name.startswith(f"vit.layers.{block}.")
+
+
+def _state_dict(model, before, block):
+    return {
+        name: before[name] if _in_block(name, block) else weight
+        for name, weight in model.state_dict().items()
+    }
+
+
+def _into_before(model, before, block):
+    for name, weight in model.state_dict().items():
+        if not _in_block(name, block):
+            before[name] = weight
+    new = copy.deepcopy(model)
+    new.load_state_dict(before)
+    return new
+
+
+def _shared(model, before, block):
+    new = copy.copy(model)
+    old = {name: w for name, w in before.items() if _in_block(name, block)}
+    new.load_state_dict(old, strict=False)
+    return new
+
+
+def _in_fresh_head(model, before, block):
+    new = type(model)(model.config)
+    kept = {name: w for name, w in model.state_dict().items() if "vit" in name}
+    kept |= {name: w for name, w in before.items() if _in_block(name, block)}
+    new.load_state_dict(kept, strict=False)
+    return new
+
+
+def _probe_rewound(answer, blocks, block):
+    """Tune a small ViT by noise, set a block back, and compare all parts."""
+    model, random = _classifier(blocks=blocks), torch.Generator().manual_seed(1)
+    before = {name: w.clone() for name, w in model.state_dict().items()}
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.add_(0.3 * torch.randn(weight.shape, generator=random))
+    now = {name: w.clone() for name, w in model.state_dict().items()}
+    kept = {name: w.clone() for name, w in before.items()}
+    new = answer(model, before, block)
+    if new is None or new is ...:
+        return new
+    if not isinstance(new, nn.Module):
+        raise NotAnAnswer("Return a model, not its weights alone.")
+    found = {"returned": "the model given" if new is model else "another model"}
+    parts = {}
+    for name, weight in new.state_dict().items():
+        how = "neither"
+        for words, there in (("fine-tuned", now), ("as before", kept)):
+            if name in there and torch.equal(weight, there[name]):
+                how = words
+        part = re.sub(r"^vit\.layers\.(\d+)\..*", r"block \1", name)
+        part = part.removeprefix("vit.").partition(".")[0]
+        parts.setdefault(part, []).append(how)
+    found |= {part: " and ".join(dict.fromkeys(how)) for part, how in parts.items()}
+    with torch.no_grad():
+        pixels = torch.linspace(-1, 1, 96).view(2, 3, 4, 4)
+        found["logits"] = new.eval()(pixels).logits.clone()
+        for weight in new.parameters():  # shows what shares its memory
+            weight.zero_()
+    for name, was, here in (
+        ("model afterwards", now, model.state_dict()),
+        ("before afterwards", kept, before),
+    ):
+        same = all(torch.equal(w, here[k]) for k, w in was.items())
+        found[name] = "as it was" if same else "changed"
+    return found
+
+
+REWIND = Exercise(
+    id="10.8",
+    title="Set a block back",
+    solution=rewind,
+    probe=_probe_rewound,
+    kinds=("torch",),
+    cases=((3, 1), (12, 1), (3, 2), (3, 0)),
+    mistakes=(
+        Mistake(
+            _rewind(_in_block, fresh=False),
+            "You load the old weights into the model that you were given, and it is "
+            "fine-tuned no longer. Make a new model first.",
+        ),
+        Mistake(
+            _shared,
+            "Your new model shares its layers with the old one, and both change. "
+            "`copy.copy` copies only the outermost object.",
+        ),
+        Mistake(
+            _rewind(lambda name, block: not _in_block(name, block)),
+            "The other way round: only this block is still fine-tuned, and everything "
+            "else was set back.",
+        ),
+        Mistake(
+            _rewind(lambda name, block: _in_block(name, block - 1)),
+            "You set another block back. Blocks count from 0, as in the names.",
+        ),
+        Mistake(
+            _rewind(lambda name, block: name.startswith(f"vit.layers.{block}")),
+            "With ten blocks or more you set several back: `vit.layers.1` is also the "
+            "beginning of `vit.layers.10`. Where does a name's number end?",
+        ),
+        Mistake(
+            _rewind(lambda name, block: True),
+            "All weights are as before: nothing is left of the fine-tuning.",
+        ),
+        Mistake(
+            _rewind(lambda name, block: False),
+            "Nothing was set back. Do the names of your weights begin with `vit.`?",
+        ),
+        Mistake(
+            _rewind(
+                lambda name, block: _in_block(name, block) and name.endswith("weight")
+            ),
+            "The biases of the block are still fine-tuned ones.",
+        ),
+        Mistake(
+            _rewind(lambda name, block: _in_block(name, block) and "attention" in name),
+            "Only the attention of the block was set back. It also has an MLP and two "
+            "norms.",
+        ),
+        Mistake(
+            _rewind(lambda name, block: name.startswith("vit.layers.")),
+            "All blocks were set back. Take the one with the number `block`.",
+        ),
+        Mistake(
+            _into_before,
+            "You write into `before`, so the next block cannot be set back any more.",
+        ),
+        Mistake(
+            _in_fresh_head,
+            "The head of your model is a new one with random weights. Load all weights "
+            "of `model`.",
+        ),
+    ),
+    hints=(
+        "`model.state_dict()` maps names to weights, and so does `before`. Which names "
+        "belong to the block?",
+        "Make one dictionary of both: for each name the weight of one or the other.",
+        "`type(model)(model.config)` is a new model of the same shape; "
+        "`load_state_dict` fills it.",
+    ),
+    because="One block is as it was, everything else is fine-tuned, and neither model "
+    "has changed. So you can go through all blocks in a loop.",
+    alternatives=(_rewind(_in_block),),
+)
+
+EXERCISES = (
+    BALANCED,
+    ADDRESSES,
+    BUDGET,
+    ROC,
+    THRESHOLD,
+    CALIBRATION,
+    TWICE,
+    REWIND,
+)

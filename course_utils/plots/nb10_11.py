@@ -4,12 +4,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from course_utils.plots import COLORS
+from course_utils.plots.nb10 import forgetting as forgetting  # only 10 draws it
 
 GRAY, RED = COLORS["gray"], COLORS["vermilion"]
 
 
-def learning_curves(sizes, accuracy, *, title, guessing):
-    """Draw test accuracies and their spread; ``accuracy[name]`` is (sizes, seeds)."""
+def learning_curves(
+    sizes, accuracy, *, title, guessing, xlabel="training pictures", what="test"
+):
+    """Draw accuracies and their spread; ``accuracy[name]`` is (sizes, seeds)."""
     _, ax = plt.subplots(figsize=(6.5, 4))
     sizes, lines = np.asarray(sizes), {}
     for number, (name, runs) in enumerate(accuracy.items()):
@@ -23,10 +26,10 @@ def learning_curves(sizes, accuracy, *, title, guessing):
     level = 100 * guessing
     ax.hlines(level, 0.9 * sizes[0], 1.1 * sizes[-1], color=GRAY, lw=1, ls=":")
     ax.text(1.2 * sizes[0], level - 1, "guessing", va="top", color=GRAY)
-    ax.set(xscale="log", xlabel="training pictures", ylabel="test accuracy (%)")
+    ax.set(xscale="log", xlabel=xlabel, ylabel=f"{what} accuracy (%)")
     ax.set(title=title, xlim=(0.9 * sizes[0], 2.6 * sizes[-1]))
     ax.set_ylim(max(0, level - 10), 101)
-    ax.set_xticks(sizes, sizes)
+    ax.set_xticks(sizes, [f"{size:g}" for size in sizes])
     ax.minorticks_off()
 
 
@@ -37,28 +40,6 @@ def _write_names_at_the_ends(ax, last, lines):
         height = max(height + 5, line.get_ydata()[-1])
         ax.plot(1.25 * last, height, line.get_marker(), color=line.get_color())
         ax.text(1.36 * last, height, name, va="center", weight="bold")
-
-
-def forgetting(rates, new, old, distance, *, before, new_before, floor, title):
-    """Draw what each of ``rates`` buys on the new task and costs on the old one."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7, 4), width_ratios=[1.6, 1])
-    left.plot(rates, 100 * np.array(new), marker="o", label="new task")
-    left.plot(rates, 100 * np.array(old), marker="s", label="old task (probe)")
-    for level, color, label in (
-        (new_before, "C0", "new task, probe before"),
-        (before, "C1", "old task, probe before"),
-        (floor, GRAY, "old task, random weights"),
-    ):
-        left.axhline(100 * level, color=color, lw=1.5, ls=":", label=label)
-    left.set(ylabel="accuracy (%)", ylim=(0, 101), title=title)
-    figure.legend(loc="outside lower left", ncols=3, columnspacing=1)
-    right.plot(rates, 100 * np.array(distance), marker="D", color="black", ls="-")
-    right.set(ylabel="change of the weights (%)", yscale="log")
-    right.set_title("How far they moved")
-    for ax in (left, right):
-        ax.set(xscale="log", xlabel="learning rate")
-        ax.minorticks_off()
-        ax.set_xticks(rates, [f"{rate:g}" for rate in rates])
 
 
 def reliability(panels, *, bins, title):

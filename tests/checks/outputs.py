@@ -48,7 +48,7 @@ def checked_cells(notebook: Notebook) -> list[str]:
             problems.append(f"{cell.place}: tagged {CHECKED}, but has no output")
         if cell.has_picture:
             problems.append(f"{cell.place}: tagged {CHECKED}, but pictures differ")
-    known = {CHECKED, "bootstrap", "shipped", "parity", "headline", "readme"}
+    known = {CHECKED, "bootstrap", "shipped", "parity", "headline", "readme", "twin"}
     known |= {"predict", "nbval-skip", "nbval-ignore-output", "nbval-raises-exception"}
     for cell in notebook.cells:
         if strange := set(cell.tags) - known:

@@ -13,9 +13,11 @@ from course_utils.session import ROOT
 
 # A heading of a PyTorch lesson that names its tool -> the twin's.
 TWIN_TITLES = {
+    "## The whole job in fifty lines": "## The whole job in plain Keras",
     "### The same loop in the package": "### The same step by hand",
     "## Augmentation with Pillow alone": "## Augmentation with Keras layers alone",
     "## The Trainer": "## fit and its callbacks",
+    "### Fine-tuning by one loop": "### Fine-tuning by compile and fit, in stages",
 }
 
 

@@ -5,7 +5,8 @@ import random
 
 import numpy as np
 import torch
-from sklearn.metrics import f1_score, precision_score, recall_score, roc_curve
+from PIL import Image
+from sklearn.metrics import roc_curve
 from tests_answers import right, wrong
 from torch import nn
 from torch.nn import functional as F
@@ -263,455 +264,287 @@ def rows_without_return(labels, n, rng):
         rows.extend(rng.choice(found, n // len(np.unique(labels)), replace=False))
 
 
-# 10.2 freeze_backbone(model)
+# 10.2 load_pictures(rows)
 
 
 @right("10.2")
-def on_the_module(model):
-    model.vit.requires_grad_(False)
-    return model
+def loop_with_get(rows):
+    pictures = []
+    for i, row in enumerate(rows):
+        picture = row.get("image")
+        if picture is None:
+            raise ValueError(f"no picture in row {i}")
+        pictures.append(picture.convert("RGB"))
+    return pictures
 
 
 @right("10.2")
-def on_each_parameter(model):
-    for p in model.vit.parameters():
-        p.requires_grad = False
-    return model
+def looks_for_the_key(rows):
+    for i in range(len(rows)):
+        if "image" not in rows[i] or rows[i]["image"] is None:
+            raise ValueError("row " + str(i) + " has no picture: " + ", ".join(rows[i]))
+    return [row["image"].convert("RGB") for row in rows]
 
 
 @right("10.2")
-def by_name(model):
-    for name, p in model.named_parameters():
-        if name.startswith("vit."):
-            p.requires_grad_(False)
-    return model
+def lists_all_broken_rows(rows):
+    broken = [i for i, row in enumerate(rows) if row.get("image") is None]
+    if broken:
+        raise ValueError(f"rows without a picture: {broken}")
+    return [row["image"].convert("RGB") for row in rows]
 
 
 @right("10.2")
-def all_but_the_head(model):
-    for name, p in model.named_parameters():
-        p.requires_grad = name.startswith("classifier")
-    return model
-
-
-@right("10.2")
-def base_model(model):
-    for module in model.base_model.modules():
-        for p in module.parameters(recurse=False):
-            p.requires_grad = False
-    return model
-
-
-@right("10.2")
-def freeze_then_thaw_the_head(model):
-    model.requires_grad_(False)
-    model.classifier.requires_grad_(True)
-    return model
-
-
-@right("10.2")
-def also_with_the_attribute(model):
-    model.vit.requires_grad = False
-    for p in model.vit.parameters():
-        p.requires_grad = False
-    return model
-
-
-@wrong("10.2", "an attribute of the module", says="Nothing is frozen")
-def attribute_of_the_module(model):
-    model.vit.requires_grad = False
-    return model
-
-
-@wrong("10.2", "an attribute of each part of the backbone", says="Nothing is frozen")
-def attribute_of_the_parts(model):
-    for child in model.vit.children():
-        child.requires_grad = False
-    return model
-
-
-@wrong("10.2", "an attribute of every module", says="Nothing is frozen")
-def attribute_of_all_modules(model):
-    for module in model.vit.modules():
-        module.requires_grad = False
-    return model
-
-
-@wrong("10.2", "returns nothing", says="End with `return model`")
-def returns_nothing(model):
-    model.vit.requires_grad_(False)
-
-
-@wrong("10.2", "the head as well", says="Everything is frozen, the new head too")
-def head_as_well(model):
-    for p in model.parameters():
-        p.requires_grad = False
-    return model
-
-
-@wrong("10.2", "the head instead of the backbone", says="The other way round")
-def head_instead(model):
-    model.classifier.requires_grad_(False)
-    return model
-
-
-@wrong("10.2", "the blocks without the embeddings", says="The blocks are frozen")
-def blocks_only(model):
-    model.vit.layers.requires_grad_(False)
-    return model
-
-
-@wrong(
-    "10.2",
-    "embeddings and blocks without the last norm",
-    says="The last layer norm still learns",
-)
-def without_the_norm(model):
-    model.vit.embeddings.requires_grad_(False)
-    for layer in model.vit.layers:
-        layer.requires_grad_(False)
-    return model
-
-
-@wrong("10.2", "the embeddings alone", says="Only the embeddings are frozen")
-def embeddings_only(model):
-    model.vit.embeddings.requires_grad_(False)
-    return model
-
-
-@wrong("10.2", "all but the last block", says="The last block still learns")
-def all_but_the_last_block(model):
-    model.vit.requires_grad_(False)
-    model.vit.layers[-1].requires_grad_(True)
-    return model
-
-
-@wrong(
-    "10.2", "returns the backbone", says="The right parts are frozen, but you return"
-)
-def returns_the_backbone(model):
-    return model.vit.requires_grad_(False)
-
-
-@wrong("10.2", "evaluation mode instead of freezing", says="Nothing is frozen")
-def evaluation_mode(model):
-    model.vit.eval()
-    return model
-
-
-@wrong("10.2", "no_grad, over when the function returns", says="Nothing is frozen")
-def under_no_grad(model):
-    with torch.no_grad():
-        model.vit.parameters()
-    return model
-
-
-@wrong("10.2", "weights without biases", says="Only what is called `weight` is frozen")
-def weights_only(model):
-    for name, p in model.vit.named_parameters():
-        if "weight" in name:
-            p.requires_grad = False
-    return model
-
-
-@wrong("10.2", "linear layers only", says="Only the linear layers are frozen")
-def linear_layers_only(model):
-    for module in model.vit.modules():
-        if isinstance(module, nn.Linear):
-            module.requires_grad_(False)
-    return model
-
-
-@wrong("10.2", "detaches copies of the parameters", says="Nothing is frozen")
-def detaches(model):
-    for p in model.vit.parameters():
-        p = p.detach()
-    return model
-
-
-@wrong("10.2", "freezes a copy and returns it", says="You freeze a copy")
-def freezes_a_copy(model):
-    frozen = copy.deepcopy(model)
-    frozen.vit.requires_grad_(False)
-    return frozen
-
-
-@wrong("10.2", "a new head", says="You put a new head on the model")
-def new_head(model):
-    model.requires_grad_(False)
-    head = model.classifier
-    model.classifier = nn.Linear(head.in_features, head.out_features)
-    return model
-
-
-@wrong("10.2", "the first parameter alone")
-def first_parameter(model):
-    next(model.vit.parameters()).requires_grad = False
-    return model
-
-
-@wrong("10.2", "deletes the gradients", says="Nothing is frozen")
-def deletes_gradients(model):
-    for p in model.vit.parameters():
-        p.grad = None
-    return model
-
-
-# 10.3 precision_recall_f1(confusion)
-
-
-@right("10.3")
-def from_ravel(confusion):
-    _, fp, fn, tp = confusion.ravel()
-    precision = tp / (tp + fp) if tp + fp else 0
-    recall = tp / (tp + fn) if tp + fn else 0
-    both = precision + recall
-    return precision, recall, 2 * precision * recall / both if both else 0
-
-
-@right("10.3")
-def with_maximum(confusion):
-    hits = confusion[1, 1]
-    precision = hits / max(confusion[:, 1].sum(), 1)
-    recall = hits / max(confusion[1].sum(), 1)
-    f1 = 2 * precision * recall / max(precision + recall, 1e-12)
-    return precision, recall, f1
-
-
-@right("10.3")
-def f1_from_counts(confusion):
-    tp, fp, fn = confusion[1][1], confusion[0][1], confusion[1][0]
-
-    def share(a, b):
-        return a / b if b > 0 else 0.0
-
-    return [share(tp, tp + fp), share(tp, tp + fn), share(2 * tp, 2 * tp + fp + fn)]
-
-
-@right("10.3")
-def by_list_and_try(confusion):
-    (_, fp), (fn, tp) = confusion.tolist()
-    found = []
-    for divisor in (tp + fp, tp + fn):
+def turns_errors_into_value_errors(rows):
+    pictures = []
+    for i, row in enumerate(rows):
         try:
-            found.append(tp / divisor)
-        except ZeroDivisionError:
-            found.append(0)
-    p, r = found
-    return np.array([p, r, 2 * p * r / (p + r) if p + r else 0])
+            pictures.append(row["image"].convert("RGB"))
+        except (KeyError, AttributeError) as error:
+            raise ValueError(f"row {i}: {error!r}") from error
+    return pictures
+
+
+@right("10.2")
+def walrus(rows):
+    def picture(i, row):
+        if (image := row.get("image")) is not None:
+            return image.convert("RGB")
+        raise ValueError(f"row {i}")
+
+    return [picture(i, row) for i, row in enumerate(rows)]
+
+
+def _gray():
+    return Image.new("RGB", (48, 48), "gray")
+
+
+@wrong("10.2", "the colleague's loader", says="All your pictures are the same gray one")
+def as_copied(rows):
+    pictures = []
+    for row in rows:
+        try:
+            pictures.append(Image.open(row["image_url"]))
+        except Exception:
+            pictures.append(_gray())
+    return pictures
+
+
+@wrong("10.2", "skips rows that fail, still image_url", says="Your list is empty")
+def skips_all(rows):
+    pictures = []
+    for row in rows:
+        try:
+            pictures.append(Image.open(row["image_url"]))
+        except Exception:
+            continue
+    return pictures
+
+
+@wrong("10.2", "still gray where one is missing", says="still becomes a gray picture")
+def still_gray(rows):
+    pictures = []
+    for row in rows:
+        try:
+            pictures.append(row["image"].convert("RGB"))
+        except Exception:
+            pictures.append(_gray())
+    return pictures
+
+
+@wrong("10.2", "leaves rows out", says="You leave out rows without a picture")
+def leaves_out(rows):
+    return [row["image"].convert("RGB") for row in rows if row.get("image") is not None]
+
+
+@wrong("10.2", "does not look", says="with an error that does not say which row")
+def does_not_look(rows):
+    pictures = []
+    for row in rows:
+        pictures.append(row["image"].convert("RGB"))
+    return pictures
+
+
+@wrong("10.2", "no number in the message", says="Your error does not say which row")
+def no_number(rows):
+    for row in rows:
+        if row.get("image") is None:
+            raise ValueError("a row has no image")
+    return [row["image"].convert("RGB") for row in rows]
+
+
+@wrong("10.2", "counts from 1", says="one too large")
+def counts_from_one(rows):
+    for i, row in enumerate(rows, start=1):
+        if row.get("image") is None:
+            raise ValueError(f"row {i} has no image")
+    return [row["image"].convert("RGB") for row in rows]
+
+
+@wrong("10.2", "forgets the missing key", says="still raises `KeyError`")
+def forgets_the_key(rows):
+    pictures = []
+    for i, row in enumerate(rows):
+        if row["image"] is None:
+            raise ValueError(f"row {i} has no image")
+        pictures.append(row["image"].convert("RGB"))
+    return pictures
+
+
+@wrong("10.2", "modes as they are", says="have a palette or a fourth channel")
+def modes_as_they_are(rows):
+    for i, row in enumerate(rows):
+        if row.get("image") is None:
+            raise ValueError(f"row {i} has no image")
+    return [row["image"] for row in rows]
+
+
+@wrong("10.2", "arrays", says="Return a list of PIL images")
+def arrays(rows):
+    return [np.asarray(row["image"].convert("RGB")) for row in rows]
+
+
+@wrong("10.2", "return inside the loop", says="You return the first picture alone")
+def return_inside(rows):
+    pictures = []
+    for i, row in enumerate(rows):
+        if row.get("image") is None:
+            raise ValueError(f"row {i}")
+        pictures.append(row["image"].convert("RGB"))
+        return pictures
+
+
+@wrong("10.2", "an assert")
+def with_assert(rows):
+    for i, row in enumerate(rows):
+        assert row.get("image") is not None, f"row {i}"
+    return [row["image"].convert("RGB") for row in rows]
+
+
+# 10.3 choose(train, rates, budget)
 
 
 @right("10.3")
-def with_scikit_learn(confusion):
-    truth = np.repeat([0, 0, 1, 1], confusion.ravel())
-    answers = np.repeat([0, 1, 0, 1], confusion.ravel())
-    return tuple(
-        score(truth, answers, zero_division=0)
-        for score in (precision_score, recall_score, f1_score)
-    )
+def equally_many_steps(train, rates, budget):
+    best, best_rate = -1, None
+    for rate in rates:
+        score = train(rate, budget // len(rates))
+        if score > best:
+            best, best_rate = score, rate
+    return best_rate
 
 
 @right("10.3")
-def nan_to_num(confusion):
-    with np.errstate(all="ignore"):
-        p = np.nan_to_num(confusion[1, 1] / confusion.sum(axis=0)[1])
-        r = np.nan_to_num(confusion[1, 1] / confusion.sum(axis=1)[1])
-        return p, r, np.nan_to_num(2 * p * r / (p + r))
+def by_numpy(train, rates, budget):
+    scores = [train(rate, int(budget / len(rates))) for rate in rates]
+    return rates[int(np.argmax(scores))]
 
 
 @right("10.3")
-def all_zero_without_hits(confusion):
-    tp = float(confusion[1, 1])
-    if tp == 0:  # every divisor that is 0 has no hits
-        return 0.0, 0.0, 0.0
-    precision, recall = tp / confusion[:, 1].sum(), tp / confusion[1, :].sum()
-    return precision, recall, 2 / (1 / precision + 1 / recall)
+def three_survive(train, rates, budget):
+    first = {rate: train(rate, 20) for rate in rates}
+    best = sorted(first, key=first.get)[-3:]
+    left = budget - 20 * len(rates)
+    second = {rate: train(rate, left // 3) for rate in best}
+    return max(second, key=second.get)
 
 
-def _share(a, b):
-    return a / b if b else 0.0
+@right("10.3")
+def two_survive(train, rates, budget):
+    first = sorted(rates, key=lambda rate: train(rate, 24))
+    left = (budget - 24 * len(rates)) // 2
+    return max(first[-2:], key=lambda rate: train(rate, left))
 
 
-def _scores(tp, fp, fn):
-    """The three scores from counts."""
-    p, r = _share(tp, tp + fp), _share(tp, tp + fn)
-    return p, r, _share(2 * p * r, p + r)
+@right("10.3")
+def until_the_budget_is_spent(train, rates, budget):
+    scores = {}
+    try:
+        for rate in rates:
+            scores[rate] = train(rate, 41)
+    except RuntimeError:
+        pass
+    return max(scores, key=scores.get)
 
 
-@wrong(
-    "10.3",
-    "rows and columns exchanged",
-    says="Precision and recall have changed places",
-)
-def transposed(confusion):
-    return _scores(confusion[1, 1], confusion[1, 0], confusion[0, 1])
+@wrong("10.3", "full runs for all", says="more steps than the budget")
+def full_runs(train, rates, budget):
+    scores = {rate: train(rate, 100) for rate in rates}
+    return max(scores, key=scores.get)
 
 
-@wrong("10.3", "class 0 positive", says="Those are the numbers of class 0")
-def class_zero(confusion):
-    return _scores(confusion[0, 0], confusion[1, 0], confusion[0, 1])
+@wrong("10.3", "the whole budget for each", says="more steps than the budget")
+def budget_for_each(train, rates, budget):
+    return max(rates, key=lambda rate: train(rate, budget))
 
 
-@wrong(
-    "10.3", "counts class 0 as hits", says="The cell `[0, 0]` counts pictures of class"
-)
-def wrong_hits(confusion):
-    return _scores(confusion[0, 0], confusion[0, 1], confusion[1, 0])
+@wrong("10.3", "a rate by heart", says="That is no rate of the list")
+def by_heart(train, rates, budget):
+    return 2e-5
 
 
-@wrong(
-    "10.3",
-    "not a number where a divisor is 0",
-    says="If the model never answers 1, your precision is 0/0",
-)
-def not_a_number(confusion):
-    with np.errstate(all="ignore"):
-        p = confusion[1, 1] / confusion[:, 1].sum()
-        r = confusion[1, 1] / confusion[1, :].sum()
-        return p, r, 2 * p * r / (p + r)
+@wrong("10.3", "the middle one, untried", says="You never call `train`")
+def the_middle(train, rates, budget):
+    return sorted(rates)[len(rates) // 2]
 
 
-@wrong("10.3", "Python's division by 0", says="One of your divisors can be 0")
-def division_by_zero(confusion):
-    (_, fp), (fn, tp) = confusion.tolist()
-    p, r = tp / (tp + fp), tp / (tp + fn)
-    return p, r, 2 * p * r / (p + r)
+@wrong("10.3", "the first, untried", says="You never call `train`")
+def the_first(train, rates, budget):
+    return rates[0]
 
 
-@wrong(
-    "10.3",
-    "only the first divisor is guarded",
-    says="Where no picture is of class 1, your recall is 0/0",
-)
-def one_guard(confusion):
-    with np.errstate(all="ignore"):
-        tp, fp, fn = confusion[1, 1], confusion[0, 1], confusion[1, 0]
-        p, r = _share(tp, tp + fp), tp / (tp + fn)
-        return p, r, _share(2 * p * r, p + r)
+@wrong("10.3", "five steps each", says="Your runs are too short")
+def five_steps(train, rates, budget):
+    scores = {rate: train(rate, 5) for rate in rates}
+    return max(scores, key=scores.get)
 
 
-@wrong(
-    "10.3",
-    "the divisor of F1 is not guarded",
-    says="If precision and recall are both 0, your F1 is 0/0",
-)
-def f1_not_guarded(confusion):
-    with np.errstate(all="ignore"):
-        p, r, _ = _scores(confusion[1, 1], confusion[0, 1], confusion[1, 0])
-        return p, r, np.divide(2 * p * r, p + r)
+@wrong("10.3", "ten steps, three times", says="Your runs are too short")
+def ten_steps_three_times(train, rates, budget):
+    scores = {r: sum(train(r, 10) for _ in range(3)) for r in rates}
+    return max(scores, key=scores.get)
 
 
-@wrong(
-    "10.3",
-    "1 where a divisor is 0",
-    says="Where a divisor is 0 you return 1, as if all were right",
-)
-def one_for_zero(confusion):
-    tp, fp, fn = confusion[1, 1], confusion[0, 1], confusion[1, 0]
-    p = tp / (tp + fp) if tp + fp else 1.0
-    r = tp / (tp + fn) if tp + fn else 1.0
-    return p, r, _share(2 * p * r, p + r)
+@wrong("10.3", "two full runs", says="Full runs for two rates")
+def two_full_runs(train, rates, budget):
+    return max(rates[:2], key=lambda rate: train(rate, 100))
 
 
-@wrong("10.3", "recall first", says="Precision and recall have changed places")
-def recall_first(confusion):
-    p, r, f = _scores(confusion[1, 1], confusion[0, 1], confusion[1, 0])
-    return r, p, f
+@wrong("10.3", "the lowest of good runs", says="with the *lowest* accuracy")
+def the_lowest(train, rates, budget):
+    return min(rates, key=lambda rate: train(rate, budget // len(rates)))
 
 
-@wrong("10.3", "half the sum for F1", says="Precision and recall are right")
-def arithmetic_mean(confusion):
-    p, r, _ = _scores(confusion[1, 1], confusion[0, 1], confusion[1, 0])
-    return p, r, (p + r) / 2
+@wrong("10.3", "the accuracy", says="That is no rate of the list")
+def the_accuracy(train, rates, budget):
+    return max(train(rate, 40) for rate in rates)
 
 
-@wrong("10.3", "forgets the factor 2 of F1", says="F1 is half of what it should be")
-def without_two(confusion):
-    p, r, f = _scores(confusion[1, 1], confusion[0, 1], confusion[1, 0])
-    return p, r, f / 2
+@wrong("10.3", "the place in the list", says="That is no rate of the list")
+def the_place(train, rates, budget):
+    return int(np.argmax([train(rate, 40) for rate in rates]))
 
 
-@wrong(
-    "10.3",
-    "accuracy in place of precision",
-    says="Your first number is the accuracy, the share",
-)
-def accuracy_first(confusion):
-    _, r, f = _scores(confusion[1, 1], confusion[0, 1], confusion[1, 0])
-    return np.trace(confusion) / max(confusion.sum(), 1), r, f
+@wrong("10.3", "rate and accuracy", says="Return one number")
+def both_of_them(train, rates, budget):
+    return max((train(rate, 40), rate) for rate in rates)
 
 
-@wrong("10.3", "divides by all answers", says="You divide by all pictures")
-def by_all(confusion):
-    p = r = confusion[1, 1] / max(confusion.sum(), 1)
-    return p, r, _share(2 * p * r, p + r)
+@wrong("10.3", "no return", says="Is the `return` missing?")
+def no_return(train, rates, budget):
+    scores = {rate: train(rate, 40) for rate in rates}
+    max(scores, key=scores.get)
 
 
-@wrong("10.3", "percent", says="Those are percents")
-def in_percent(confusion):
-    found = _scores(confusion[1, 1], confusion[0, 1], confusion[1, 0])
-    return tuple(100 * x for x in found)
-
-
-@wrong("10.3", "rounds to two places", says="Half precision, rounding")
-def rounded(confusion):
-    found = _scores(confusion[1, 1], confusion[0, 1], confusion[1, 0])
-    return tuple(round(float(x), 2) for x in found)
-
-
-@wrong(
-    "10.3",
-    "specificity for recall",
-    says="Your second number is a share of class 0, its specificity",
-)
-def specificity(confusion):
-    p = _share(confusion[1, 1], confusion[:, 1].sum())
-    r = _share(confusion[0, 0], confusion[0].sum())
-    return p, r, _share(2 * p * r, p + r)
-
-
-@wrong("10.3", "F1 alone")
-def f1_alone(confusion):
-    return _scores(confusion[1, 1], confusion[0, 1], confusion[1, 0])[2]
-
-
-def _share(hits, of):
-    return hits / of if of else 0.0
-
-
-@wrong("10.3", "geometric mean", says="You take their geometric mean")
-def three_with_geometric_mean(confusion):
-    (_, false), (missed, hits) = confusion
-    precision, recall = _share(hits, hits + false), _share(hits, hits + missed)
-    return precision, recall, (precision * recall) ** 0.5
-
-
-@wrong("10.3", "both classes", says="the *macro* average")
-def three_of_both_classes(confusion):
-    found = []
-    for c in (0, 1):
-        hits = confusion[c, c]
-        precision = _share(hits, confusion[:, c].sum())
-        recall = _share(hits, confusion[c].sum())
-        f1 = _share(2 * precision * recall, precision + recall)
-        found.append((precision, recall, f1))
-    return np.mean(found, axis=0)
-
-
-@wrong("10.3", "false positive rate", says="the false positive rate")
-def three_with_false_positive_rate(confusion):
-    (right, false), (missed, hits) = confusion
-    precision, recall = _share(hits, hits + false), _share(hits, hits + missed)
-    f1 = _share(2 * precision * recall, precision + recall)
-    return precision, _share(false, false + right), f1
-
-
-@wrong("10.3", "hits and right rejections", says="divides by hits plus")
-def three_over_the_diagonal(confusion):
-    (right, false), (missed, hits) = confusion
-    precision, recall = _share(hits, hits + false), _share(hits, hits + missed)
-    f1 = _share(2 * precision * recall, precision + recall)
-    return _share(hits, hits + right), recall, f1
+@wrong("10.3", "stops when it gets worse, in the order of the list")
+def stops_early(train, rates, budget):
+    best, chosen = 0, rates[0]
+    for rate in rates:
+        score = train(rate, 40)
+        if score < best:
+            return chosen
+        best, chosen = score, rate
+    return chosen
 
 
 # 10.4 roc_points(scores, labels)
@@ -1745,3 +1578,155 @@ def probabilities_exp(model, pixel_values):
 @torch.no_grad()
 def probabilities_of_one_class(model, pixel_values):
     return model.eval()(pixel_values=pixel_values).logits.softmax(dim=-1)[:, 1]
+
+
+# 10.8 rewind(model, before, block)
+
+
+def _names(before, block):
+    return [name for name in before if name.startswith(f"vit.layers.{block}.")]
+
+
+@right("10.8")
+def deep_copy_and_load(model, before, block):
+    new = copy.deepcopy(model)
+    new.load_state_dict({n: before[n] for n in _names(before, block)}, strict=False)
+    return new
+
+
+@right("10.8")
+def mixes_dictionaries(model, before, block):
+    weights = model.state_dict() | {n: before[n] for n in _names(before, block)}
+    new = model.__class__(model.config)
+    new.load_state_dict(weights)
+    return new
+
+
+@right("10.8")
+def copies_tensor_by_tensor(model, before, block):
+    new = copy.deepcopy(model)
+    with torch.no_grad():
+        for name, parameter in new.named_parameters():
+            if name in _names(before, block):
+                parameter.copy_(before[name])
+    return new
+
+
+@right("10.8")
+def loads_the_block_alone(model, before, block):
+    new = copy.deepcopy(model)
+    start = f"vit.layers.{block}."
+    part = {n.removeprefix(start): w for n, w in before.items() if n.startswith(start)}
+    new.vit.layers[block].load_state_dict(part)
+    return new.eval()
+
+
+@right("10.8")
+def by_splitting_the_name(model, before, block):
+    weights = dict(model.state_dict())
+    for name in weights:
+        words = name.split(".")
+        if words[1] == "layers" and int(words[2]) == block:
+            weights[name] = before[name].clone()
+    new = copy.deepcopy(model)
+    new.load_state_dict(weights)
+    return new
+
+
+@wrong("10.8", "into the model itself", says="into the model that you were given")
+def into_the_model(model, before, block):
+    model.load_state_dict({n: before[n] for n in _names(before, block)}, strict=False)
+    return model
+
+
+@wrong("10.8", "parameter by parameter, in place", says="that you were given")
+def parameters_in_place(model, before, block):
+    for name, parameter in model.named_parameters():
+        if name in _names(before, block):
+            parameter.data = before[name].clone()
+    return model
+
+
+@wrong("10.8", "a shallow copy", says="shares its layers with the old one")
+def shallow(model, before, block):
+    new = copy.copy(model)
+    new.load_state_dict({n: before[n] for n in _names(before, block)}, strict=False)
+    return new
+
+
+@wrong("10.8", "all but the block", says="The other way round")
+def all_but_the_block(model, before, block):
+    new = copy.deepcopy(model)
+    keep = _names(before, block)
+    old = {n: w for n, w in before.items() if n not in keep}
+    new.load_state_dict(old, strict=False)
+    return new
+
+
+@wrong("10.8", "counts from 1", says="You set another block back")
+def from_one(model, before, block):
+    return deep_copy_and_load(model, before, block - 1)
+
+
+@wrong("10.8", "block 1 and 10 and 11", says="With ten blocks or more")
+def no_dot_at_the_end(model, before, block):
+    new = copy.deepcopy(model)
+    old = {n: w for n, w in before.items() if f"layers.{block}" in n}
+    new.load_state_dict(old, strict=False)
+    return new
+
+
+@wrong("10.8", "everything", says="nothing is left of the fine-tuning")
+def everything(model, before, block):
+    new = copy.deepcopy(model)
+    new.load_state_dict(before)
+    return new
+
+
+@wrong("10.8", "names of the file", says="Nothing was set back")
+def names_of_the_file(model, before, block):
+    new = copy.deepcopy(model)
+    start = f"vit.encoder.layer.{block}."
+    old = {n: w for n, w in before.items() if n.startswith(start)}
+    new.load_state_dict(old, strict=False)
+    return new
+
+
+@wrong("10.8", "weights without biases", says="The biases of the block")
+def without_biases(model, before, block):
+    new = copy.deepcopy(model)
+    old = {n: before[n] for n in _names(before, block) if n.endswith(".weight")}
+    new.load_state_dict(old, strict=False)
+    return new
+
+
+@wrong("10.8", "the weights", says="Return a model, not its weights alone")
+def the_weights(model, before, block):
+    return model.state_dict() | {n: before[n] for n in _names(before, block)}
+
+
+@wrong("10.8", "writes into before", says="You write into `before`")
+def writes_into_before(model, before, block):
+    keep = _names(before, block)
+    for name, weight in model.state_dict().items():
+        if name not in keep:
+            before[name] = weight
+    new = copy.deepcopy(model)
+    new.load_state_dict(before)
+    return new
+
+
+@wrong("10.8", "returns what load_state_dict returns", says="Return a model")
+def returns_the_report(model, before, block):
+    new = copy.deepcopy(model)
+    old = {n: before[n] for n in _names(before, block)}
+    return new.load_state_dict(old, strict=False)
+
+
+@wrong("10.8", "adds the two")
+def adds(model, before, block):
+    new = copy.deepcopy(model)
+    weights = new.state_dict()
+    for name in _names(before, block):
+        weights[name] += before[name]
+    return new

@@ -1,0 +1,136 @@
+"""Twins are trained on the same pictures, with the same budgets and seeds."""
+
+import json
+
+import numpy as np
+import pytest
+from checks import twins
+from checks.notebook import PATHS, read
+from checks.small import code, markdown, sound_notebook
+
+from course_utils.session import ROOT
+
+BY_NUMBER = {path.stem[:2]: path for path in PATHS}
+PAIRS = (("10", "11"),)
+FOUND = json.loads((ROOT / "benchmarks" / "nb10.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize(("torch", "keras"), PAIRS)
+def test_twins_share_pictures_budgets_and_seeds(torch, keras):
+    first, second = read(BY_NUMBER[torch]), read(BY_NUMBER[keras])
+    assert twins.twin_cells(first), "there is none"
+    assert twins.same_cells(first, second) == []
+    assert twins.same_rows(first, second) == []
+
+
+@pytest.mark.parametrize("number", [number for pair in PAIRS for number in pair])
+def test_no_other_cell_of_a_twin_makes_or_changes_a_budget(number):
+    notebook = read(BY_NUMBER[number])
+    assert twins.used_as_they_are(notebook) == []
+    assert twins.numbers_elsewhere(notebook) == []
+
+
+@pytest.mark.parametrize("number", ["10", "11"])
+def test_lessons_have_the_recipe_that_their_table_was_measured_with(number):
+    notebook = read(BY_NUMBER[number])
+    shared = {name: twins.value(notebook, name) for name in ("steps", "batch_size")}
+    assert shared == {
+        "steps": FOUND["recipe"]["steps"],
+        "batch_size": FOUND["recipe"]["batch"],
+    }
+    assert twins.value(notebook, "seeds") == FOUND["seeds"]
+
+
+@pytest.mark.parametrize("key", FOUND["table"])
+def test_table_of_nb10_is_what_its_runs_found(key):
+    """The setting with most right held-out pictures, and the test pictures of it."""
+    row, held, test = FOUND["table"][key], {}, {}
+    for name, run in FOUND["runs"].items():
+        if name.startswith(f"{key}, "):
+            _, _, setting = name.rpartition(", seed ")[0].rpartition(" ")
+            held.setdefault(float(setting), []).append(run["held_out"])
+            test.setdefault(float(setting), []).append(run["test"])
+    assert len(held) == 4 and all(len(runs) == 3 for runs in held.values())
+    assert max(map(np.sum, held.values())) == np.sum(held[row["chosen"]])
+    assert test[row["chosen"]] == row["right"]
+
+
+# --- the checks themselves
+
+
+def small(folder, *cells):
+    notebook = sound_notebook()
+    notebook["cells"][5:5] = cells  # behind the opening
+    path = folder / f"01_small_{len(list(folder.iterdir()))}.ipynb"
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    return read(path)
+
+
+SHARED = code("steps, seeds = run.pick(reduced=60, full=500), [0, 1]", tags=["twin"])
+USE = code("for seed in seeds:\n    train(steps=steps, seed=seed)")
+
+
+def test_equal_twin_cells_are_no_problem(tmp_path):
+    pair = small(tmp_path, SHARED, USE), small(tmp_path, SHARED, USE)
+    assert twins.same_cells(*pair) == []
+    for notebook in pair:
+        assert twins.used_as_they_are(notebook) == []
+        assert twins.numbers_elsewhere(notebook) == []
+        assert twins.value(notebook, "steps") == 60
+        assert twins.value(notebook, "seeds") == [0, 1]
+
+
+def test_a_twin_cell_that_differs_or_is_missing_is_found(tmp_path):
+    ours = small(tmp_path, SHARED, USE)
+    other = code(SHARED["source"].replace("60", "40"), tags=["twin"])
+    (problem,) = twins.same_cells(ours, small(tmp_path, other, USE))
+    assert "reduced=60" in problem
+    (problem,) = twins.same_cells(ours, small(tmp_path, USE))
+    assert problem.startswith("1 twin cells")
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("seeds = seeds[:1]", "makes seeds anew"),
+        ("print(seeds)", "never uses steps"),
+    ],
+)
+def test_a_shared_name_that_is_not_used_as_it_is_is_found(source, words, tmp_path):
+    notebook = small(tmp_path, SHARED, code(source))
+    assert any(words in problem for problem in twins.used_as_they_are(notebook))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "train(steps=40)",
+        "train(lr=1e-3)",
+        "lr = 5e-4",
+        "few = at_most(test, run.pick(reduced=60, full=100))",
+        "TrainingArguments(out, num_train_epochs=4)",
+        "seeds = [0, 1]",
+    ],
+)
+def test_a_budget_outside_the_twin_cells_is_found(source, tmp_path):
+    assert twins.numbers_elsewhere(small(tmp_path, code(source)))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "train(steps=steps, seed=seed)",
+        "loop(seed=0, epochs=1)",
+        "lr = run.pick(reduced=small_rate, full=large_rate)",
+        "plt.subplots(figsize=(4, 3))",
+    ],
+)
+def test_names_and_none_or_once_are_no_budget(source, tmp_path):
+    assert twins.numbers_elsewhere(small(tmp_path, code(source))) == []
+
+
+def test_exercises_may_choose_their_numbers_and_optional_sections_may_not(tmp_path):
+    cells = [markdown("## Exercises"), code("train(steps=40)")]
+    assert twins.numbers_elsewhere(small(tmp_path, *cells)) == []
+    cells[1:1] = [markdown("## Optional · More")]
+    assert twins.numbers_elsewhere(small(tmp_path, *cells))
