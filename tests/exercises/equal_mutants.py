@@ -187,6 +187,14 @@ EQUAL: dict[str, dict[str, str]] = {
             "NumPy works out the size that is given as any negative number"
         ),
     },
+    "10.2": {
+        "line 5, column 29: 'row ' -> 'row x'": (
+            "the words of a message are free; only the number is asked for"
+        ),
+        "line 5, column 29: ' holds no picture' -> ' holds no picturex'": (
+            "the words of a message are free; only the number is asked for"
+        ),
+    },
     "10.4": {
         "line 8, column 11: np.array(points) -> points": (
             "a list of pairs is read as the array it stands for"
@@ -209,6 +217,14 @@ EQUAL: dict[str, dict[str, str]] = {
     },
     "10.7": {
         "line 4, column 67: -1 -> 1": ("the last of two axes is axis 1"),
+    },
+    "10.8": {
+        "line 9, column 11: new.to(model.device).eval() -> new.to(model.device)": (
+            "weights are asked for, not the mode of the model"
+        ),
+        "line 9, column 11: new.to(model.device) -> new": (
+            "the checks run on the CPU, where a new model already is"
+        ),
     },
     "11.2": {
         "line 2, column 47: labels -> probabilities": ("both have B rows"),
