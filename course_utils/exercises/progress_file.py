@@ -23,6 +23,12 @@ _PATIENCE = 5  # seconds that a check waits while another notebook writes
 _moment = time.monotonic()  # of this kernel's last call; first, of its import
 # What this kernel has changed and could not write yet, in the form of the file.
 _unsaved: dict[str, dict] = {"exercises": {}, "lessons": {}}
+# What later editions of the course renumbered, oldest first: an old id, or name of a
+# lesson, and its new one, or None where another exercise has that number now. A file
+# says in "renumbered" how many of them it has been through.
+MOVED: tuple[dict[str, str | None], ...] = (
+    dict.fromkeys(("08.2", "08.4", "09.1", "09.2", "10.2", "10.3", "11.4")),
+)
 HEADINGS = ("Notebook", "Done", "Planned", "Spent, about", "Open")
 
 
@@ -148,6 +154,10 @@ def stored() -> dict[str, dict]:
             entry["attempts"] + 0, entry["passed"] and _when(entry["passed"])
         for entry in known.setdefault("lessons", {}).values():  # older files have none
             entry["seconds"] + 0, _when(entry["last"])
+        for moved in MOVED[known.get("renumbered", 0) :]:
+            for part in ("exercises", "lessons"):
+                pairs = [(moved.get(i, i), entry) for i, entry in known[part].items()]
+                known[part] = {i: entry for i, entry in pairs if i is not None}
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not as it was written: {error}") from None
     return known
@@ -179,6 +189,7 @@ def _write(known: dict[str, dict]) -> None:
     try:
         if path().exists():  # os.replace asks only whether the folder may be changed
             path().open("r+").close()
+        known = known | {"renumbered": len(MOVED)}
         part.write_text(json.dumps(known, indent=1), encoding="utf-8")
         os.replace(part, path())
     finally:

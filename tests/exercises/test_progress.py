@@ -311,6 +311,37 @@ def test_file_of_an_older_version_is_read(own_progress_file, clock):
     assert progress().done["01_attention_math"] == ["01.1"] and spent("01") == 4
 
 
+def test_record_of_an_exercise_moves_once_with_its_number(
+    own_progress_file, monkeypatch
+):
+    moves = {"01.1": "02.1", "02.1": None, "old_lesson": "02_transformer_block"}
+    monkeypatch.setattr(progress_file, "MOVED", ({"01.1": "01.4"}, moves))
+    entry = {"attempts": 2, "passed": "2026-01-05T10:00:00"}
+    others = {"01.1": entry, "02.1": entry | {"attempts": 7}, "01.2": entry}
+    time = {"seconds": 60, "last": "2026-01-05T10:00:00"}
+    old = {"exercises": others, "lessons": {"old_lesson": time}, "renumbered": 1}
+    own_progress_file.write_text(json.dumps(old))
+    seen = progress()
+    assert seen.done["01_attention_math"] == ["01.2"]
+    assert seen.done["02_transformer_block"] == ["02.1"]
+    assert seen.spent["02_transformer_block"] == 1
+    check("01.3", catalog.find("01.3").solution)  # writes the file
+    check("01.1", catalog.find("01.1").solution)
+    assert progress().done["01_attention_math"] == ["01.1", "01.2", "01.3"]
+    assert progress().done["02_transformer_block"] == ["02.1"]
+
+
+def test_numbers_that_moved_lead_to_exercises_and_lessons_of_today():
+    known = {*IDS, *catalog.LESSONS}
+    moves = progress_file.MOVED
+    for step, moved in enumerate(moves):
+        assert len({*moved.values()} - {None}) == sum(map(bool, moved.values()))
+        for new in filter(None, moved.values()):
+            for later in moves[step + 1 :]:
+                new = new and later.get(new, new)
+            assert new is None or new in known, new
+
+
 def test_notebook_that_cannot_be_read_has_no_planned_time(monkeypatch, tmp_path):
     monkeypatch.setattr(progress_file, "ROOT", tmp_path)
     assert set(progress().planned.values()) == {None}
