@@ -131,7 +131,7 @@ to_fit = {
 }
 backbone.trainable = False
 model.compile(keras.optimizers.Adam(HEAD_RATE), **how)
-model.fit(**to_fit)
+history = model.fit(**to_fit)
 
 # %% Thaw, compile, fit: everything
 backbone.trainable = True
@@ -141,7 +141,7 @@ schedule = CosineDecay(  # it counts its steps from the end of the warm-up
 )
 model.compile(keras.optimizers.Adam(schedule, global_clipnorm=1.0), **how)
 weights = OUT / "{val_accuracy:.4f}-epoch-{epoch:03d}.weights.h5"
-model.fit(
+history = model.fit(
     **to_fit,
     epochs=EPOCHS,
     callbacks=[

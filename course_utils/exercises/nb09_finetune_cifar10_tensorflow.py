@@ -1,9 +1,12 @@
-"""Exercises of notebook 09: losses, freezing, thawing, Adam, kernels for PyTorch.
+"""Exercises of notebook 09: new heads, thawing, Adam, kernels for PyTorch.
 
 TensorFlow and Keras are imported where they are used, so that this file loads quickly.
 """
 
 import functools
+import shutil
+import tempfile
+from pathlib import Path
 
 import numpy as np
 
@@ -12,160 +15,503 @@ from course_utils.exercises.judge import Exercise, Mistake, NotAnAnswer
 SECONDS = 30.0  # TensorFlow's first calls are slow
 
 
-# --- 09.1 A loss for each kind of label -------------------------------------------
+# --- 09.1 A head that knows other classes -----------------------------------------
 
 
-def loss_for(labels):
+def for_classes(trained, count):
+    from keras_hub.models import ViTImageClassifier
+
+    return ViTImageClassifier(trained.backbone, count)
+
+
+def _trained(classes, seed=0):
+    """Return a small classifier with a head that stands for a trained one."""
+    import keras
+    import keras_hub
+
+    keras.utils.set_random_seed(seed)
+    backbone = keras_hub.models.ViTBackbone((8, 8, 3), 4, 1, 2, 4, 8)
+    model = keras_hub.models.ViTImageClassifier(backbone, classes)
+    random = np.random.default_rng(seed)
+    weights = [random.normal(size=w.shape) for w in model.get_weights()]
+    model.set_weights([w.astype("float32") for w in weights])
+    return model
+
+
+def _pictures(count=12):
+    random = np.random.default_rng(5)
+    return random.uniform(-1, 1, (count, 8, 8, 3)).astype("float32")
+
+
+def _numbers(model, pictures):
+    return np.array(model(pictures, training=False))
+
+
+def _what_it_became(answer, classes, count):
+    """Tell what a model for other classes has of the trained one."""
     import keras
 
-    if len(labels.shape) == 1:
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    return keras.losses.CategoricalCrossentropy(from_logits=True)
-
-
-def _what_it_costs(answer, labels, logits):
-    """Return the loss that the answer's choice gives, or that it fails.
-
-    As after ``compile``, a name is looked up, and labels come as floats.
-    """
-    import keras
-
-    loss = answer(labels)
-    if isinstance(loss, str):
-        loss = keras.losses.get(loss)
-    if not callable(loss):
+    trained, pictures = _trained(classes), _pictures()
+    weights, head = trained.get_weights(), trained.output_dense
+    old_head = np.vstack(head.get_weights())
+    tokens = _numbers(trained.backbone, pictures)
+    model = answer(trained, count)
+    if not isinstance(model, keras.Model):
         raise NotAnAnswer(
-            "Return the loss itself, as `compile(loss=...)` takes it, for instance "
-            "`keras.losses.MeanSquaredError()`."
+            "Return the new model, a `keras.Model` that maps pictures to logits."
         )
-    try:
-        return float(np.mean(loss(np.float32(labels), np.float32(logits))))
-    except Exception as error:
-        return f"{type(error).__name__}: the loss cannot be computed from such labels"
+    found = {"trained": "as it was"}
+    if not all(map(np.array_equal, weights, trained.get_weights())):
+        found["trained"] = "has other weights"
+    elif trained.output_dense is not head:
+        found["trained"] = "has another output_dense"
+    logits = _numbers(model, pictures)
+    found["shape of the output for 12 pictures"] = logits.shape
+    if logits.ndim != 2:
+        return found
+    if _are_probabilities(logits):
+        return found | {"the output": "probabilities"}
+    found["the head"] = _what_it_reads(tokens, logits, old_head)
+    body = sum(weight.size for weight in weights) - old_head.size
+    learning = sum(int(np.prod(w.shape)) for w in model.trainable_variables)
+    difference = learning - body - len(old_head) * logits.shape[1]
+    found["numbers that learn"] = ("all", "too many", "too few")[
+        int(np.sign(difference))
+    ]
+    return found
 
 
-def _losses(sparse, dense, by=lambda labels: len(labels.shape) == 1, **options):
-    """A loss for whole numbers and one for rows, chosen ``by`` a look at the labels."""
+def _what_it_reads(tokens, logits, old_head):
+    """Say which linear layer on which token gives these logits."""
+    means = {
+        "the class token": tokens[:, 0],
+        "the mean of all tokens": tokens.mean(axis=1),
+        "the mean of the patches": tokens[:, 1:].mean(axis=1),
+        "the last patch": tokens[:, -1],
+    }
+    for what, values in means.items():
+        inputs = np.column_stack([values, np.ones(len(values))])
+        head, *_ = np.linalg.lstsq(inputs, logits, rcond=None)
+        if np.allclose(inputs @ head, logits, atol=1e-3):
+            old = inputs @ old_head if what == "the class token" else np.zeros((12, 0))
+            shared = min(logits.shape[1], old.shape[1])
+            if shared and np.allclose(logits[:, :shared], old[:, :shared], atol=1e-3):
+                return f"that of the old classes, on {what}"
+            if np.allclose(logits, logits[0], atol=1e-3):
+                return "the same for every picture"
+            return f"a new one, on {what}"
+    return "no linear layer on a token of this backbone"
 
-    def loss_for(labels):
-        import keras
 
-        loss = sparse if by(labels) else dense
-        name, more = loss if isinstance(loss, tuple) else (loss, {})
-        return getattr(keras.losses, name)(**{**options, **more})
-
-    return loss_for
+def _are_probabilities(numbers):
+    whole = np.allclose(numbers.sum(axis=1), 1, atol=1e-5)
+    return bool(whole or ((numbers > 0) & (numbers < 1)).all())
 
 
-def _classes(labels):
+def _with_head(backbone=lambda trained: trained.backbone, count=lambda n: n, **options):
+    def one(trained, wanted):
+        from keras_hub.models import ViTImageClassifier
+
+        return ViTImageClassifier(backbone(trained), count(wanted), **options)
+
+    return one
+
+
+def _random_backbone(trained):
+    return type(trained.backbone).from_config(trained.backbone.get_config())
+
+
+def _a_layer_behind(trained, count):
     import keras
 
-    sparse = len(labels.shape) == 1
-    return getattr(keras.losses, _SPARSE if sparse else _DENSE)
+    head = keras.layers.Dense(count)
+    return keras.Model(trained.input, head(trained.output))
 
 
-def _has_whole_numbers(labels):
-    return "int" in str(labels.dtype)
+def _first_logits(trained, count):
+    import keras
+
+    return keras.Model(trained.input, trained.output[:, :count])
 
 
-_NO_LOGITS = (
-    "Without `from_logits=True` Keras takes logits for probabilities: it cuts off what "
-    "is below 0 and divides by the sum. The number is wrong, and nothing fails."
-)
-_SPARSE, _DENSE = "SparseCategoricalCrossentropy", "CategoricalCrossentropy"
-_LOGITS = np.array([[2.0, 0.0, -1.0], [0.5, 1.0, 0.0]])
-_ROWS = np.eye(3, dtype="float32")
+def _new_attribute(trained, count):
+    import keras
 
-LOSS = Exercise(
+    trained.num_classes = count
+    trained.output_dense = keras.layers.Dense(count)
+    return trained
+
+
+def _frozen(trained, count):
+    model = for_classes(trained, count)
+    model.backbone.trainable = False
+    return model
+
+
+def _old_columns(trained, count):
+    model = for_classes(trained, count)
+    values = model.output_dense.get_weights()
+    for value, known in zip(values, trained.output_dense.get_weights(), strict=True):
+        shared = min(value.shape[-1], known.shape[-1])
+        value[..., :shared] = known[..., :shared]
+    model.output_dense.set_weights(values)
+    return model
+
+
+def _head_of_zeros(trained, count):
+    model = for_classes(trained, count)
+    for weight in model.output_dense.weights:
+        weight.assign(np.zeros(weight.shape))
+    return model
+
+
+def _by_layers(trained, count):
+    import keras
+
+    token = trained.backbone(trained.input)[:, 0]
+    return keras.Model(trained.input, keras.layers.Dense(count)(token))
+
+
+def _last_token(trained, count):
+    import keras
+
+    token = trained.backbone(trained.input)[:, -1]
+    return keras.Model(trained.input, keras.layers.Dense(count)(token))
+
+
+def _if_needed(trained, count):
+    if trained.num_classes == count:
+        return trained
+    return for_classes(trained, count)
+
+
+NEW_HEAD = Exercise(
     id="09.1",
-    title="Spot the bug: a loss for other labels",
-    solution=loss_for,
-    cases=(
-        (np.array([0, 2]), _LOGITS),
-        (_ROWS[[0, 2]], _LOGITS),
-        (np.array([0, 1, 0, 1]), np.vstack([_LOGITS, -_LOGITS])),
-        (_ROWS.astype(int)[[1, 1, 0, 2]], np.vstack([_LOGITS, -_LOGITS])),
-    ),
-    probe=_what_it_costs,
+    title="Spot the bug: a head that knows other classes",
+    solution=for_classes,
+    cases=((7, 3), (5, 2), (3, 3), (4, 6)),
+    probe=_what_it_became,
     mistakes=(
         Mistake(
-            _losses(_DENSE, _DENSE, from_logits=True),
-            "`CategoricalCrossentropy` compares rows of shape (B, K). Whole numbers, "
-            "shape (B,), need its sparse sister.",
+            lambda trained, count: trained,
+            "That is the trained model itself, with its head for all the old classes. "
+            "Labels 0 and 1 fit into it, so nothing fails, and it may answer any of "
+            "the others.",
         ),
         Mistake(
-            _losses(_SPARSE, _SPARSE, from_logits=True),
-            "The sparse loss takes class numbers; one-hot rows do not fit it.",
-        ),
-        Mistake(_losses(_SPARSE, _DENSE), _NO_LOGITS),
-        Mistake(
-            _losses(_SPARSE, (_DENSE, {"from_logits": True})),
-            f"The loss for whole numbers lacks `from_logits=True`. {_NO_LOGITS}",
+            _new_attribute,
+            "A new `output_dense` is only an attribute: the model's graph was built "
+            "with the old head and still ends in it. Build a new model around "
+            "`trained.backbone`.",
         ),
         Mistake(
-            _losses((_SPARSE, {"from_logits": True}), _DENSE),
-            f"The loss for one-hot rows lacks `from_logits=True`. {_NO_LOGITS}",
+            _a_layer_behind,
+            "Your head has more numbers than one linear layer on the class token. Two "
+            "layers are too many; and a layer *behind* the old logits reads the "
+            "opinions of the old classes. The new head takes the old one's place.",
         ),
         Mistake(
-            _losses(_SPARSE, _DENSE, _has_whole_numbers, from_logits=True),
-            "You choose by the type of the numbers. One-hot rows may be whole numbers, "
-            "too; what differs is the number of axes.",
+            _first_logits,
+            "These are the first of the old logits: they still mean the old classes. "
+            "The head should be new.",
         ),
         Mistake(
-            _losses(_SPARSE, _DENSE, lambda labels: labels.max() > 1, from_logits=True),
-            "You choose by the largest label. A batch of whole numbers may hold only 0 "
-            "and 1; what differs from one-hot rows is the number of axes.",
+            _old_columns,
+            "The new head begins with the weights of old classes, which have nothing "
+            "to do with the new ones. It should be random.",
         ),
         Mistake(
-            _losses(_SPARSE, (_DENSE, {"label_smoothing": 0.1}), from_logits=True),
-            "The one-hot labels are smoothed, so this loss is another one.",
+            _if_needed,
+            "With as many classes as before you return the old model. They are other "
+            "classes all the same: the head should be new.",
         ),
         Mistake(
-            _classes,
-            "That is the *class* of the loss. `compile` takes an object of it, made "
-            "with parentheses and its options.",
+            _with_head(_random_backbone),
+            "Your backbone has the right form and random weights: `from_config` knows "
+            "the sizes only. Hand on `trained.backbone` itself.",
         ),
         Mistake(
-            _losses(_DENSE, _SPARSE, from_logits=True),
-            "The two have changed places.",
+            _with_head(activation="softmax"),
+            "Your model gives probabilities. Asked are logits, for a loss with "
+            "`from_logits=True`.",
         ),
         Mistake(
-            _losses(_SPARSE, "BinaryCrossentropy", from_logits=True),
-            "Binary cross-entropy asks a yes-or-no question for each class, and the "
-            "classes no longer compete. One class of K needs the categorical loss.",
+            _with_head(activation="sigmoid"),
+            "Your model gives probabilities. Asked are logits, for a loss with "
+            "`from_logits=True`.",
         ),
         Mistake(
-            _losses("MeanSquaredError", "MeanSquaredError"),
-            "That is a loss for numbers to be hit, not for classes.",
+            _with_head(pooling="gap"),
+            "Your head reads the mean of all tokens. The old one read the class token, "
+            "and so should the new one.",
+        ),
+        Mistake(
+            _last_token,
+            "Your head reads the last patch. The class token comes first.",
+        ),
+        Mistake(
+            _frozen,
+            "The backbone is frozen, and with it that of `trained`, for they share it. "
+            "Everything should learn.",
+        ),
+        Mistake(
+            _with_head(count=lambda n: 2),
+            "Your model has two classes, whatever `count` is.",
+        ),
+        Mistake(
+            _with_head(count=lambda n: n + 1),
+            "One class too many: classes are 0 to count - 1.",
+        ),
+        Mistake(
+            _with_head(count=lambda n: n - 1),
+            "One class too few: each of the `count` classes needs a logit, also with "
+            "two classes.",
+        ),
+        Mistake(
+            _head_of_zeros,
+            "The weights of your head are all the same, so it is not random.",
         ),
     ),
     hints=(
-        "Print `labels.shape` for both kinds. Which loss wants which?",
-        "Whole numbers: `SparseCategoricalCrossentropy`; rows: the one without "
-        "*Sparse*. And what does the model give, probabilities or logits?",
-        "`from_logits=True` in both.",
+        "Which part of `trained` knows about pictures, and which about its classes?",
+        "`trained.backbone` is the first. A `ViTImageClassifier` can be built around a "
+        "backbone, as `fresh` does.",
+        "`ViTImageClassifier(trained.backbone, count)`: its head is new.",
     ),
-    because="Without knowledge either gives ln K, at the start of training too: a "
-    "first loss far from it means that loss, labels and logits do not fit together.",
-    alternatives=(
-        _losses(_SPARSE, _DENSE, by=lambda x: np.ndim(x) < 2, from_logits=True),
-    ),
-    tolerance=1e-4,
+    because="The first loss tells: a new head begins near ln K. With its old head a "
+    "model has to unlearn a hundred other answers first, and may still give them.",
+    alternatives=(_by_layers,),
     seconds=SECONDS,
 )
 
 
-# --- 09.2 The wrong layers frozen -------------------------------------------------
+# --- 09.2 More classes, saved and reloaded ----------------------------------------
 
 
-def freeze(classifier, n):
-    backbone = classifier.backbone
-    backbone.get_layer("vit_patching_and_embedding").trainable = False
-    for block in backbone.get_layer("vit_encoder").encoder_layers[:n]:
-        block.trainable = False
+def add_classes(file, new_file, count):
+    import keras
+    from keras_hub.models import ViTImageClassifier
+
+    old = keras.models.load_model(file, compile=False)
+    new = ViTImageClassifier(old.backbone, count)
+    known_weights = old.output_dense.get_weights()
+    for weight, known in zip(new.output_dense.weights, known_weights, strict=True):
+        more = np.zeros((*known.shape[:-1], count - known.shape[-1]))
+        weight.assign(np.concatenate([known, more], axis=-1))
+    new.save(new_file)
 
 
-# What exercises 11.4 and 12.1 use as well.
+def _what_is_saved(answer, classes, count):
+    """Let an answer write a file, and tell what a reader finds in it."""
+    import keras
+
+    trained, pictures = _trained(classes, seed=1), _pictures(5)
+    wanted = _numbers(trained, pictures)
+    with tempfile.TemporaryDirectory() as folder:
+        file, new_file = Path(folder, "old.keras"), Path(folder, "new.keras")
+        trained.save(file)
+        content = file.read_bytes()
+        answer(str(file), str(new_file), count)
+        if not new_file.exists():
+            raise NotAnAnswer(
+                "There is no file at `new_file`. Write the new model there, with "
+                "`model.save(new_file)`."
+            )
+        found = {
+            "the old file": "as it was"
+            if file.exists() and file.read_bytes() == content
+            else "another one"
+        }
+        try:
+            model = keras.models.load_model(new_file, compile=False)
+        except Exception as error:
+            return found | {"the new file": f"cannot be loaded: {type(error).__name__}"}
+        logits = _numbers(model, pictures)
+    found |= {"a": type(model).__name__, "logits for each picture": logits.shape[-1]}
+    if logits.shape[-1] != count:
+        return found
+    if _are_probabilities(logits):
+        return found | {"the output": "probabilities"}
+    same = np.allclose(logits[:, :classes], wanted, atol=1e-4)
+    found["the first logits"] = "those of the old model" if same else "other ones"
+    zero = np.allclose(logits[:, classes:], 0, atol=1e-6)
+    found["the logits that were added"] = "0" if zero else "not 0"
+    if hasattr(model, "backbone") and hasattr(model, "output_dense"):
+        tokens = (_numbers(m.backbone, pictures) for m in (trained, model))
+        found["the backbone"] = _whether(np.allclose(*tokens, atol=1e-4))
+        for i, name in enumerate(("kernel", "bias")):
+            known, value = (m.output_dense.get_weights()[i] for m in (trained, model))
+            first, last = value[..., :classes], value[..., -classes:]
+            found[f"the head's {name}"] = _whether(
+                np.allclose(first, known), np.allclose(last, known)
+            )
+    return found
+
+
+def _whether(same, shifted=False):
+    return "that of the old model" if same else "moved to the end" if shifted else "new"
+
+
+def _adding(
+    known=lambda value, added: np.concatenate([value, added], axis=-1),
+    parts=(0, 1),
+    count=lambda old, wanted: wanted,
+    fill=np.zeros,
+    backbone=lambda old: old.backbone,
+    save=lambda new, old, file, new_file: new.save(new_file),
+    **options,
+):
+    """Add classes, with a slip in one of the steps."""
+
+    def one(file, new_file, wanted):
+        import keras
+        from keras_hub.models import ViTImageClassifier
+
+        old = keras.models.load_model(file, compile=False)
+        total = count(old.num_classes, wanted)
+        new = ViTImageClassifier(backbone(old), total, **options)
+        for i in parts:
+            value = old.output_dense.get_weights()[i]
+            added = fill((*value.shape[:-1], total - value.shape[-1]))
+            new.output_dense.weights[i].assign(known(value, added))
+        save(new, old, file, new_file)
+
+    return one
+
+
+def _normal(shape):
+    return np.random.default_rng(3).normal(size=shape)
+
+
+def _random_for_new(file, new_file, count):
+    import keras
+    from keras_hub.models import ViTImageClassifier
+
+    old = keras.models.load_model(file, compile=False)
+    new = ViTImageClassifier(old.backbone, count)
+    values = new.output_dense.get_weights()
+    for value, known in zip(values, old.output_dense.get_weights(), strict=True):
+        value[..., : known.shape[-1]] = known
+    new.output_dense.set_weights(values)
+    new.save(new_file)
+
+
+def _copied(file, new_file, count):
+    shutil.copy(file, new_file)
+
+
+def _behind(file, new_file, count):
+    import keras
+
+    old = keras.models.load_model(file, compile=False)
+    logits = keras.ops.pad(old.output, [(0, 0), (0, count - old.num_classes)])
+    keras.Model(old.input, logits).save(new_file)
+
+
+def _in_place(new, old, file, new_file):
+    new.save(new_file)
+    new.save(file)
+
+
+def _weights_only(new, old, file, new_file):
+    new.save_weights(Path(new_file).with_suffix(".weights.h5"))
+    Path(new_file).with_suffix(".weights.h5").rename(new_file)
+
+
+_NOT_THE_OLD = "The first logits are not those of the old model: "
+
+MORE_CLASSES = Exercise(
+    id="09.2",
+    title="More classes, saved and reloaded",
+    solution=add_classes,
+    cases=((3, 5), (2, 3)),
+    probe=_what_is_saved,
+    mistakes=(
+        Mistake(
+            _adding(parts=()),
+            _NOT_THE_OLD + "the whole head is new and random. Copy what the old one "
+            "knew.",
+        ),
+        Mistake(
+            _adding(parts=(0,)),
+            _NOT_THE_OLD + "you copy the kernel and leave out the bias.",
+        ),
+        Mistake(
+            _adding(parts=(1,)),
+            _NOT_THE_OLD + "you copy the bias and leave out the kernel.",
+        ),
+        Mistake(
+            _random_for_new,
+            "The logits that were added are not 0. Fill their weights with zeros.",
+        ),
+        Mistake(
+            _adding(fill=_normal),
+            "The logits that were added are not 0. Fill their weights with zeros.",
+        ),
+        Mistake(
+            _adding(fill=np.ones),
+            "The logits that were added are not 0. Fill their weights with zeros.",
+        ),
+        Mistake(
+            _adding(lambda value, added: np.concatenate([added, value], axis=-1)),
+            "The classes that were added stand first. The old ones keep their numbers, "
+            "or all labels would be wrong.",
+        ),
+        Mistake(
+            _adding(count=lambda old, wanted: old + wanted),
+            "`count` is the number of all classes, not of those that are added.",
+        ),
+        Mistake(
+            _adding(backbone=_random_backbone),
+            _NOT_THE_OLD + "the backbone is random. Hand on `old.backbone` itself.",
+        ),
+        Mistake(
+            _copied,
+            "The new file holds the old model, with its old number of classes.",
+        ),
+        Mistake(
+            _adding(save=lambda new, old, file, new_file: old.save(new_file)),
+            "The new file holds the old model, with its old number of classes.",
+        ),
+        Mistake(
+            _adding(save=_in_place),
+            "You write over `file`. Somebody may still use it: leave it as it is.",
+        ),
+        Mistake(
+            _adding(save=_weights_only),
+            "The file holds weights alone, so nobody can load a model from it. Use "
+            "`model.save`.",
+        ),
+        Mistake(
+            _behind,
+            "The numbers are right, but the zeros are glued on: there are no weights "
+            "behind them that somebody could train. Make a `ViTImageClassifier`.",
+        ),
+        Mistake(
+            _adding(activation="softmax"),
+            "Your model gives probabilities; asked are logits.",
+        ),
+        Mistake(
+            _adding(pooling="gap"),
+            _NOT_THE_OLD + "your head reads the mean of all tokens, the old one reads "
+            "the class token.",
+        ),
+    ),
+    hints=(
+        "Three steps: load, build a model with `count` classes around the same "
+        "backbone, save. Between the last two, its head needs the old one's weights.",
+        "`model.output_dense.get_weights()` gives the kernel, (D, K), and the bias, "
+        "(K,). The new classes are columns to the right of both.",
+        "Put zeros beside the old arrays with `np.concatenate([known, zeros], "
+        "axis=-1)`, and assign the result to the weights of the new head.",
+    ),
+    because="Old answers stay as they are and the new classes begin undecided, so "
+    "training can go on from what was learned.",
+    seconds=SECONDS,
+)
+
+
+# --- A tiny ViT that is frozen in part, for the exercises of other lessons ---------
 
 
 @functools.cache  # to build one takes a second
@@ -219,168 +565,6 @@ def what_learns(classifier) -> dict[str, str]:
         not_whole = "in part" if any(learns) else "frozen"
         found[name] = "learns" if all(learns) else not_whole
     return found
-
-
-def _what_trains(answer, n, frozen_before):
-    """Return for the parts of a ViT with three blocks what learns."""
-    model = small_classifier(frozen_before)
-    answer(model, n)
-    return what_learns(model)
-
-
-def _freezing(blocks, embeddings=True, part_of=lambda layer: layer):
-    def freeze(classifier, n):
-        backbone = classifier.backbone
-        if embeddings:
-            backbone.get_layer("vit_patching_and_embedding").trainable = False
-        for block in blocks(layers_of_encoder(classifier).encoder_layers, n):
-            part_of(block).trainable = False
-
-    return freeze
-
-
-def _first(blocks, n):
-    return blocks[:n]
-
-
-def _by_layers(classifier, n):
-    for layer in classifier.layers[:-n]:
-        layer.trainable = False
-
-
-def _by_layers_of_backbone(classifier, n):
-    for layer in classifier.backbone.layers[:n]:
-        layer.trainable = False
-
-
-def _norm_too(classifier, n):
-    freeze(classifier, n)
-    layers_of_encoder(classifier).layer_norm.trainable = False
-
-
-def _whole_encoder_first(classifier, n):
-    classifier.backbone.trainable = False
-    for block in layers_of_encoder(classifier).encoder_layers[n:]:
-        block.trainable = True
-
-
-def _thaws_first(classifier, n):
-    for layer in classifier._flatten_layers():
-        layer.trainable = True
-    freeze(classifier, n)
-
-
-def _sets_every_block(classifier, n):
-    _freezing(_first)(classifier, n)
-    for block in layers_of_encoder(classifier).encoder_layers[n:]:
-        block.trainable = True
-
-
-def _new_attribute(classifier, n):
-    for block in layers_of_encoder(classifier).encoder_layers[:n]:
-        block.requires_grad = False
-
-
-def _patches_only(classifier, n):
-    embeddings = classifier.backbone.get_layer("vit_patching_and_embedding")
-    embeddings.patch_embedding.trainable = False
-    _freezing(_first, embeddings=False)(classifier, n)
-
-
-def _by_variables(classifier, n):
-    low = [f"_block_{i + 1}/" for i in range(n)]
-    low.append("vit_patching_and_embedding/")
-    for weight in classifier.weights:
-        if any(part in weight.path for part in low):
-            weight.trainable = False
-
-
-_THAWED = (
-    "Something that was frozen before your function learns now. It is to freeze the "
-    "embeddings and the first n blocks, and to leave the rest as it is."
-)
-_NORM = (
-    "The last layer norm stands above the blocks. You freeze it too, by itself or with "
-    "what is around it; it is to be left alone."
-)
-
-FREEZE = Exercise(
-    id="09.2",
-    title="Spot the bug: the wrong layers frozen",
-    solution=freeze,
-    cases=(
-        (1, ""),
-        (2, ""),
-        (1, "block 3"),
-        (2, "norm, head"),
-    ),
-    probe=_what_trains,
-    mistakes=(
-        Mistake(
-            _by_layers,
-            "The whole backbone is frozen. It is *one* layer of the classifier, so a "
-            "slice of `classifier.layers` takes all of it or nothing.",
-        ),
-        Mistake(
-            _by_layers_of_backbone,
-            "The layers of the backbone are input, embeddings and *one* encoder that "
-            "holds all blocks. Go one level deeper.",
-        ),
-        Mistake(
-            _freezing(_first, embeddings=False),
-            "The embeddings lie below the first block and are still trained.",
-        ),
-        Mistake(
-            _freezing(lambda layers, n: layers[-n:]),
-            "You freeze the *last* n blocks. The first ones hold what all pictures "
-            "share; those are to stay.",
-        ),
-        Mistake(
-            _freezing(lambda layers, n: layers[: n + 1]),
-            "You freeze one block too many.",
-        ),
-        Mistake(
-            _freezing(lambda layers, n: layers[: n - 1]),
-            "You freeze one block too few: the first n are blocks 0 to n - 1.",
-        ),
-        Mistake(
-            _freezing(lambda layers, n: layers[:-n]),
-            "You freeze all blocks *but* n.",
-        ),
-        Mistake(_norm_too, _NORM),
-        Mistake(_whole_encoder_first, _NORM),
-        Mistake(_thaws_first, _THAWED),
-        Mistake(_sets_every_block, _THAWED),
-        Mistake(
-            _freezing(lambda layers, n: layers[:2]),
-            "Your function freezes two blocks, whatever n is.",
-        ),
-        Mistake(
-            _freezing(_first, part_of=lambda block: block.mha),
-            "Only the attention of the blocks is frozen; their MLP and norms learn.",
-        ),
-        Mistake(
-            _patches_only,
-            "Of the embeddings only the patches are frozen; the class token and the "
-            "positions learn.",
-        ),
-        Mistake(
-            _new_attribute,
-            "Nothing is frozen. `requires_grad` is PyTorch's word: Keras lets you set "
-            "it and ignores it; its own is `trainable`.",
-        ),
-    ),
-    hints=(
-        "Print `[layer.name for layer in classifier.backbone.layers]`.",
-        'The blocks are the `encoder_layers` of `backbone.get_layer("vit_encoder")`, '
-        'what lies below them is the layer `"vit_patching_and_embedding"`.',
-        "Set `trainable = False` on the embeddings and on the first n blocks.",
-    ),
-    because="Name what you freeze, and look at `trainable_variables` before you train. "
-    "Freeze before you compile, and again after you load a `.keras` file.",
-    alternatives=(_by_variables,),
-    seconds=SECONDS,
-)
 
 
 # --- 09.3 Thawed, and nothing moves -----------------------------------------------
@@ -742,7 +926,7 @@ SLOW = Exercise(
         "Which factor stands in front of that fraction?",
     ),
     because="With plain SGD both ways are the same. With Adam only the rate counts; "
-    "`LayerwiseAdamW` scales it for each layer.",
+    "`Layerwise` scales it for each layer.",
     alternatives=(
         lambda adam, gradients, rate, factor: factor * adam(gradients, rate),
     ),
@@ -828,4 +1012,4 @@ MATRIX = Exercise(
     ),
 )
 
-EXERCISES = (LOSS, FREEZE, THAW, SLOW, MATRIX)
+EXERCISES = (NEW_HEAD, MORE_CLASSES, THAW, SLOW, MATRIX)

@@ -176,6 +176,16 @@ EQUAL: dict[str, dict[str, str]] = {
             "there is one entry for each class in both"
         ),
     },
+    "09.2": {
+        "line 5, column 10: keras.models.load_model(file, compile=False) "
+        "-> keras.models.load_model(file)": ("the old model is read, not trained"),
+        "line 5, column 48: False -> True": ("the old model is read, not trained"),
+        "line 8, column 25: zip(new.output_dense.weights, known_weights, strict=True) "
+        "-> zip(new.output_dense.weights, known_weights)": (
+            "both hold a kernel and a bias"
+        ),
+        "line 8, column 77: True -> False": ("both hold a kernel and a bias"),
+    },
     "09.3": {
         "line 5, column 4: model.compile(keras.optimizers.Adam(rate), "
         "model.loss) -> model.compile(keras.optimizers.Adam(rate))": (

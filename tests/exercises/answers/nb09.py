@@ -1,332 +1,315 @@
 """Answers to the exercises of notebook 09 as learners give them, written blind."""
 
-import functools
-import re
-
 import keras
+import keras_hub
 import numpy as np
 import tensorflow as tf
 from keras import ops
+from keras_hub.models import ViTImageClassifier
 from tests_answers import right, wrong
 
 Sparse = keras.losses.SparseCategoricalCrossentropy
-OneHot = keras.losses.CategoricalCrossentropy
 
-# --- 09.1: the loss for labels of either kind ---
-
-
-@right("09.1")
-def by_number_of_axes(labels):
-    if len(labels.shape) == 1:
-        return Sparse(from_logits=True)
-    return OneHot(from_logits=True)
+# --- 09.1: a new head on a trained backbone ---
 
 
 @right("09.1")
-def by_ndim(labels):
-    kind = OneHot if np.ndim(labels) == 2 else Sparse
-    return kind(from_logits=True)
+def around_the_backbone(trained, count):
+    return ViTImageClassifier(trained.backbone, count)
 
 
 @right("09.1")
-def a_function_with_its_option(labels):
-    if ops.ndim(labels) > 1:
-        return functools.partial(
-            keras.losses.categorical_crossentropy, from_logits=True
-        )
-    return functools.partial(
-        keras.losses.sparse_categorical_crossentropy, from_logits=True
+def by_keywords(trained, count):
+    backbone = trained.backbone
+    return keras_hub.models.ViTImageClassifier(
+        backbone=backbone, num_classes=count, pooling="token"
     )
 
 
 @right("09.1")
-def from_a_dict(labels):
-    losses = {1: Sparse, 2: OneHot}
-    return losses[len(np.array(labels).shape)](from_logits=True, name="loss")
+def a_functional_model(trained, count):
+    tokens = trained.backbone.output
+    logits = keras.layers.Dense(count, name="head")(tokens[:, 0])
+    return keras.Model(trained.backbone.input, logits)
 
 
 @right("09.1")
-def a_function_of_its_own(labels):
-    one_hot = len(labels.shape) == 2
+def a_class_of_its_own(trained, count):
+    class Classifier(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.backbone = trained.backbone
+            self.head = keras.layers.Dense(count)
 
-    def loss(y, logits):
-        if one_hot:
-            return tf.nn.softmax_cross_entropy_with_logits(y, logits)
-        y = tf.reshape(tf.cast(y, tf.int32), [-1])
-        return tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
+        def call(self, images, training=False):
+            return self.head(self.backbone(images, training=training)[:, 0])
 
-    return loss
-
-
-def _two(one, other, by=lambda labels: len(labels.shape) == 1):
-    """A loss for whole numbers and one for rows, chosen ``by`` a look at the labels."""
-    return lambda labels: one() if by(labels) else other()
+    return Classifier()
 
 
-def _logits(loss, **options):
-    return functools.partial(loss, from_logits=True, **options)
+@right("09.1")
+def a_sequence(trained, count):
+    layers = [trained.backbone, keras.layers.Lambda(lambda tokens: tokens[:, 0])]
+    return keras.Sequential([*layers, keras.layers.Dense(count)])
 
 
-wrong(
-    "09.1",
-    "from_logits forgotten in both",
-    _two(Sparse, OneHot),
-    says="Keras takes logits for probabilities",
-)
-wrong(
-    "09.1",
-    "from_logits forgotten for whole numbers",
-    _two(Sparse, _logits(OneHot)),
-    says="The loss for whole numbers lacks",
-)
-wrong(
-    "09.1",
-    "from_logits forgotten for rows",
-    _two(_logits(Sparse), OneHot),
-    says="The loss for one-hot rows lacks",
-)
-wrong(
-    "09.1",
-    "the two exchanged",
-    _two(_logits(OneHot), _logits(Sparse)),
-    says="changed places",
-)
-wrong(
-    "09.1",
-    "chosen by the dtype of the labels",
-    _two(
-        _logits(Sparse),
-        _logits(OneHot),
-        lambda labels: "int" in str(getattr(labels, "dtype", labels)),
-    ),
-    says="type of the numbers",
-)
-wrong(
-    "09.1",
-    "chosen by the largest label",
-    _two(_logits(Sparse), _logits(OneHot), lambda labels: np.max(labels) > 1),
-    says="largest label",
-)
-wrong(
-    "09.1",
-    "always the loss of whole numbers",
-    _two(_logits(Sparse), _logits(Sparse)),
-    says="one-hot rows do not fit",
-)
-wrong(
-    "09.1",
-    "always the loss of rows",
-    _two(_logits(OneHot), _logits(OneHot)),
-    says="sparse sister",
-)
-wrong(
-    "09.1",
-    "the names of the losses, which expect probabilities",
-    _two(lambda: "sparse_categorical_crossentropy", lambda: "categorical_crossentropy"),
-    says="Keras takes logits for probabilities",
-)
-wrong(
-    "09.1",
-    "binary cross-entropy for one-hot rows",
-    _two(_logits(Sparse), _logits(keras.losses.BinaryCrossentropy)),
-    says="yes-or-no question",
-)
-wrong(
-    "09.1",
-    "one-hot if the last axis has ten entries",
-    _two(_logits(Sparse), _logits(OneHot), lambda labels: labels.shape[-1] != 10),
-    says="one-hot rows do not fit",
-)
-wrong(
-    "09.1",
-    "labels smoothed, which nobody asked for",
-    _two(_logits(Sparse), _logits(OneHot, label_smoothing=0.1)),
-    says="smoothed",
-)
-
-wrong(
-    "09.1",
-    "the class, not an object of it",
-    lambda labels: (OneHot, Sparse)[labels.ndim == 1],
-    says="the *class* of the loss",
-)
-
-# --- 09.2: freeze the embeddings and the first n blocks ---
+@right("09.1")
+def a_copy_of_the_backbone(trained, count):
+    backbone = keras_hub.models.ViTBackbone.from_config(trained.backbone.get_config())
+    backbone.set_weights(trained.backbone.get_weights())
+    return ViTImageClassifier(backbone, num_classes=count)
 
 
-def _embeddings(classifier):
-    return classifier.backbone.get_layer("vit_patching_and_embedding")
+@right("09.1")
+def smaller_random_numbers(trained, count):
+    model = ViTImageClassifier(trained.backbone, count)
+    kernel = model.output_dense.kernel
+    kernel.assign(keras.random.normal(kernel.shape, stddev=0.02))
+    return model
 
 
-def _encoder(classifier):
-    return classifier.backbone.get_layer("vit_encoder")
+@wrong("09.1", "the model as it is", says="the trained model itself")
+def as_it_is(trained, count):
+    return trained
 
 
-def _blocks(classifier):
-    return _encoder(classifier).encoder_layers
+@wrong("09.1", "the attribute exchanged", says="only an attribute")
+def attribute(trained, count):
+    trained.output_dense = keras.layers.Dense(count)
+    return trained
+
+
+@wrong("09.1", "one more layer behind the logits", says="*behind* the old logits")
+def behind(trained, count):
+    return keras.Sequential([trained, keras.layers.Dense(count)])
+
+
+@wrong("09.1", "the first logits cut out", says="the first of the old logits")
+def first_logits(trained, count):
+    return keras.Model(trained.input, trained.output[:, :count])
+
+
+@wrong("09.1", "the sizes without the weights", says="random weights")
+def sizes_only(trained, count):
+    backbone = keras_hub.models.ViTBackbone.from_config(trained.backbone.get_config())
+    return ViTImageClassifier(backbone, count)
+
+
+@wrong("09.1", "softmax at the end", says="probabilities")
+def with_softmax(trained, count):
+    return ViTImageClassifier(trained.backbone, count, activation="softmax")
+
+
+@wrong("09.1", "the mean of the tokens", says="mean of all tokens")
+def mean_of_tokens(trained, count):
+    return ViTImageClassifier(trained.backbone, count, pooling="gap")
+
+
+@wrong("09.1", "always two classes", says="whatever `count` is")
+def always_two(trained, count):
+    return ViTImageClassifier(trained.backbone, 2)
+
+
+@wrong("09.1", "one logit for two classes", says="One class too few")
+def one_less(trained, count):
+    return ViTImageClassifier(trained.backbone, count - 1)
+
+
+@wrong("09.1", "frozen, to be safe", says="The backbone is frozen")
+def frozen(trained, count):
+    trained.backbone.trainable = False
+    return ViTImageClassifier(trained.backbone, count)
+
+
+@wrong("09.1", "old rows for a start", says="the weights of old classes")
+def old_rows(trained, count):
+    model = ViTImageClassifier(trained.backbone, count)
+    kernel, bias = trained.output_dense.get_weights()
+    new_kernel, new_bias = model.output_dense.get_weights()
+    n = min(count, len(bias))
+    new_kernel[:, :n], new_bias[:n] = kernel[:, :n], bias[:n]
+    model.output_dense.set_weights([new_kernel, new_bias])
+    return model
+
+
+@wrong("09.1", "the old head where it fits", says="With as many classes as before")
+def where_it_fits(trained, count):
+    if trained.output.shape[-1] == count:
+        return trained
+    return ViTImageClassifier(trained.backbone, count)
+
+
+@wrong("09.1", "the first token left out", says="last patch")
+def last_token(trained, count):
+    token = trained.backbone.output[:, -1]
+    return keras.Model(trained.input, keras.layers.Dense(count)(token))
+
+
+# --- 09.2: more classes, from file to file ---
+
+
+def _loaded(file):
+    return keras.models.load_model(file, compile=False)
 
 
 @right("09.2")
-def by_name_and_slice(classifier, n):
-    backbone = classifier.backbone
-    backbone.get_layer("vit_patching_and_embedding").trainable = False
-    for block in backbone.get_layer("vit_encoder").encoder_layers[:n]:
-        block.trainable = False
+def with_pad(file, new_file, count):
+    old = _loaded(file)
+    new = ViTImageClassifier(old.backbone, count)
+    kernel, bias = old.output_dense.get_weights()
+    more = count - len(bias)
+    kernel, bias = np.pad(kernel, [(0, 0), (0, more)]), np.pad(bias, (0, more))
+    new.output_dense.set_weights([kernel, bias])
+    new.save(new_file)
 
 
 @right("09.2")
-def by_position_and_range(classifier, n):
-    _, embeddings, encoder = classifier.backbone.layers
-    embeddings.trainable = False
-    for i in range(n):
-        encoder.encoder_layers[i].trainable = False
-    return classifier
+def zeros_then_filled(file, new_file, count):
+    old = keras.saving.load_model(file)
+    new = ViTImageClassifier(backbone=old.backbone, num_classes=count)
+    known = old.num_classes
+    kernel = np.zeros((old.backbone.hidden_dim, count))
+    bias = np.zeros(count)
+    kernel[:, :known], bias[:known] = old.output_dense.get_weights()
+    new.output_dense.kernel.assign(kernel)
+    new.output_dense.bias.assign(bias)
+    new.save(new_file)
 
 
 @right("09.2")
-def by_class_name(classifier, n):
-    for layer in classifier.backbone.layers:
-        if type(layer).__name__ == "ViTPatchingAndEmbedding":
-            layer.trainable = False
-        if type(layer).__name__ == "ViTEncoder":
-            for number, block in enumerate(layer.encoder_layers):
-                if number >= n:
-                    break
-                block.trainable = False
+def joined_with_ops(file, new_file, count):
+    old = _loaded(file)
+    new = ViTImageClassifier(old.backbone, count)
+    for target, source in zip(
+        new.output_dense.weights, old.output_dense.weights, strict=True
+    ):
+        shape = list(source.shape)
+        shape[-1] = count - shape[-1]
+        target.assign(ops.concatenate([source, ops.zeros(shape)], axis=-1))
+    keras.saving.save_model(new, new_file)
 
 
 @right("09.2")
-def variable_by_variable(classifier, n):
-    parts = [_embeddings(classifier)]
-    parts += _blocks(classifier)[:n]
-    for part in parts:
-        for variable in part.variables:
-            variable.trainable = False
+def by_config(file, new_file, count):
+    old = _loaded(file)
+    config = old.get_config()
+    config["num_classes"] = count
+    new = ViTImageClassifier.from_config(config)
+    new.backbone.set_weights(old.backbone.get_weights())
+    kernel, bias = old.output_dense.get_weights()
+    extra = count - bias.size
+    new.output_dense.set_weights(
+        [
+            np.hstack([kernel, np.zeros((len(kernel), extra))]),
+            np.r_[bias, [0.0] * extra],
+        ]
+    )
+    new.save(new_file)
+    return new
 
 
 @right("09.2")
-def by_path(classifier, n):
-    for v in classifier.trainable_variables:
-        block = re.search(r"_block_(\d+)", v.path)
-        if "embedding" in v.path or (block and int(block.group(1)) <= n):
-            v.trainable = False
+def with_slices(file, new_file, count):
+    old = _loaded(file)
+    new = ViTImageClassifier(old.backbone, count)
+    layer, known = new.output_dense, old.output_dense
+    kernel = np.array(layer.kernel) * 0
+    kernel[..., : known.kernel.shape[1]] = known.kernel
+    bias = np.array(layer.bias) * 0
+    bias[: known.bias.shape[0]] = known.bias
+    layer.set_weights([kernel, bias])
+    new.save(new_file)
 
 
-@right("09.2")
-def nothing_at_zero(classifier, n):  # as the course's own does; n begins at 1
-    _embeddings(classifier).trainable = n == 0
-    for block in _blocks(classifier)[:n]:
-        block.trainable = False
+def _head(file, count, kernel=True, bias=True, fill=0.0, first=False, **options):
+    """The steps of a right answer, with one slip."""
+    old = _loaded(file)
+    new = ViTImageClassifier(old.backbone, count, **options)
+    values = new.output_dense.get_weights()
+    for value, known, copied in zip(
+        values, old.output_dense.get_weights(), (kernel, bias), strict=True
+    ):
+        if not copied:
+            continue
+        n = known.shape[-1]
+        if fill is not None:
+            value[...] = fill
+        value[..., -n:] = known if first else value[..., -n:]
+        value[..., :n] = value[..., :n] if first else known
+    new.output_dense.set_weights(values)
+    return old, new
 
 
-@wrong("09.2", "the slice of the tutorial", says="*one* layer of the classifier")
-def a_slice_of_the_classifier(classifier, n):
-    for layer in classifier.layers[:-n]:
-        layer.trainable = False
+@wrong("09.2", "a new head, nothing copied", says="whole head is new")
+def nothing_copied(file, new_file, count):
+    ViTImageClassifier(_loaded(file).backbone, count).save(new_file)
 
 
-@wrong("09.2", "one more slice, one level down", says="one level deeper")
-def a_slice_of_the_backbone(classifier, n):
-    for layer in classifier.backbone.layers[:n]:
-        layer.trainable = False
+@wrong("09.2", "the bias forgotten", says="leave out the bias")
+def no_bias(file, new_file, count):
+    _head(file, count, bias=False)[1].save(new_file)
 
 
-@wrong("09.2", "the embeddings forgotten", says="The embeddings lie below")
-def blocks_only(classifier, n):
-    for block in _blocks(classifier)[:n]:
-        block.trainable = False
+@wrong("09.2", "new columns random", says="not 0. Fill their weights")
+def random_columns(file, new_file, count):
+    _head(file, count, fill=None)[1].save(new_file)
 
 
-@wrong("09.2", "one block too many", says="one block too many")
-def one_more(classifier, n):
-    _embeddings(classifier).trainable = False
-    for i in range(n + 1):
-        _blocks(classifier)[i].trainable = False
+@wrong("09.2", "the new classes first", says="stand first")
+def new_first(file, new_file, count):
+    _head(file, count, first=True)[1].save(new_file)
 
 
-@wrong(
-    "09.2",
-    "one block too few, for the embeddings count as one",
-    says="one block too few",
-)
-def one_less(classifier, n):
-    parts = [_embeddings(classifier), *_blocks(classifier)]
-    for part in parts[:n]:
-        part.trainable = False
+@wrong("09.2", "count taken for the number of new ones", says="number of all classes")
+def count_more(file, new_file, count):
+    _head(file, _loaded(file).num_classes + count)[1].save(new_file)
 
 
-@wrong("09.2", "the last n blocks", says="the *last* n blocks")
-def last_blocks(classifier, n):
-    _embeddings(classifier).trainable = False
-    for block in _blocks(classifier)[-n:]:
-        block.trainable = False
+@wrong("09.2", "the old model saved", says="holds the old model")
+def old_saved(file, new_file, count):
+    _head(file, count)[0].save(new_file)
 
 
-@wrong("09.2", "all blocks but the last n", says="all blocks *but* n")
-def all_but_the_last(classifier, n):
-    _embeddings(classifier).trainable = False
-    for block in _blocks(classifier)[:-n]:
-        block.trainable = False
+@wrong("09.2", "saved over the old file, too", says="write over `file`")
+def both_files(file, new_file, count):
+    _, new = _head(file, count)
+    new.save(file)
+    new.save(new_file)
 
 
-@wrong("09.2", "the rest thawed first", says="frozen before your function learns")
-def thaws_first(classifier, n):
-    for layer in classifier._flatten_layers():
-        layer.trainable = True
-    _embeddings(classifier).trainable = False
-    for block in _blocks(classifier)[:n]:
-        block.trainable = False
+@wrong("09.2", "not saved", says="no file at `new_file`")
+def not_saved(file, new_file, count):
+    return _head(file, count)[1]
 
 
-@wrong("09.2", "the later blocks thawed", says="frozen before your function learns")
-def sets_every_block(classifier, n):
-    _embeddings(classifier).trainable = False
-    for i, block in enumerate(_blocks(classifier)):
-        block.trainable = i >= n
+@wrong("09.2", "saved in the place of the old file", says="no file at `new_file`")
+def saved_in_place(file, new_file, count):
+    _head(file, count)[1].save(file)
 
 
-@wrong("09.2", "the whole backbone", says="The whole backbone is frozen")
-def whole_backbone(classifier, n):
-    classifier.backbone.trainable = False
+@wrong("09.2", "a backbone without weights", says="the backbone is random")
+def random_backbone(file, new_file, count):
+    old = _loaded(file)
+    backbone = keras_hub.models.ViTBackbone.from_config(old.backbone.get_config())
+    new = ViTImageClassifier(backbone, count)
+    for weight, known in zip(
+        new.output_dense.weights, old.output_dense.get_weights(), strict=True
+    ):
+        widths = [(0, 0)] * (known.ndim - 1) + [(0, count - known.shape[-1])]
+        weight.assign(np.pad(known, widths))
+    new.save(new_file)
 
 
-@wrong(
-    "09.2",
-    "the encoder frozen, then blocks thawed, so the norm stays frozen",
-    says="last layer norm",
-)
-def encoder_first(classifier, n):
-    classifier.backbone.trainable = False
-    for block in _blocks(classifier)[n:]:
-        block.trainable = True
+@wrong("09.2", "softmax at the end", says="probabilities")
+def softmax_at_the_end(file, new_file, count):
+    _head(file, count, activation="softmax")[1].save(new_file)
 
 
-@wrong("09.2", "the switch of PyTorch", says="PyTorch's word")
-def requires_grad(classifier, n):
-    for part in (_embeddings(classifier), *_blocks(classifier)[:n]):
-        for weight in part.weights:
-            weight.requires_grad = False
-
-
-@wrong("09.2", "two blocks whatever n is", says="freezes two blocks")
-def always_two(classifier, n):
-    _embeddings(classifier).trainable = False
-    for block in _blocks(classifier)[:2]:
-        block.trainable = False
-
-
-@wrong("09.2", "only the attention of the blocks", says="Only the attention")
-def attention_only(classifier, n):
-    _embeddings(classifier).trainable = False
-    for block in _blocks(classifier)[:n]:
-        block.mha.trainable = False
-
-
-@wrong("09.2", "of the embeddings only the patches", says="only the patches")
-def patches_only(classifier, n):
-    _embeddings(classifier).patch_embedding.trainable = False
-    for block in _blocks(classifier)[:n]:
-        block.trainable = False
+@wrong("09.2", "zeros behind the old logits", says="glued on")
+def zeros_behind(file, new_file, count):
+    old = _loaded(file)
+    more = count - old.output.shape[-1]
+    keras.Model(old.input, ops.pad(old.output, [(0, 0), (0, more)])).save(new_file)
 
 
 # --- 09.3: thaw, with a fresh Adam ---
