@@ -153,8 +153,8 @@ def test_drawing_needs_no_tools(path):
     assert not tops & {"course_tools", "benchmarks", "tests"}
 
 
-def test_example_stands_alone():
-    (path,) = tracked("examples/*.py")
+@pytest.mark.parametrize("path", tracked("examples/*.py"), ids=name_of)
+def test_example_stands_alone(path):
     tops = {name.split(".")[0] for name in imports_of(path)}
     assert not tops & {"course_utils", "course_tools"}
 

@@ -570,6 +570,8 @@ BATCH = Exercise(
 
 
 def store(picture, side):
+    from PIL import ImageOps
+
     picture = ImageOps.exif_transpose(picture).convert("RGB")
     scale = min(1, side / min(picture.size))
     file = io.BytesIO()

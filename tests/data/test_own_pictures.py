@@ -102,14 +102,14 @@ def test_nothing_is_said_about_a_picture_that_can_be_read():
 # Notebooks 08 and 09
 
 
-def own_picture(notebook, picture, workplace):
+def own_picture(notebook, picture):
     """Run the cell under *A picture of yours* on a picture; return what it read."""
     cells = json.loads((NOTEBOOKS / notebook).read_text(encoding="utf-8"))["cells"]
     sources = ["".join(cell["source"]) for cell in cells]
     (source,) = [text for text in sources if text.startswith('PICTURE = ""')]
-    names = {"upright": upright, "workplace": workplace}
+    names = {"upright": upright}
     exec(source.replace('PICTURE = ""', f"PICTURE = {str(picture)!r}", 1), names)
-    return names["picture"]
+    return names["yours"]
 
 
 @pytest.mark.parametrize(
@@ -121,12 +121,12 @@ class TestAPictureOfYours:
 
     def test_a_gray_scan_of_16_bits_keeps_its_grays(self, notebook, tmp_path):
         (tmp_path / "scan.png").write_bytes(stored(sixteen()))
-        read = own_picture(notebook, tmp_path / "scan.png", tmp_path)
+        read = own_picture(notebook, tmp_path / "scan.png")
         assert_looks_like(read, photo().convert("L"), 0)
 
     def test_a_quoted_path_is_read(self, notebook, tmp_path):
         (tmp_path / "my cat.png").write_bytes(stored(photo()))
-        read = own_picture(notebook, f'"{tmp_path / "my cat.png"}"', tmp_path)
+        read = own_picture(notebook, f'"{tmp_path / "my cat.png"}"')
         assert_looks_like(read, photo(), 0)
 
     @pytest.mark.parametrize("name", ["panorama.png", "wordy.png", "phone.jpg"])
@@ -134,9 +134,9 @@ class TestAPictureOfYours:
         make, said = FILES[name]
         (tmp_path / name).write_bytes(make())
         with pytest.raises(ValueError, match=said):
-            own_picture(notebook, tmp_path / name, tmp_path)
+            own_picture(notebook, tmp_path / name)
 
     def test_no_file_of_that_name_is_told(self, notebook, tmp_path):
         for name in ("https://example.org/cat.jpg", tmp_path / "typo.png"):
             with pytest.raises(ValueError, match="is an address|there is no file"):
-                own_picture(notebook, name, tmp_path)
+                own_picture(notebook, name)

@@ -16,30 +16,21 @@ import datasets
 import h5py
 import numpy as np
 import pytest
-from checks.copies import bare
-from checks.copies import blocks as blocks_of
 from hub_stand_in import serve
 from PIL import Image
+from plain_scripts import BOTH, EXAMPLES, SCRIPTS, blocks
 from safetensors.numpy import load_file
 from tinted import tinted
 from vit_checkpoints import vit, write_checkpoint
 
 from course_utils.session import ROOT
 
-EXAMPLES = ROOT / "examples"
-SCRIPTS = {"transformers": "finetune_transformers.py", "keras": "finetune_keras.py"}
 LIBRARIES = {
     "transformers": {"torch", "transformers", "datasets", "sklearn"},
     "keras": {"tensorflow", "keras", "keras_hub", "datasets", "huggingface_hub"}
     | {"numpy", "PIL"},
 }
-BOTH = pytest.mark.parametrize("kind", SCRIPTS)
 MODES = "RGB", "L", "RGBA", "P", "LA", "CMYK"
-
-
-def blocks(kind):
-    """Return the cells of a script."""
-    return blocks_of((EXAMPLES / SCRIPTS[kind]).read_text("utf-8"))
 
 
 # --- Running them -----------------------------------------------------------------
@@ -393,31 +384,3 @@ def test_keras_checkpoint_is_that_of_transformers(checkpoint):
     with torch.no_grad():
         wanted = theirs(torch.from_numpy(x.transpose(0, 3, 1, 2))).last_hidden_state
     np.testing.assert_allclose(known["backbone"](x), wanted, rtol=0, atol=2e-6)
-
-
-# --- The lessons ------------------------------------------------------------------
-
-LESSONS = {"transformers": "08", "keras": "09"}
-
-
-def opening(kind):
-    """Return the cells tagged shipped of a lesson before the second heading."""
-    (file,) = (ROOT / "notebooks").glob(f"{LESSONS[kind]}_*.ipynb")
-    cells, headings, found = json.loads(file.read_text("utf-8"))["cells"], 0, []
-    for cell in cells:
-        text = "".join(cell["source"])
-        headings += cell["cell_type"] == "markdown" and text.startswith("## ")
-        if headings == 2:
-            break
-        if "shipped" in cell["metadata"].get("tags", []):
-            found.append(text)
-    return found
-
-
-@BOTH
-def test_opening_of_the_lesson_is_the_script(kind):
-    assert [bare(cell) for cell in opening(kind)] == [bare(b) for b in blocks(kind)]
-
-
-def test_both_scripts_read_the_same_pictures():
-    assert blocks("transformers")[0] == blocks("keras")[0]

@@ -5,7 +5,6 @@ that the second column names, and the first code in the third column must run. W
 leads to (pixels, logits, weights) is compared with the same made by hand.
 """
 
-import builtins
 import copy
 import math
 import re
@@ -14,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from checks.notebook import read
 from datasets import Array3D, Features, load_dataset
+from older_lines import code, error_of, table
 from packaging.version import Version
 from PIL import Image
 from tinted import NAMES, tinted
@@ -35,31 +34,7 @@ from course_utils.finetune.torch import quiet
 from course_utils.session import ROOT
 
 NOTEBOOK = ROOT / "notebooks/08_finetune_cifar10_pytorch.ipynb"
-
-
-def table():
-    """Rows of the table: three texts each."""
-    (cell,) = [
-        c for c in read(NOTEBOOK).prose if "If you followed an older" in c.source
-    ]
-    lines = [line for line in cell.source.splitlines() if line.startswith("| ")]
-    return [[part.strip() for part in line.strip("|").split(" | ")] for line in lines]
-
-
-ROWS = table()[1:]  # without the head
-
-
-def code(text):
-    """Return the pieces of code in a text."""
-    return re.findall(r"`([^`]+)`", text)
-
-
-def error_of(row):
-    """Return the class of the error that a row promises, or None."""
-    for word in code(row[1]):
-        if word.endswith("Error"):
-            return getattr(builtins, word)
-    return None
+ROWS = table(NOTEBOOK)[1:]  # without the head
 
 
 @pytest.fixture
