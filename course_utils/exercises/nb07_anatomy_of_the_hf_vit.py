@@ -1534,7 +1534,9 @@ def as_vit_block(w):
         part, _, kind = name.rpartition(".")
         if part in scales:
             scale = scales[part]  # one factor for each output
-            tensor = tensor * (scale[:, None] if kind == "weight" else scale)
+            if kind == "weight":
+                scale = scale[:, None]
+            tensor = tensor * scale
         if kind != "lambda1":
             block[f"{norms.get(part, part)}.{kind}"] = tensor
     return block

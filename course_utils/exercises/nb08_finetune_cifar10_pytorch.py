@@ -574,8 +574,9 @@ def store(picture, side):
 
     picture = ImageOps.exif_transpose(picture).convert("RGB")
     scale = min(1, side / min(picture.size))
+    picture = picture.resize([round(scale * x) for x in picture.size])
     file = io.BytesIO()
-    picture.resize([round(scale * x) for x in picture.size]).save(file, "JPEG")
+    picture.save(file, "JPEG")
     return file.getvalue()
 
 

@@ -294,8 +294,8 @@ def add_classes(file, new_file, count):
 
     old = keras.models.load_model(file, compile=False)
     new = ViTImageClassifier(old.backbone, count)
-    known_weights = old.output_dense.get_weights()
-    for weight, known in zip(new.output_dense.weights, known_weights, strict=True):
+    both = new.output_dense.weights, old.output_dense.get_weights()
+    for weight, known in zip(*both, strict=True):
         more = np.zeros((*known.shape[:-1], count - known.shape[-1]))
         weight.assign(np.concatenate([known, more], axis=-1))
     new.save(new_file)

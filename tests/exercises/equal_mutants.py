@@ -163,7 +163,7 @@ EQUAL: dict[str, dict[str, str]] = {
         ),
     },
     "08.4": {
-        "line 3, column 12: min(1, side / min(picture.size)) "
+        "line 5, column 12: min(1, side / min(picture.size)) "
         "-> min(side / min(picture.size), 1)": "min does not ask for an order"
     },
     "08.5": {
@@ -180,11 +180,10 @@ EQUAL: dict[str, dict[str, str]] = {
         "line 5, column 10: keras.models.load_model(file, compile=False) "
         "-> keras.models.load_model(file)": ("the old model is read, not trained"),
         "line 5, column 48: False -> True": ("the old model is read, not trained"),
-        "line 8, column 25: zip(new.output_dense.weights, known_weights, strict=True) "
-        "-> zip(new.output_dense.weights, known_weights)": (
+        "line 8, column 25: zip(*both, strict=True) -> zip(*both)": (
             "both hold a kernel and a bias"
         ),
-        "line 8, column 77: True -> False": ("both hold a kernel and a bias"),
+        "line 8, column 43: True -> False": ("both hold a kernel and a bias"),
     },
     "09.3": {
         "line 5, column 4: model.compile(keras.optimizers.Adam(rate), "
