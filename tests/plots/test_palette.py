@@ -77,7 +77,8 @@ def foreign_colors(tree):
         named = []
         if isinstance(node, ast.Call):
             named = [(k.arg, k.value) for k in node.keywords]
-            if getattr(node.func, "id", "") == "box":  # takes names of the palette
+            function = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            if function == "box":  # takes names of the palette
                 named = [pair for pair in named if pair[0] != "color"]
             if getattr(node.func, "attr", "") in LINES:
                 formats = [a for a in node.args if isinstance(a, ast.Constant)]
