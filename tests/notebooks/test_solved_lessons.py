@@ -41,8 +41,8 @@ ABSENT = {  # the packages that a lesson must not need; those that take longest 
 EITHER = "00"  # takes the framework that is there, so it is tried without each
 REAL = session.ROOT.parent / "shared" / "datasets"
 if REAL.exists():
-    ROWS = {"04": 2000, "05": 300, "08": 300, "10": 300, "11": 300}
-    TINY = ("04", "05", "08", "10", "11")  # from a COURSE_HUB with tiny-vit
+    ROWS = {"04": 2000, "05": 300, "08": 300, "09": 300, "10": 300, "11": 300}
+    TINY = ("04", "05", "08", "09", "10", "11")  # from a COURSE_HUB with tiny-vit
 else:
     ROWS, TINY = {"04": 200, "05": 200}, ()  # they show 50 digits
 FEW_ROWS = 32
