@@ -23,6 +23,7 @@ from course_utils.plots import (
     nb06,
     nb07,
     nb08_09,
+    nb10,
     nb10_11,
     nb12,
 )
@@ -182,7 +183,7 @@ FIGURES = {
     "learning_curves": lambda: nb10_11.learning_curves(
         [20, 200], {n: RNG.random((2, 3)) for n in "abc"}, title="t", guessing=0.5
     ),
-    "forgetting": lambda: nb10_11.forgetting(
+    "forgetting": lambda: nb10.forgetting(
         [1e-4, 1e-3],
         [0.6, 0.7],
         [0.5, 0.3],
