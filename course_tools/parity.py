@@ -1,6 +1,6 @@
 """Convert one checkpoint in every direction and compare the logits.
 
-Notebook 12 shows the table for its checkpoint, README.md for two others.
+README.md shows the table for two checkpoints.
 """
 
 import tempfile

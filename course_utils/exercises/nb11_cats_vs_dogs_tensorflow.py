@@ -670,12 +670,12 @@ def staged(classifier, rows, rates):
     return classifier
 
 
-def _encoder(classifier):
+def encoder_of(classifier):
     return classifier.backbone.get_layer("vit_encoder")
 
 
-def _parts(classifier) -> dict:
-    encoder = _encoder(classifier)
+def parts_of(classifier) -> dict:
+    encoder = encoder_of(classifier)
     return {
         "embeddings": classifier.backbone.get_layer("vit_patching_and_embedding"),
         **{f"block {i + 1}": block for i, block in enumerate(encoder.encoder_layers)},
@@ -716,7 +716,7 @@ def _stages(
             classifier.trainable = True
         of_logits = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         for i, plan in enumerate(plans or (_only_head, _last(2), _all)):
-            parts = _parts(classifier)
+            parts = parts_of(classifier)
             for name, part in parts.items():
                 if name not in untouched:
                     part.trainable = name in plan(list(parts))
@@ -740,7 +740,7 @@ def _by_the_flag_of_the_backbone(classifier, rows, rates):
     classifier.trainable = classifier.output_dense.trainable = True
     classifier.backbone.trainable = False
     fit(rates[0])
-    for block in _encoder(classifier).encoder_layers[-2:]:
+    for block in encoder_of(classifier).encoder_layers[-2:]:
         block.trainable = True
     fit(rates[1])
     classifier.backbone.trainable = True
@@ -754,7 +754,7 @@ def _only_the_rate_anew(classifier, rows, rates):
     classifier.trainable = True
     classifier.compile(keras.optimizers.Adam(), _logit_loss())
     for plan, rate in zip((_only_head, _last(2), _all), rates, strict=True):
-        parts = _parts(classifier)
+        parts = parts_of(classifier)
         for name, part in parts.items():
             part.trainable = name in plan(list(parts))
         classifier.optimizer.learning_rate = rate
@@ -774,7 +774,7 @@ def _with_freeze(norm):
 
         from course_utils.finetune.keras import freeze
 
-        encoder = _encoder(classifier)
+        encoder = encoder_of(classifier)
         depth = len(encoder.encoder_layers)
         for blocks, rate in zip((depth, depth - 2, 0), rates, strict=True):
             freeze(classifier, blocks)
@@ -822,7 +822,7 @@ class _Watched:
             model.__dict__.pop(name, None)
         for holder in [*model._flatten_layers(), *model.variables]:
             holder._trainable = True
-        parts = {"everything": model, "backbone": model.backbone} | _parts(model)
+        parts = {"everything": model, "backbone": model.backbone} | parts_of(model)
         for names, learns in ((frozen_before, False), (thawed_before, True)):
             for name in filter(None, names.split(", ")):
                 parts[name].trainable = learns
@@ -845,7 +845,7 @@ class _Watched:
         batches = len(x) if y is None else -(-len(x) // batch_size)
         learns = [
             name
-            for name, part in _parts(model).items()
+            for name, part in parts_of(model).items()
             if any(id(variable) in self.built_for for variable in part.variables)
         ]
         stage = {

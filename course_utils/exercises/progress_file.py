@@ -27,7 +27,18 @@ _unsaved: dict[str, dict] = {"exercises": {}, "lessons": {}}
 # lesson, and its new one, or None where another exercise has that number now. A file
 # says in "renumbered" how many of them it has been through.
 MOVED: tuple[dict[str, str | None], ...] = (
-    dict.fromkeys(("08.2", "08.4", "09.1", "09.2", "10.2", "10.3", "11.4")),
+    {
+        **dict.fromkeys(("08.4", "09.1", "09.2", "10.2", "10.3", "11.4")),
+        "08.2": "12.0",  # waits: 12.1 was another exercise until the next step
+    },
+    {
+        "12.0": "12.1",
+        "12.1": "13.1",
+        "12.2": "12.3",
+        "12.3": "12.4",
+        "12.4": "13.4",
+        "12_modify_a_vit": "13_modify_a_vit_tensorflow",
+    },
 )
 HEADINGS = ("Notebook", "Done", "Planned", "Spent, about", "Open")
 

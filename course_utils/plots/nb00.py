@@ -68,7 +68,7 @@ def draw_map(picture):
         (0.78, "look inside", "what it looks at,\nnumber by number", "06, 07"),
         (2.6, "fine-tune", "new pictures,\nnew classes", "08, 09"),
         (4.4, "few pictures", "a hundred\ncats and dogs", "10, 11"),
-        (6.22, "modify", "freeze, insert,\nexchange", "12"),
+        (6.22, "modify", "freeze, insert,\nexchange", "12, 13"),
     )
     for x, name, what, lessons in uses:
         box(ax, x, 3.12, name, color="sky", width=1.5)

@@ -17,9 +17,6 @@ WORDS_A_MINUTE = 200
 LINES_A_MINUTE = 12  # of code, empty ones left out
 MAX_REQUIRED = 45  # minutes up to the exercises
 MAX_OPTIONAL = 20  # minutes of all sections "Optional · …" together
-# What the lessons that are still to be rewritten take today: each may grow no further,
-# and its entry goes when it is rewritten.
-OLDER = {12: 92}
 OPTIONAL = "Optional · "
 PREDICT = "**Predict.**"
 MAX_CELLS_TO_THE_ANSWER = 4
@@ -96,10 +93,7 @@ def size(notebook: Notebook) -> list[str]:
 def reading_time(notebook: Notebook) -> list[str]:
     """A required part of 45 minutes, an optional end of 20, a row Time that fits."""
     minutes, problems = minutes_of(notebook), []
-    limits = {
-        "required": OLDER.get(notebook.number, MAX_REQUIRED),
-        "optional": MAX_OPTIONAL,
-    }
+    limits = {"required": MAX_REQUIRED, "optional": MAX_OPTIONAL}
     for part, most in limits.items():
         if minutes[part] > most:
             took = f"{minutes[part]:.1f} min to read"
@@ -107,7 +101,7 @@ def reading_time(notebook: Notebook) -> list[str]:
     row = catalog.TIMES.search(notebook.cells[1].source)
     if not row:
         problems.append("no row '| 45 min, and 40 min of exercises | ...'")
-    elif notebook.number not in OLDER:
+    else:
         least = int(minutes["required"] // 5 * 5)
         if int(row[1]) < least:
             problems.append(f"its table says {row[1]} min to read, less than {least}")

@@ -13,7 +13,7 @@ from course_utils.session import ROOT
 
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # The same lesson in PyTorch and in TensorFlow: what needs no framework stands in both.
-TWINS = (("04", "05"), ("08", "09"), ("10", "11"))
+TWINS = (("04", "05"), ("08", "09"), ("10", "11"), ("12", "13"))
 PARITY = "%%parity\n"  # runs only where PyTorch is installed
 
 
@@ -99,4 +99,4 @@ def address(root: Path = ROOT) -> str:
 
 def is_tensorflow(notebook: Notebook) -> bool:
     """Tell whether a lesson's framework is TensorFlow."""
-    return bool(re.search("tensorflow|modify_a_vit|scaling_out", notebook.name))
+    return bool(re.search("tensorflow|scaling_out", notebook.name))

@@ -49,7 +49,8 @@ def checked_cells(notebook: Notebook) -> list[str]:
         if cell.has_picture:
             problems.append(f"{cell.place}: tagged {CHECKED}, but pictures differ")
     known = {CHECKED, "bootstrap", "shipped", "parity", "headline", "readme", "twin"}
-    known |= {"predict", "nbval-skip", "nbval-ignore-output", "nbval-raises-exception"}
+    known |= {"predict", "bench"}
+    known |= {"nbval-skip", "nbval-ignore-output", "nbval-raises-exception"}
     for cell in notebook.cells:
         if strange := set(cell.tags) - known:
             problems.append(f"{cell.place}: unknown tag {', '.join(sorted(strange))}")

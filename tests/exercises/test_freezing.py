@@ -1,6 +1,6 @@
 """The tiny ViT of the checks: whatever an answer did to it, the next check begins anew.
 
-It also holds what lesson 12 says about ``trainable``: the flag is handed down when it
+It also holds what lesson 13 says about ``trainable``: the flag is handed down when it
 changes, and then only the variables' own flags and that of the compiled model count.
 """
 
@@ -13,13 +13,13 @@ use_tensorflow()
 
 import keras  # noqa: E402
 
-from course_utils.exercises.nb09_finetune_cifar10_tensorflow import (  # noqa: E402
-    layers_of_encoder,
+from course_utils.exercises.nb11_cats_vs_dogs_tensorflow import encoder_of  # noqa: E402
+from course_utils.exercises.nb13_modify_a_vit_tensorflow import (  # noqa: E402
     small_classifier,
     what_learns,
 )
 
-PARTS = ["embeddings", "block 1", "block 2", "block 3", "norm", "head"]
+PARTS = ["embeddings", "block 1", "block 2", "block 3", "last norm", "head"]
 
 
 def frozen(classifier) -> list[str]:
@@ -30,7 +30,7 @@ def frozen(classifier) -> list[str]:
     ("before", "wanted"),
     [
         ("", []),
-        ("norm, head", ["norm", "head"]),
+        ("last norm, head", ["last norm", "head"]),
         ("block 2", ["block 2"]),
         ("backbone", PARTS[:-1]),
         ("everything", PARTS),
@@ -47,11 +47,11 @@ def _freezes_variables(classifier):
 
 def _freezes_flags(classifier):
     classifier.trainable = False
-    layers_of_encoder(classifier).encoder_layers[0].trainable = True
+    encoder_of(classifier).encoder_layers[0].trainable = True
 
 
 def _drops_a_block(classifier):
-    del layers_of_encoder(classifier).encoder_layers[0]
+    del encoder_of(classifier).encoder_layers[0]
 
 
 @pytest.mark.parametrize("left", [_freezes_variables, _freezes_flags, _drops_a_block])
@@ -74,13 +74,13 @@ def moved_in_a_step(classifier) -> set[str]:
         for part in PARTS
         if part.replace("block ", "_block_") in weight.path
         or (part, weight.path.split("/")[-2])
-        in {("norm", "ln"), ("head", "predictions")}
+        in {("last norm", "ln"), ("head", "predictions")}
     }
 
 
 def test_block_that_is_thawed_in_a_frozen_encoder_learns():
     classifier = small_classifier("backbone")
-    layers_of_encoder(classifier).encoder_layers[1].trainable = True
+    encoder_of(classifier).encoder_layers[1].trainable = True
     assert moved_in_a_step(classifier) == {"block 2", "head"}
 
 

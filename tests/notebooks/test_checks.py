@@ -5,14 +5,8 @@ from dataclasses import replace
 import pytest
 from checks import CHECKS
 from checks.code import BACKEND, backend, code_width, one_framework, plain_python
-from checks.form import (
-    MAX_REQUIRED,
-    OLDER,
-    TABLE_HEAD,
-    minutes_of,
-    predictions,
-)
-from checks.notebook import PARITY, PATHS, read
+from checks.form import TABLE_HEAD, minutes_of, predictions
+from checks.notebook import PARITY
 from checks.outputs import CHECKED
 from checks.small import (
     add,
@@ -271,13 +265,6 @@ def test_reading_time_counts_words_and_lines_but_no_opening_and_no_table(folder)
     after = minutes_of(stored(folder, notebook))
     assert after["required"] - before["required"] == pytest.approx(1)
     assert after["optional"] > 0 and after == before | {"required": after["required"]}
-
-
-@pytest.mark.parametrize("number", OLDER)
-def test_limit_of_an_older_lesson_is_what_it_takes_today(number):
-    (path,) = (p for p in PATHS if p.stem.startswith(f"{number:02d}"))
-    took = minutes_of(read(path))["required"]
-    assert MAX_REQUIRED < OLDER[number] < took + 2
 
 
 def test_every_check_has_a_notebook_that_breaks_it():

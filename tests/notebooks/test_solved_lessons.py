@@ -31,18 +31,19 @@ from course_utils import session
 from course_utils.data import hub, sets
 from course_utils.exercises import catalog
 
-PYTORCH = {"torch", "transformers", "accelerate"}
+PYTORCH = {"torch", "transformers", "accelerate", "peft"}
 TENSORFLOW = {"tensorflow", "tensorflow_text", "keras", "keras_hub"}
 ABSENT = {  # the packages that a lesson must not need; those that take longest first
-    **dict.fromkeys(("09", "12", "11", "05"), PYTORCH),
-    **dict.fromkeys(("04", "08", "10", "06", "02", "03", "07", "01"), TENSORFLOW),
+    **dict.fromkeys(("09", "13", "11", "05"), PYTORCH),
+    **dict.fromkeys(("04", "12", "08", "10", "06"), TENSORFLOW),
+    **dict.fromkeys(("02", "03", "07", "01"), TENSORFLOW),
     "00": TENSORFLOW,
 }
 EITHER = "00"  # takes the framework that is there, so it is tried without each
 REAL = session.ROOT.parent / "shared" / "datasets"
 if REAL.exists():
-    ROWS = {"04": 2000, "05": 300, "08": 300, "09": 300, "10": 300, "11": 300}
-    TINY = ("04", "05", "08", "09", "10", "11")  # from a COURSE_HUB with tiny-vit
+    TINY = ("04", "05", "08", "09", "10", "11", "12", "13")  # from a COURSE_HUB
+    ROWS = {**dict.fromkeys(TINY, 300), "04": 2000}
 else:
     ROWS, TINY = {"04": 200, "05": 200}, ()  # they show 50 digits
 FEW_ROWS = 32

@@ -11,8 +11,11 @@ from checks.small import code, markdown, sound_notebook
 from course_utils.session import ROOT
 
 BY_NUMBER = {path.stem[:2]: path for path in PATHS}
-PAIRS = (("10", "11"),)
-FOUND = json.loads((ROOT / "benchmarks" / "nb10.json").read_text("utf-8"))
+PAIRS = (("10", "11"), ("12", "13"))
+FOUND = {
+    name: json.loads((ROOT / "benchmarks" / f"{name}.json").read_text("utf-8"))
+    for name in ("nb10", "nb12")
+}
 
 
 @pytest.mark.parametrize(("torch", "keras"), PAIRS)
@@ -30,29 +33,54 @@ def test_no_other_cell_of_a_twin_makes_or_changes_a_budget(number):
     assert twins.numbers_elsewhere(notebook) == []
 
 
-@pytest.mark.parametrize("number", ["10", "11"])
+@pytest.mark.parametrize("number", ["10", "11", "12", "13"])
 def test_lessons_have_the_recipe_that_their_table_was_measured_with(number):
     notebook = read(BY_NUMBER[number])
-    shared = {name: twins.value(notebook, name) for name in ("steps", "batch_size")}
-    assert shared == {
-        "steps": FOUND["recipe"]["steps"],
-        "batch_size": FOUND["recipe"]["batch"],
-    }
-    assert twins.value(notebook, "seeds") == FOUND["seeds"]
+    found = FOUND["nb10" if number < "12" else "nb12"]
+    for name, key in [("steps", "steps"), ("batch_size", "batch")]:
+        assert twins.value(notebook, name) == found["recipe"][key]
+    seeds = found.get("seeds") or found["recipe"]["seeds"]
+    assert twins.value(notebook, "seeds") == seeds
 
 
-@pytest.mark.parametrize("key", FOUND["table"])
+@pytest.mark.parametrize("key", FOUND["nb10"]["table"])
 def test_table_of_nb10_is_what_its_runs_found(key):
-    """The setting with most right held-out pictures, and the test pictures of it."""
-    row, held, test = FOUND["table"][key], {}, {}
-    for name, run in FOUND["runs"].items():
-        if name.startswith(f"{key}, "):
-            _, _, setting = name.rpartition(", seed ")[0].rpartition(" ")
-            held.setdefault(float(setting), []).append(run["held_out"])
-            test.setdefault(float(setting), []).append(run["test"])
-    assert len(held) == 4 and all(len(runs) == 3 for runs in held.values())
+    row = FOUND["nb10"]["table"][key]
+    held, test = by_setting(FOUND["nb10"]["runs"], key)
     assert max(map(np.sum, held.values())) == np.sum(held[row["chosen"]])
     assert test[row["chosen"]] == row["right"]
+
+
+@pytest.mark.parametrize("framework", ["torch", "keras"])
+@pytest.mark.parametrize("way", FOUND["nb12"]["torch"]["table"])
+def test_table_of_nb12_is_what_its_runs_found(way, framework):
+    found = FOUND["nb12"][framework]
+    row = found["table"][way]
+    held, test = by_setting(found["runs"], way)
+    chosen = row.get("rate") or FOUND["nb12"]["torch"]["table"]["probe"]["C"]
+    assert max(map(np.sum, held.values())) == np.sum(held[chosen])
+    assert test[chosen] == row["after"]
+
+
+def test_both_frameworks_tried_the_same_ways_and_settings():
+    tried = [
+        {way: sorted(by_setting(found["runs"], way)[0]) for way in found["table"]}
+        for found in (FOUND["nb12"]["torch"], FOUND["nb12"]["keras"])
+    ]
+    assert tried[0] == tried[1]
+
+
+def by_setting(runs, key):
+    """Return the right answers of each setting that a way tried, seed by seed."""
+    held, test = {}, {}
+    for name, run in runs.items():
+        words, _, _ = name.rpartition(", seed ")
+        if words.startswith(f"{key}, ") and words != f"{key}, before":
+            setting = float(words.rpartition(" ")[2])
+            held.setdefault(setting, []).append(run["held_out"])
+            test.setdefault(setting, []).append(run["test"])
+    assert len(held) == 4 and all(len(right) == 3 for right in held.values())
+    return held, test
 
 
 # --- the checks themselves

@@ -25,7 +25,7 @@ from course_utils.plots import (
     nb08_09,
     nb10,
     nb10_11,
-    nb12,
+    nb12_13,
 )
 from course_utils.session import ROOT
 
@@ -34,7 +34,8 @@ RNG = np.random.default_rng(0)
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 FILES = sorted((ROOT / "course_utils/plots").glob("*.py"))
 LESSON = re.compile(r"(?:^|nb|_)(\d\d)(?=_|$)")  # 08 of 08_finetune_cifar10, nb08_09
-PAIRS = [{"04", "05"}, {"08", "09"}, {"10", "11"}]  # twins have a file of their own
+# Twins have a file of their own.
+PAIRS = [{"04", "05"}, {"08", "09"}, {"10", "11"}, {"12", "13"}]
 
 
 def on_axes(function, *arguments, **options):
@@ -202,14 +203,22 @@ FIGURES = {
         ["a", "b"],
         title="t",
     ),
-    "cost_by_tokens": lambda: nb12.cost_by_tokens(
-        [37, 145], {"softmax": [1, 1]}, {"softmax": [1, 1]}, title="t"
+    "attention_tables": lambda: nb12_13.attention_tables(
+        {"softmax": RNG.random((5, 5)), "window": RNG.random((5, 5))}, title="t"
     ),
-    "accuracy_and_cost": lambda: nb12.accuracy_and_cost(
-        {"softmax": {"before": 0.7, "after": 0.8}},
-        {"37 tokens": [1.0], "577 tokens": [1.0]},
+    "times": lambda: nb12_13.times(
+        {
+            f"{tokens} tokens, milliseconds": {
+                "softmax, kernel, eager": 1.0,
+                "softmax, kernel, compiled": 0.8,
+                "linear, eager": 1.2,
+                "linear, compiled": 0.6,
+            }
+            for tokens in (37, 145)
+        },
         title="t",
     ),
+    "swin_windows": lambda: nb12_13.swin_windows(title="t"),
 }
 
 

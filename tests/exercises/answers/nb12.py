@@ -1,255 +1,425 @@
 """Answers to the exercises of notebook 12 as learners give them, written blind."""
 
-import re
+import copy
+import itertools
 
 import numpy as np
-import tensorflow as tf
-from keras import ops
+import torch
 from tests_answers import right, wrong
-
-# --- 12.1: the frozen wrong layers ---
-
-
-def _embeddings(classifier):
-    return classifier.backbone.get_layer("vit_patching_and_embedding")
-
-
-def _encoder(classifier):
-    return classifier.backbone.get_layer("vit_encoder")
+from torch import nn
+from torch.nn import functional as F
+from transformers import AttentionInterface
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+from transformers.models.vit import modeling_vit as hf
 
 
-def _blocks(classifier):
-    return _encoder(classifier).encoder_layers
+# --- 12.1: nothing was frozen ---
 
 
 @right("12.1")
-def every_layer_first(classifier, n):
-    for layer in classifier._flatten_layers():
-        layer.trainable = True
-    if n > 0:
-        _embeddings(classifier).trainable = False
-    for block in _blocks(classifier)[:n]:
-        block.trainable = False
+def modules_by_slice(model, n):
+    model.vit.embeddings.requires_grad_(False)
+    for layer in model.vit.layers[:n]:
+        layer.requires_grad_(False)
 
 
 @right("12.1")
-def variable_by_variable(classifier, n):
-    classifier.trainable = True
-    for v in classifier.variables:
-        v.trainable = True
-    if n:
-        frozen = [_embeddings(classifier), *_blocks(classifier)[:n]]
-        for v in [v for part in frozen for v in part.variables]:
-            v.trainable = False
-    return classifier
-
-
-@right("12.1")
-def by_path(classifier, n):
-    classifier.trainable = True
-    for v in classifier.weights:
-        number = re.search(r"_block_(\d+)", v.path)
-        if number:
-            v.trainable = int(number[1]) > n
-        elif "vit_patching_and_embedding" in v.path:
-            v.trainable = n == 0
-        else:
-            v.trainable = True
-
-
-@right("12.1")
-def from_the_inside_out(classifier, n):
-    def thaw(layer):
-        for part in layer._layers:
-            thaw(part)
-        layer.trainable = False
-        layer.trainable = True
-
-    thaw(classifier)
-    _embeddings(classifier).trainable = not n
+def parameter_by_parameter(model, n):
+    for p in model.vit.embeddings.parameters():
+        p.requires_grad = False
     for i in range(n):
-        _blocks(classifier)[i].trainable = False
-    return classifier
+        for p in model.vit.layers[i].parameters():
+            p.requires_grad = False
+    return model
 
 
 @right("12.1")
-def a_queue_of_layers(classifier, n):
-    queue, seen = [classifier], []
-    while queue:
-        layer = queue.pop()
-        seen.append(layer)
-        queue.extend(layer._layers)
-    for layer in seen:
-        layer.trainable = True
-    for layer in [_embeddings(classifier)] * (n > 0) + _blocks(classifier)[:n]:
-        layer.trainable = False
+def by_names(model, n):
+    for name, p in model.named_parameters():
+        parts = name.split(".")
+        if parts[1] == "embeddings":
+            p.requires_grad_(False)
+        elif parts[1] == "layers" and int(parts[2]) < n:
+            p.requires_grad_(False)
 
 
-def _thawed(classifier):
-    for layer in classifier._flatten_layers():
-        layer.trainable = True
+@right("12.1")
+def one_list_of_modules(model, n):
+    backbone = model.base_model
+    for module in [backbone.embeddings, *list(backbone.layers)[:n]]:
+        for p in module.parameters():
+            p.requires_grad = False
 
 
-@wrong("12.1", "the slice of the colleague", says="holds the input")
-def slice_of_the_backbone(classifier, n):
-    classifier.backbone.trainable = True
-    for layer in classifier.backbone.layers[:n]:
-        layer.trainable = False
+@right("12.1")
+def chained_parameters(model, n):
+    blocks = (block.parameters() for block in model.vit.layers[:n])
+    for p in itertools.chain(model.vit.embeddings.parameters(), *blocks):
+        p.requires_grad_(False)
 
 
-@wrong("12.1", "the slice of the tutorial", says="has four entries")
-def slice_of_the_classifier(classifier, n):
-    for layer in classifier.layers:
-        layer.trainable = True
-    for layer in classifier.layers[:-n]:
-        layer.trainable = False
+@right("12.1")
+def by_prefixes_with_a_dot(model, n):
+    prefixes = ["vit.embeddings."] + [f"vit.layers.{i}." for i in range(n)]
+    for name, p in model.named_parameters():
+        if name.startswith(tuple(prefixes)):
+            p.requires_grad = False
 
 
-@wrong("12.1", "the embeddings forgotten", says="The embeddings still learn")
-def blocks_only(classifier, n):
-    _thawed(classifier)
-    for block in _blocks(classifier)[:n]:
-        block.trainable = False
+@right("12.1")
+def also_with_the_old_attribute(model, n):
+    for part in (model.vit.embeddings, *model.vit.layers[:n]):
+        part.requires_grad = False
+        part.requires_grad_(False)
 
 
-@wrong("12.1", "with n = 0 the embeddings stay frozen", says="With n = 0 nothing")
-def embeddings_always(classifier, n):
-    _thawed(classifier)
-    _embeddings(classifier).trainable = False
-    for block in _blocks(classifier)[:n]:
-        block.trainable = False
+def _freezes(start, stop):
+    """Freeze the embeddings and the blocks from ``start(n)`` to ``stop(n)``."""
+
+    def freeze(model, n):
+        model.vit.embeddings.requires_grad_(False)
+        for layer in model.vit.layers[start(n) : stop(n)]:
+            layer.requires_grad_(False)
+
+    return freeze
 
 
-@wrong("12.1", "nothing thawed that was frozen before", says="stays frozen")
-def never_thaws(classifier, n):
-    if n > 0:
-        _embeddings(classifier).trainable = False
-    for block in _blocks(classifier)[:n]:
-        block.trainable = False
-
-
-@wrong("12.1", "the flag of the model, which is True already", says="stays frozen")
-def flag_of_the_model(classifier, n):
-    classifier.trainable = True
-    _embeddings(classifier).trainable = n == 0
-    for block in _blocks(classifier)[:n]:
-        block.trainable = False
-
-
-@wrong("12.1", "the flag of the backbone, which is True already", says="stays frozen")
-def flag_of_the_backbone(classifier, n):
-    classifier.backbone.trainable = True
-    if n > 0:
-        _embeddings(classifier).trainable = False
-    for i in range(n):
-        _blocks(classifier)[i].trainable = False
-
-
-@wrong("12.1", "a head that was frozen stays so", says="stays frozen")
-def head_stays(classifier, n):
-    for layer in classifier.backbone._flatten_layers():
-        layer.trainable = True
-    _embeddings(classifier).trainable = n == 0
-    for i, block in enumerate(_blocks(classifier)):
-        block.trainable = i >= n
-
-
-@wrong("12.1", "a last norm that was frozen stays so", says="stays frozen")
-def norm_stays(classifier, n):
-    for layer in (*classifier.layers, *classifier.backbone.layers):
-        layer.trainable = True
-    _embeddings(classifier).trainable = n == 0
-    for i, block in enumerate(_blocks(classifier)):
-        block.trainable = i >= n
-
-
-@wrong("12.1", "the last norm frozen with the encoder", says="The last norm is frozen")
-def norm_frozen(classifier, n):
-    _thawed(classifier)
-    if n == 0:
-        return
-    classifier.backbone.trainable = False
-    for block in _blocks(classifier)[n:]:
-        block.trainable = True
-
-
-@wrong("12.1", "only the head learns", says="whole backbone is frozen")
-def whole_backbone(classifier, n):
-    _thawed(classifier)
-    classifier.backbone.trainable = n == 0
-
-
-@wrong("12.1", "the last n blocks", says="the *last* n blocks")
-def last_blocks(classifier, n):
-    _thawed(classifier)
-    if n:
-        _embeddings(classifier).trainable = False
-        for block in _blocks(classifier)[-n:]:
-            block.trainable = False
-
-
-@wrong("12.1", "all blocks but the last n", says="all blocks *but* n")
-def all_but_the_last(classifier, n):
-    _thawed(classifier)
-    blocks = _blocks(classifier)
-    if n:
-        _embeddings(classifier).trainable = False
-        for block in blocks[: len(blocks) - n]:
-            block.trainable = False
-
-
-@wrong("12.1", "one block too many", says="One block too many")
-def one_more(classifier, n):
-    _thawed(classifier)
-    _embeddings(classifier).trainable = n == 0
-    for i, block in enumerate(_blocks(classifier)):
-        block.trainable = i > n or n == 0
+wrong(
+    "12.1",
+    "one block too few",
+    _freezes(lambda n: 0, lambda n: max(n - 1, 0)),
+    says="You freeze one block too few",
+)
+wrong(
+    "12.1",
+    "one block too many",
+    _freezes(lambda n: 0, lambda n: n + 1),
+    says="You freeze one block too many",
+)
+wrong(
+    "12.1",
+    "counts blocks from 1",
+    _freezes(lambda n: 1, lambda n: n + 1),
+    says="You count blocks from 1, so the lowest one is still trained",
+)
+wrong(
+    "12.1",
+    "the last n blocks",
+    _freezes(lambda n: -n, lambda n: None),
+    says="You freeze the *last* n blocks",
+)
+wrong(
+    "12.1",
+    "all but the last n blocks",
+    _freezes(lambda n: 0, lambda n: -n),
+    says="You freeze all blocks *but* n",
+)
+wrong(
+    "12.1",
+    "only the n-th block",
+    _freezes(lambda n: n, lambda n: n + 1),
+    says="Of the blocks you freeze only the one",
+)
 
 
 @wrong(
     "12.1",
-    "one block too few, for the embeddings count as one",
-    says="One block too few",
+    "the blocks without the embeddings",
+    says="The embeddings lie below the first block and",
 )
-def one_less(classifier, n):
-    _thawed(classifier)
-    for part in [_embeddings(classifier), *_blocks(classifier)][:n]:
-        part.trainable = False
+def blocks_alone(model, n):
+    for layer in model.vit.layers[:n]:
+        layer.requires_grad_(False)
 
 
-@wrong("12.1", "two blocks whatever n is", says="freezes two blocks")
-def always_two(classifier, n):
-    _thawed(classifier)
-    _embeddings(classifier).trainable = False
-    for block in _blocks(classifier)[:2]:
-        block.trainable = False
+@wrong(
+    "12.1", "the embeddings without the blocks", says="Only the embeddings are frozen"
+)
+def embeddings_alone(model, n):
+    model.vit.embeddings.requires_grad_(False)
 
 
-@wrong("12.1", "the switch of PyTorch", says="PyTorch's word")
-def requires_grad(classifier, n):
-    _thawed(classifier)
-    for part in [_embeddings(classifier), *_blocks(classifier)[:n]]:
-        part.requires_grad = False
+@wrong(
+    "12.1",
+    "an attribute of the module instead of its parameters",
+    says="Nothing new is frozen",
+)
+def attribute_of_the_module(model, n):
+    model.vit.embeddings.requires_grad = False
+    for layer in model.vit.layers[:n]:
+        layer.requires_grad = False
 
 
-@wrong("12.1", "frozen and thawed the wrong way round", says="The wrong way round")
-def upside_down(classifier, n):
-    _thawed(classifier)
-    _embeddings(classifier).trainable = n > 0
-    for i, block in enumerate(_blocks(classifier)):
-        block.trainable = i < n
+@wrong(
+    "12.1",
+    "thaws everything first",
+    says="You also thaw what was frozen before you came",
+)
+def thaws_first(model, n):
+    for p in model.parameters():
+        p.requires_grad = True
+    model.vit.embeddings.requires_grad_(False)
+    for layer in model.vit.layers[:n]:
+        layer.requires_grad_(False)
 
 
-@wrong("12.1", "the head frozen, too", says="The head is frozen")
-def head_frozen(classifier, n):
-    every_layer_first(classifier, n)
-    classifier.output_dense.trainable = False
+@wrong(
+    "12.1",
+    "freezes all and thaws the rest",
+    says="You also thaw what was frozen before you came",
+)
+def freezes_all_thaws_the_rest(model, n):
+    model.requires_grad_(False)
+    for layer in model.vit.layers[n:]:
+        layer.requires_grad_(True)
+    model.vit.layernorm.requires_grad_(True)
+    model.classifier.requires_grad_(True)
 
 
-# --- 12.2: who sees whom in windows ---
+@wrong(
+    "12.1",
+    "a prefix without its dot: block 10 counts as block 1",
+    says="Block 10 is frozen with block 1",
+)
+def prefix_without_dot(model, n):
+    prefixes = ["vit.embeddings"] + [f"vit.layers.{i}" for i in range(n)]
+    for name, p in model.named_parameters():
+        if any(name.startswith(prefix) for prefix in prefixes):
+            p.requires_grad = False
+
+
+@wrong(
+    "12.1",
+    "counts the parts of the backbone, not the blocks",
+    says="You freeze children of `model.vit`, and the second",
+)
+def parts_of_the_backbone(model, n):
+    for part in list(model.vit.children())[: n + 1]:
+        part.requires_grad_(False)
+
+
+@wrong("12.1", "the whole backbone", says="The whole backbone is frozen, whatever n is")
+def whole_backbone(model, n):
+    model.vit.requires_grad_(False)
+
+
+@wrong("12.1", "the last norm, too", says="The last layer norm stands above the blocks")
+def last_norm_too(model, n):
+    model.vit.embeddings.requires_grad_(False)
+    model.vit.layernorm.requires_grad_(False)
+    for layer in model.vit.layers[:n]:
+        layer.requires_grad_(False)
+
+
+@wrong("12.1", "everything, the head as well", says="The head is frozen, too")
+def everything(model, n):
+    for p in model.parameters():
+        p.requires_grad = False
+
+
+@wrong("12.1", "weights without biases", says="Only what is called `weight` is frozen")
+def weights_only(model, n):
+    for module in [model.vit.embeddings, *model.vit.layers[:n]]:
+        for name, p in module.named_parameters():
+            if "weight" in name:
+                p.requires_grad = False
+
+
+@wrong(
+    "12.1",
+    "only the patches of the embeddings",
+    says="Of the embeddings you freeze only the patches",
+)
+def patches_only(model, n):
+    model.vit.embeddings.patch_embeddings.requires_grad_(False)
+    for layer in model.vit.layers[:n]:
+        layer.requires_grad_(False)
+
+
+@wrong("12.1", "the path of old tutorials", says="That path is from old tutorials")
+def old_path(model, n):
+    model.vit.embeddings.requires_grad_(False)
+    for layer in model.vit.encoder.layer[:n]:
+        layer.requires_grad_(False)
+
+
+@wrong(
+    "12.1",
+    "evaluation mode instead of freezing",
+    says="Your function freezes nothing in the model it is given",
+)
+def evaluation_mode(model, n):
+    model.vit.embeddings.eval()
+    for layer in model.vit.layers[:n]:
+        layer.eval()
+
+
+@wrong(
+    "12.1",
+    "no_grad around a walk over the blocks",
+    says="Your function freezes nothing in the model it is given",
+)
+def under_no_grad(model, n):
+    with torch.no_grad():
+        for module in [model.vit.embeddings, *model.vit.layers[:n]]:
+            module.parameters()
+
+
+@wrong(
+    "12.1",
+    "freezes a copy",
+    says="Your function freezes nothing in the model it is given",
+)
+def freezes_a_copy(model, n):
+    frozen = copy.deepcopy(model)
+    frozen.vit.embeddings.requires_grad_(False)
+    for layer in frozen.vit.layers[:n]:
+        layer.requires_grad_(False)
+    return frozen
+
+
+@wrong(
+    "12.1",
+    "takes n from the number of parameters",
+    says="`n` counts blocks, and each block holds many parameters",
+)
+def first_n_parameters(model, n):
+    for i, p in enumerate(model.parameters()):
+        if i < n:
+            p.requires_grad = False
+
+
+@wrong("12.1", "the head, too", says="The head is frozen, too, which is new")
+def freeze_and_head(model, n):
+    for part in (model.vit.embeddings, *model.vit.layers[:n], model.classifier):
+        part.requires_grad_(False)
+
+
+@wrong("12.1", "attention only", says="you freeze the attention only")
+def freeze_attention(model, n):
+    model.vit.embeddings.requires_grad_(False)
+    for block in model.vit.layers[:n]:
+        block.attention.requires_grad_(False)
+
+
+@wrong("12.1", "blocks above thawed", says="You also thaw the blocks above")
+def freeze_by_comparing(model, n):
+    model.vit.embeddings.requires_grad_(False)
+    for i, block in enumerate(model.vit.layers):
+        block.requires_grad_(i >= n)
+
+
+# --- 12.2: a type that nobody reads ---
 
 
 @right("12.2")
+def by_the_method(model, name):
+    model.set_attn_implementation(name)
+
+
+@right("12.2")
+def by_the_method_and_back(model, name):
+    model.set_attn_implementation(name)
+    return model
+
+
+@right("12.2")
+def asks_the_interface(model, name):
+    if name not in list(ALL_ATTENTION_FUNCTIONS.keys()):
+        raise ValueError(f"unknown attention {name!r}")
+    model.config._attn_implementation = name
+
+
+@right("12.2")
+def block_by_block(model, name):
+    try:
+        ALL_ATTENTION_FUNCTIONS[name]
+    except KeyError as error:
+        raise ValueError(name) from error
+    own = copy.deepcopy(model.config)
+    own._attn_implementation = name
+    for block in model.vit.layers:
+        block.attention.config = own
+
+
+@right("12.2")
+def by_another_forward(model, name):
+    known = dict(ALL_ATTENTION_FUNCTIONS.items())
+    if name not in known:
+        raise ValueError("not registered")
+    model.config._attn_implementation = name
+    for block in model.vit.layers:
+        assert block.attention.config is model.config
+
+
+@wrong("12.2", "the colleague's setting", says="no line of the library reads")
+def attention_type(model, name):
+    model.config.attention_type = name
+
+
+@wrong("12.2", "a setting without its underscore", says="no line of the library")
+def without_underscore(model, name):
+    model.config.attn_implementation = name
+
+
+@wrong("12.2", "the setting in the blocks", says="no line of the library reads")
+def type_in_blocks(model, name):
+    for block in model.vit.layers:
+        block.attention.attention_type = name
+
+
+@wrong("12.2", "a new model that is returned", says="you changed a copy")
+def a_copy(model, name):
+    other = copy.deepcopy(model)
+    other.set_attn_implementation(name)
+    return other
+
+
+@wrong("12.2", "registered over sdpa", says="every model in this process")
+def over_sdpa(model, name):
+    if name not in list(ALL_ATTENTION_FUNCTIONS.keys()):
+        raise ValueError(name)
+    AttentionInterface.register("sdpa", ALL_ATTENTION_FUNCTIONS[name])
+
+
+@wrong("12.2", "unknown names accepted", says="taken without a word")
+def no_question(model, name):
+    model.config._attn_implementation = name
+
+
+@wrong("12.2", "the first block only", says="Only some of the blocks")
+def first_block(model, name):
+    if name not in list(ALL_ATTENTION_FUNCTIONS.keys()):
+        raise ValueError(name)
+    own = copy.deepcopy(model.config)
+    own._attn_implementation = name
+    model.vit.layers[0].attention.config = own
+
+
+@wrong("12.2", "unknown names ignored", says="quietly becomes softmax")
+def ignored(model, name):
+    try:
+        model.set_attn_implementation(name)
+    except ValueError:
+        pass
+
+
+@wrong("12.2", "a KeyError", says="raises a `KeyError`")
+def key_error(model, name):
+    ALL_ATTENTION_FUNCTIONS[name]
+    model.set_attn_implementation(name)
+
+
+@wrong("12.2", "an assertion")
+def assertion(model, name):
+    assert name in list(ALL_ATTENTION_FUNCTIONS.keys())
+    model.set_attn_implementation(name)
+
+
+# --- 12.3: who sees whom in windows ---
+
+
+@right("12.3")
 def by_loops(grid, window):
     T = grid**2 + 1
     mask = np.zeros((T, T), dtype=bool)
@@ -263,7 +433,7 @@ def by_loops(grid, window):
     return mask
 
 
-@right("12.2")
+@right("12.3")
 def by_numbers_of_windows(grid, window):
     rows, columns = np.divmod(np.arange(grid * grid), grid)
     number = (rows // window) * grid + columns // window
@@ -271,7 +441,7 @@ def by_numbers_of_windows(grid, window):
     return np.pad(mask, ((1, 0), (1, 0)), constant_values=True)
 
 
-@right("12.2")
+@right("12.3")
 def by_kron(grid, window):
     line = np.kron(np.eye(grid // window), np.ones((window, window)))
     T = grid * grid + 1
@@ -280,7 +450,7 @@ def by_kron(grid, window):
     return mask > 0
 
 
-@right("12.2")
+@right("12.3")
 def by_lists(grid, window):
     def seen(q, k):
         if q == 0 or k == 0:
@@ -292,15 +462,15 @@ def by_lists(grid, window):
     return np.array([[seen(q, k) for k in range(T)] for q in range(T)])
 
 
-@right("12.2")
-def with_tensorflow(grid, window):
-    place = tf.range(grid * grid)
+@right("12.3")
+def with_torch(grid, window):
+    place = torch.arange(grid * grid)
     windows = (place // grid // window) * (grid // window) + place % grid // window
-    same = tf.equal(windows[:, None], windows[None, :])
-    return tf.pad(same, [[1, 0], [1, 0]], constant_values=True)
+    same = windows[:, None] == windows[None, :]
+    return torch.nn.functional.pad(same, (1, 0, 1, 0), value=True)
 
 
-@right("12.2")
+@right("12.3")
 def window_by_window(grid, window):
     numbers = np.arange(1, grid**2 + 1).reshape(grid, grid)
     mask = np.zeros((grid**2 + 1, grid**2 + 1), bool)
@@ -334,25 +504,25 @@ def _same(r, c, grid, w):
 
 
 wrong(
-    "12.2",
+    "12.3",
     "stripes of rows",
     _mask(lambda r, c, grid, w: r[0] // w == r[1] // w),
     says="as wide as the picture",
 )
 wrong(
-    "12.2",
+    "12.3",
     "stripes of columns",
     _mask(lambda r, c, grid, w: c[0] // w == c[1] // w),
     says="as high as the picture",
 )
 wrong(
-    "12.2",
+    "12.3",
     "runs of window patches",
     _mask(lambda r, c, grid, w: (r[0] * grid + c[0]) // w == (r[1] * grid + c[1]) // w),
     says="pieces of one row",
 )
 wrong(
-    "12.2",
+    "12.3",
     "runs of window squared patches",
     _mask(
         lambda r, c, grid, w: (
@@ -362,77 +532,77 @@ wrong(
     says="cut the *sequence*",
 )
 wrong(
-    "12.2",
+    "12.3",
     "row or column, not both",
     _mask(lambda r, c, grid, w: (r[0] // w == r[1] // w) | (c[0] // w == c[1] // w)),
     says="*or* the same column",
 )
 wrong(
-    "12.2",
+    "12.3",
     "a window around each patch",
     _mask(lambda r, c, grid, w: (abs(r[0] - r[1]) < w) & (abs(c[0] - c[1]) < w)),
     says="neighborhood of its own",
 )
 wrong(
-    "12.2",
+    "12.3",
     "window as the number of windows in a row",
     _mask(lambda r, c, grid, w: _same(r, c, grid, grid // w)),
     says="`window` windows in a row",
 )
 wrong(
-    "12.2",
+    "12.3",
     "the place in the window, not the window",
     _mask(lambda r, c, grid, w: (r[0] % w == r[1] % w) & (c[0] % w == c[1] % w)),
     says="*inside* a window",
 )
 wrong(
-    "12.2", "no row for the class token", _mask(_same, row=False), says="row 0 is True"
+    "12.3", "no row for the class token", _mask(_same, row=False), says="row 0 is True"
 )
 wrong(
-    "12.2",
+    "12.3",
     "no column for the class token",
     _mask(_same, column=False),
     says="column 0 is True",
 )
 wrong(
-    "12.2",
+    "12.3",
     "the class token sees itself alone",
     _mask(_same, row=False, column=False),
     says="cut off",
 )
 wrong(
-    "12.2",
+    "12.3",
     "no class token at all",
     _mask(_same, size=0),
     says="The class token is missing",
 )
 wrong(
-    "12.2",
+    "12.3",
     "0 and 1",
     lambda grid, w: by_loops(grid, w).astype(int),
     says="Right places, but numbers",
 )
 wrong(
-    "12.2",
+    "12.3",
     "0.0 and 1.0",
     lambda grid, w: by_loops(grid, w).astype("float32"),
     says="Right places, but numbers",
 )
 wrong(
-    "12.2",
+    "12.3",
     "hidden marked, not seen",
     lambda grid, w: ~by_loops(grid, w),
     says="True and False have changed places",
 )
 wrong(
-    "12.2",
+    "12.3",
     "numbers to add to the scores",
     lambda grid, w: np.where(by_loops(grid, w), 0.0, -np.inf),
     says="numbers to add to the scores",
 )
 
 
-@wrong("12.2", "the class token counted as the first patch", says="one place off")
+@wrong("12.3", "the class token counted as the first patch", says="one place off")
 def off_by_one(grid, window):
     place = np.arange(grid * grid + 1)
     r, c = place // grid // window, place % grid // window
@@ -441,10 +611,10 @@ def off_by_one(grid, window):
     return mask
 
 
-# --- 12.3: the report of a partial loading ---
+# --- 12.4: the report of a partial loading ---
 
 
-@right("12.3")
+@right("12.4")
 def by_sets(model, file):
     both = set(model) & set(file)
     return {
@@ -455,7 +625,7 @@ def by_sets(model, file):
     }
 
 
-@right("12.3")
+@right("12.4")
 def by_one_loop(model, file):
     report = {"loaded": [], "missing": [], "unexpected": [], "other shape": []}
     for name in list(model) + [name for name in file if name not in model]:
@@ -470,7 +640,7 @@ def by_one_loop(model, file):
     return report
 
 
-@right("12.3")
+@right("12.4")
 def by_get(model, file):
     loaded, missing, other = [], [], []
     for name, shape in model.items():
@@ -490,7 +660,7 @@ def by_get(model, file):
     }
 
 
-@right("12.3")
+@right("12.4")
 def from_a_copy(model, file):
     left, report = dict(file), {}
     for kind in ("loaded", "missing", "unexpected", "other shape"):
@@ -505,7 +675,7 @@ def from_a_copy(model, file):
     return report
 
 
-@right("12.3")
+@right("12.4")
 def by_keys(model, file):
     common = model.keys() & file.keys()
     loaded = {name for name in common if model[name] == file[name]}
@@ -521,7 +691,7 @@ def _report(model, file, **other):
     return {**by_sets(model, file), **other}
 
 
-@wrong("12.3", "matched by shape, not by name", says="found by its name")
+@wrong("12.4", "matched by shape, not by name", says="found by its name")
 def by_shape(model, file):
     return {
         "loaded": [n for n in model if model[n] in file.values()],
@@ -532,27 +702,27 @@ def by_shape(model, file):
 
 
 @wrong(
-    "12.3", "missing only if nothing of the shape is there", says="found by its name"
+    "12.4", "missing only if nothing of the shape is there", says="found by its name"
 )
 def missing_by_shape(model, file):
     missing = [n for n in model if n not in file and model[n] not in file.values()]
     return _report(model, file, missing=missing)
 
 
-@wrong("12.3", "missing names have another shape, too", says="the file lacks")
+@wrong("12.4", "missing names have another shape, too", says="the file lacks")
 def missing_of_other_shape(model, file):
     return _report(
         model, file, **{"other shape": [n for n in model if file.get(n) != model[n]]}
     )
 
 
-@wrong("12.3", "missing and unexpected exchanged", says="changed places")
+@wrong("12.4", "missing and unexpected exchanged", says="changed places")
 def exchanged(model, file):
     return by_sets(file, model)
 
 
 @wrong(
-    "12.3", "another shape counts as missing and unexpected, too", says="three lists"
+    "12.4", "another shape counts as missing and unexpected, too", says="three lists"
 )
 def counted_twice(model, file):
     report = by_sets(model, file)
@@ -563,7 +733,7 @@ def counted_twice(model, file):
 
 
 @wrong(
-    "12.3",
+    "12.4",
     "another shape counts as missing and unexpected, and has no list",
     says="a list of its own",
 )
@@ -572,24 +742,24 @@ def as_transformers_does(model, file):
     return {**report, "other shape": []}
 
 
-@wrong("12.3", "another shape counts as loaded, too", says="two lists")
+@wrong("12.4", "another shape counts as loaded, too", says="two lists")
 def all_common_loaded(model, file):
     return _report(model, file, loaded=[n for n in model if n in file])
 
 
-@wrong("12.3", "shapes not compared", says="compare names alone")
+@wrong("12.4", "shapes not compared", says="compare names alone")
 def shapes_not_compared(model, file):
     return _report(
         model, file, loaded=[n for n in model if n in file], **{"other shape": []}
     )
 
 
-@wrong("12.3", "unexpected forgotten", says="the model's names only")
+@wrong("12.4", "unexpected forgotten", says="the model's names only")
 def unexpected_forgotten(model, file):
     return _report(model, file, unexpected=[])
 
 
-@wrong("12.3", "as many numbers count as the same shape", says="*number* of values")
+@wrong("12.4", "as many numbers count as the same shape", says="*number* of values")
 def by_size(model, file):
     both = [n for n in model if n in file]
     same = [n for n in both if np.prod(model[n]) == np.prod(file[n])]
@@ -598,7 +768,7 @@ def by_size(model, file):
     )
 
 
-@wrong("12.3", "as many axes count as the same shape", says="*number* of axes")
+@wrong("12.4", "as many axes count as the same shape", says="*number* of axes")
 def by_axes(model, file):
     both = [n for n in model if n in file]
     same = [n for n in both if len(model[n]) == len(file[n])]
@@ -607,7 +777,7 @@ def by_axes(model, file):
     )
 
 
-@wrong("12.3", "names taken out of the caller's dict", says="changes what it is given")
+@wrong("12.4", "names taken out of the caller's dict", says="changes what it is given")
 def pops_from_the_file(model, file):
     report = {"loaded": [], "missing": [], "unexpected": [], "other shape": []}
     for name, shape in model.items():
@@ -620,24 +790,24 @@ def pops_from_the_file(model, file):
     return report
 
 
-@wrong("12.3", "the key with an underscore", says="exactly the keys")
+@wrong("12.4", "the key with an underscore", says="exactly the keys")
 def another_key(model, file):
     report = by_sets(model, file)
     report["other_shape"] = report.pop("other shape")
     return report
 
 
-@wrong("12.3", "no key for an empty list", says="where a list is empty")
+@wrong("12.4", "no key for an empty list", says="where a list is empty")
 def no_empty_list(model, file):
     return {kind: names for kind, names in by_sets(model, file).items() if names}
 
 
-@wrong("12.3", "counts in place of names", says="a list of *names*")
+@wrong("12.4", "counts in place of names", says="a list of *names*")
 def counts(model, file):
     return {kind: len(names) for kind, names in by_sets(model, file).items()}
 
 
-@wrong("12.3", "by place in the dicts", says="look names up")
+@wrong("12.4", "by place in the dicts", says="look names up")
 def by_place(model, file):
     pairs = list(zip(model.items(), file.items(), strict=False))
     return {
@@ -651,215 +821,292 @@ def by_place(model, file):
 _KEPT = {"loaded": [], "missing": [], "unexpected": [], "other shape": []}
 
 
-@wrong("12.3", "lists that live on from call to call")
+@wrong("12.4", "lists that live on from call to call")
 def lists_live_on(model, file, report=_KEPT):
     for kind, names in by_sets(model, file).items():
         report[kind].extend(names)
     return report
 
 
-# --- 12.4: linear attention by hand ---
+# --- 12.5: LoRA becomes a plain layer again ---
 
 
-def _phi(x):
-    return np.where(x > 0, x + 1, np.exp(np.minimum(x, 0)))
+@right("12.5")
+def by_a_copy(linear, down, up, scale):
+    new = copy.deepcopy(linear)
+    new.weight.data = linear.weight.data + scale * (up @ down)
+    return new
 
 
-@right("12.4")
-def keys_with_values_first(q, k, v):
-    q, k = _phi(q), _phi(k)
-    table = np.swapaxes(k, -2, -1) @ v
-    total = k.sum(axis=-2, keepdims=True)
-    return (q @ table) / (q * total).sum(axis=-1, keepdims=True)
+@right("12.5")
+def a_new_layer(linear, down, up, scale):
+    new = torch.nn.Linear(linear.in_features, linear.out_features)
+    new.weight = torch.nn.Parameter(linear.weight + scale * up @ down)
+    if linear.bias is None:
+        new.bias = None
+    else:
+        new.bias = torch.nn.Parameter(linear.bias.clone())
+    return new
 
 
-@right("12.4")
-def weights_first(q, k, v):
-    def elu(x):
-        return np.where(x > 0, x, np.exp(x) - 1)
-
-    scores = (elu(q) + 1) @ np.swapaxes(elu(k) + 1, -1, -2)
-    weights = scores / scores.sum(axis=-1, keepdims=True)
-    return weights @ v
-
-
-@right("12.4")
-def by_einsum(q, k, v):
-    q = np.maximum(q, 0) + np.exp(np.minimum(q, 0))
-    k = np.maximum(k, 0) + np.exp(np.minimum(k, 0))
-    top = np.einsum("...td,...sd,...se->...te", q, k, v)
-    bottom = np.einsum("...td,...sd->...t", q, k)
-    return top / bottom[..., None]
+@right("12.5")
+def by_einsum(linear, down, up, scale):
+    out, inside = linear.weight.shape
+    new = nn.Linear(inside, out, bias=linear.bias is not None)
+    with torch.no_grad():
+        new.weight.copy_(linear.weight + scale * torch.einsum("or,ri->oi", up, down))
+        if new.bias is not None:
+            new.bias.copy_(linear.bias)
+    return new
 
 
-@right("12.4")
-def query_by_query(q, k, v):
-    out = np.zeros((*q.shape[:-1], v.shape[-1]))
-    for batch in np.ndindex(q.shape[:-2]):
-        for t in range(q.shape[-2]):
-            w = [_phi(q[batch][t]) @ _phi(row) for row in k[batch]]
-            w = np.array(w) / np.sum(w)
-            out[batch][t] = sum(a * b for a, b in zip(w, v[batch], strict=True))
-    return out
+@right("12.5")
+def by_the_unit_pictures(linear, down, up, scale):
+    one = torch.eye(linear.in_features)
+    change = scale * one @ down.T @ up.T  # (in, out)
+    new = copy.deepcopy(linear)
+    with torch.no_grad():
+        new.weight.add_(change.T)
+    return new
 
 
-@right("12.4")
-def with_expm1(q, k, v):
-    q, k = (np.where(x > 0, x, np.expm1(np.minimum(x, 0))) + 1 for x in (q, k))
-    total = np.sum(k, axis=-2)[..., None]
-    return q @ (k.swapaxes(-1, -2) @ v) / (q @ total)
+@right("12.5")
+def by_addmm(linear, down, up, scale):
+    new = copy.deepcopy(linear)
+    new.weight.data = torch.addmm(linear.weight.data, up, down, alpha=scale)
+    return new.eval()
 
 
-@right("12.4")
-def with_ops(q, k, v):
-    q, k = ops.elu(q) + 1, ops.elu(k) + 1
-    weights = ops.matmul(q, ops.swapaxes(k, -1, -2))
-    weights = weights / ops.sum(weights, axis=-1, keepdims=True)
-    return ops.convert_to_numpy(ops.matmul(weights, v))
+def _lora(weight, bias=lambda linear: linear.bias):
+    def merged(linear, down, up, scale):
+        new = nn.Linear(linear.in_features, linear.out_features)
+        new.weight = nn.Parameter(weight(linear.weight, down, up, scale).clone())
+        old = bias(linear)
+        new.bias = None if old is None else nn.Parameter(old.clone())
+        return new
 
-
-def _attention(phi=_phi, of_keys=None, divide=None):
-    """Linear attention with other features or another division."""
-
-    def linear_attention(q, k, v):
-        weights = phi(q) @ np.swapaxes((of_keys or phi)(k), -2, -1)
-        if divide is None:
-            weights = weights / weights.sum(-1, keepdims=True)
-        else:
-            weights = divide(weights, q, k)
-        return weights @ v
-
-    return linear_attention
-
-
-def _softmax(x):
-    e = np.exp(x - x.max(-1, keepdims=True))
-    return e / e.sum(-1, keepdims=True)
+    return merged
 
 
 wrong(
-    "12.4",
-    "divided by the number of keys",
-    _attention(divide=lambda w, q, k: w / k.shape[-2]),
-    says="number of keys",
+    "12.5",
+    "no scale",
+    _lora(lambda w, down, up, s: w + up @ down),
+    says="without `scale`",
 )
 wrong(
-    "12.4",
-    "divided by the number of queries",
-    _attention(divide=lambda w, q, k: w / q.shape[-2]),
-    says="number of queries",
+    "12.5",
+    "scale divided by the rank",
+    _lora(lambda w, down, up, s: w + s / down.shape[0] * up @ down),
+    says="divide by the rank",
 )
 wrong(
-    "12.4",
-    "divided by the root of the width",
-    _attention(divide=lambda w, q, k: w / q.shape[-1] ** 0.5),
-    says="root of the width",
+    "12.5",
+    "scale on both matrices",
+    _lora(lambda w, down, up, s: w + (s * up) @ (s * down)),
+    says="scaled twice",
 )
 wrong(
-    "12.4",
-    "not divided",
-    _attention(divide=lambda w, q, k: w),
-    says="Nothing is divided",
+    "12.5",
+    "subtracted",
+    _lora(lambda w, down, up, s: w - s * up @ down),
+    says="You subtract the change",
 )
 wrong(
-    "12.4",
-    "weights of each key sum to 1",
-    _attention(divide=lambda w, q, k: w / w.sum(-2, keepdims=True)),
-    says="each *key* sum to 1",
+    "12.5",
+    "the change alone",
+    _lora(lambda w, down, up, s: s * up @ down),
+    says="the change alone",
 )
 wrong(
-    "12.4",
-    "all weights together sum to 1",
-    _attention(divide=lambda w, q, k: w / w.sum((-2, -1), keepdims=True)),
-    says="All weights together",
+    "12.5",
+    "no bias",
+    _lora(lambda w, down, up, s: w + s * up @ down, lambda linear: None),
+    says="The bias is lost",
 )
 wrong(
-    "12.4",
-    "softmax of the products",
-    _attention(divide=lambda w, q, k: _softmax(w)),
-    says="A softmax of the products",
-)
-wrong(
-    "12.4",
-    "softmax attention without a scale",
-    _attention(lambda x: x, divide=lambda w, q, k: _softmax(w)),
-    says="This is softmax attention",
-)
-wrong(
-    "12.4",
-    "softmax attention",
-    _attention(lambda x: x, divide=lambda w, q, k: _softmax(w / q.shape[-1] ** 0.5)),
-    says="This is softmax attention",
-)
-wrong(
-    "12.4",
-    "elu without the 1",
-    _attention(lambda x: _phi(x) - 1),
-    says="without the + 1",
-)
-wrong("12.4", "relu + 1", _attention(lambda x: np.maximum(x, 0) + 1), says="ReLU + 1")
-wrong("12.4", "exp everywhere", _attention(np.exp), says="Your features are exp(x)")
-wrong(
-    "12.4",
-    "exp(x) + 1 below zero",
-    _attention(lambda x: np.where(x > 0, x, np.exp(x)) + 1),
-    says="exp(x) + 1",
-)
-wrong(
-    "12.4",
-    "features of the queries alone",
-    _attention(of_keys=lambda x: x),
-    says="Only the queries",
-)
-wrong(
-    "12.4",
-    "features of the keys alone",
-    _attention(lambda x: x, of_keys=_phi),
-    says="Only the keys",
-)
-wrong(
-    "12.4",
-    "queries divided by the root of the width first",
-    _attention(lambda x: _phi(x / x.shape[-1] ** 0.5), of_keys=_phi),
-    says="root of their width first",
-)
-wrong(
-    "12.4",
-    "divided by the sum of the raw products",
-    _attention(
-        divide=lambda w, q, k: w / (q @ np.swapaxes(k, -2, -1)).sum(-1, keepdims=True)
+    "12.5",
+    "always a bias",
+    _lora(
+        lambda w, down, up, s: w + s * up @ down,
+        lambda linear: (
+            torch.zeros(linear.out_features) if linear.bias is None else linear.bias
+        ),
     ),
-    says="raw queries and keys",
+    says="always has a bias",
 )
 
 
-@wrong("12.4", ".T turns the batch, too", says="turns *all* axes")
-def turned_by_T(q, k, v):
-    weights = _phi(q) @ _phi(k).T
-    return weights / weights.sum(-1, keepdims=True) @ v
+@wrong("12.5", "in place", says="the layer that you were given")
+def in_place(linear, down, up, scale):
+    linear.weight.data += scale * up @ down
+    return linear
 
 
-@wrong("12.4", "keys summed over the batch")
-def keys_of_the_batch(q, k, v):
-    q, k = _phi(q), _phi(k)
-    total = k.sum(axis=0) if k.ndim > 2 else k.sum(axis=-2, keepdims=True)
-    top = q @ (np.swapaxes(k, -2, -1) @ v)
-    return top / (q * total.sum(axis=-2, keepdims=True)).sum(-1, keepdims=True)
+@wrong("12.5", "in place, by a shallow copy", says="the layer that you were given")
+def shallow(linear, down, up, scale):
+    new = copy.copy(linear)
+    new.weight.data.add_(scale * up @ down)
+    return new
 
 
-@wrong("12.4", "keys summed over their width", says="One divisor for all")
-def keys_over_their_width(q, k, v):
-    q, k = _phi(q), _phi(k)
-    top = q @ (np.swapaxes(k, -2, -1) @ v)
-    return top / k.sum(axis=-1).sum(axis=-1)[..., None, None]
+@wrong("12.5", "a module of two layers")
+def sequential(linear, down, up, scale):
+    return nn.Sequential(linear)
 
 
-@wrong(
-    "12.4",
-    "the division by the keys' sum, component by component",
-    says="each component of the keys",
+@wrong("12.5", "the matrix", says="")
+def the_matrix(linear, down, up, scale):
+    return linear.weight + scale * up @ down
+
+
+# --- 12.6: an attention of your own ---
+
+
+def _derived(mask_of, start=torch.zeros):
+    class ClassBias(hf.ViTAttention):
+        def __init__(self, config):
+            super().__init__(config)
+            self.bias = nn.Parameter(start(config.num_attention_heads))
+
+        def forward(self, hidden_states, attention_mask=None, **kwargs):
+            T = hidden_states.shape[1]
+            mask = mask_of(self.bias, T, attention_mask)
+            return super().forward(hidden_states, mask, **kwargs)
+
+    return ClassBias
+
+
+def _plus(mask, given):
+    return mask if given is None else mask + given
+
+
+@right("12.6")
+class ByPadding(hf.ViTAttention):
+    def __init__(self, config):
+        super().__init__(config)
+        self.bias = nn.Parameter(torch.zeros(self.num_attention_heads))
+
+    def forward(self, hidden_states, attention_mask=None, **kwargs):
+        T = hidden_states.shape[1]
+        mask = F.pad(self.bias.view(1, -1, 1, 1).expand(1, -1, T, 1), (0, T - 1))
+        if attention_mask is not None:
+            mask = mask + attention_mask
+        return super().forward(hidden_states, attention_mask=mask, **kwargs)
+
+
+def _by_stack(bias, T, given):
+    column = bias[:, None].expand(-1, T)
+    rest = torch.zeros(len(bias), T, T - 1)
+    return _plus(torch.cat([column[..., None], rest], dim=-1)[None], given)
+
+
+def _by_onehot(bias, T, given):
+    first = F.one_hot(torch.tensor(0), T).float()
+    mask = torch.einsum("h,t->ht", bias, first)[None, :, None]
+    return _plus(mask.expand(1, -1, T, T), given)
+
+
+def _by_writing(bias, T, given):
+    mask = torch.zeros(1, len(bias), T, T)
+    mask[:, :, :, 0] = bias[None, :, None]
+    return _plus(mask, given)
+
+
+right("12.6", _derived(_by_stack))
+right("12.6", _derived(_by_onehot))
+right("12.6", _derived(_by_writing))
+
+
+@right("12.6")
+class WrittenOut(hf.ViTAttention):
+    def __init__(self, config, **options):
+        super().__init__(config, **options)
+        self.register_parameter(
+            "bias", nn.Parameter(torch.zeros(config.num_attention_heads))
+        )
+
+    def forward(self, hidden_states, attention_mask=None, **kwargs):
+        B, T, D = hidden_states.shape
+        h = self.num_attention_heads
+        q = self.q_proj(hidden_states).reshape(B, T, h, -1).permute(0, 2, 1, 3)
+        k = self.k_proj(hidden_states).reshape(B, T, h, -1).permute(0, 2, 3, 1)
+        v = self.v_proj(hidden_states).reshape(B, T, h, -1).permute(0, 2, 1, 3)
+        scores = q @ k / q.shape[-1] ** 0.5
+        scores = torch.cat(
+            [scores[..., :1] + self.bias[:, None, None], scores[..., 1:]], dim=-1
+        )
+        if attention_mask is not None:
+            scores = scores + attention_mask
+        weights = torch.softmax(scores, -1)
+        out = (weights @ v).transpose(1, 2).flatten(2)
+        return self.o_proj(out), weights
+
+
+def _at(place, value=1):
+    def mask_of(bias, T, given):
+        mask = torch.zeros(1, len(bias), T, T)
+        where = torch.zeros(T, T)
+        where[place] = value
+        return _plus(mask + bias[None, :, None, None] * where, given)
+
+    return _derived(mask_of)
+
+
+ALL = slice(None)
+wrong("12.6", "the row of the class token", _at((0, ALL)), says="change nothing")
+wrong("12.6", "every score", _at((ALL, ALL)), says="change nothing")
+wrong("12.6", "the class token at itself", _at((0, 0)), says="Only one score")
+wrong("12.6", "the patches", _at((ALL, slice(1, None))), says="the wrong way round")
+wrong("12.6", "the last token", _at((ALL, -1)), says="The last token")
+wrong("12.6", "subtracted", _at((ALL, 0), -1), says="wrong way round")
+wrong("12.6", "starts at one", _derived(_by_writing, torch.ones), says="start at 1")
+wrong(
+    "12.6", "starts at random", _derived(_by_writing, torch.randn), says="Start at zero"
 )
-def component_by_component(q, k, v):
-    q, k = _phi(q), _phi(k)
-    k = k / k.sum(axis=-2, keepdims=True)
-    return q @ (np.swapaxes(k, -2, -1) @ v)
+wrong(
+    "12.6",
+    "the given mask is lost",
+    _derived(lambda bias, T, given: _by_writing(bias, T, None)),
+    says="gets lost",
+)
+
+
+@wrong("12.6", "one number", says="One number for all heads")
+class OneNumber(hf.ViTAttention):
+    def __init__(self, config):
+        super().__init__(config)
+        self.bias = nn.Parameter(torch.zeros(1))
+
+    def forward(self, hidden_states, attention_mask=None, **kwargs):
+        T = hidden_states.shape[1]
+        mask = _by_writing(
+            self.bias.expand(self.num_attention_heads), T, attention_mask
+        )
+        return super().forward(hidden_states, mask, **kwargs)
+
+
+@wrong("12.6", "a tensor, no parameter", says="no parameter")
+class PlainTensor(hf.ViTAttention):
+    def __init__(self, config):
+        super().__init__(config)
+        self.bias = torch.zeros(config.num_attention_heads)
+
+    def forward(self, hidden_states, attention_mask=None, **kwargs):
+        T = hidden_states.shape[1]
+        mask = _by_writing(self.bias, T, attention_mask)
+        return super().forward(hidden_states, mask, **kwargs)
+
+
+@wrong("12.6", "never used", says="no score gets it")
+class NeverUsed(hf.ViTAttention):
+    def __init__(self, config):
+        super().__init__(config)
+        self.bias = nn.Parameter(torch.zeros(config.num_attention_heads))
+
+
+@wrong("12.6", "an object of the class")
+class NotDerived(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(config.num_attention_heads))
