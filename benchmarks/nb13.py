@@ -1,17 +1,17 @@
 """Keras's half of the tables behind notebooks 12 and 13.
 
-    python benchmarks/nb13.py [--ways "all blocks" LoRA ...]
+    python -m benchmarks.nb13 [--ways "all blocks" LoRA ...]
 
 tiny-vit learns cats and dogs from 100 drawn pets in nine ways. The functions are those
 of notebook 13 itself: its cells with the tag `bench` are read here, so that the lesson
 and this table cannot differ. In one seed all ways see the same pictures and the same
 augmented batches, and begin with the same probe as their head. Each tries four learning
 rates, as in nb12.py; the one with the most right held-out pictures over three seeds is
-taken, and only its test pictures are reported.
+taken, and only its test pictures are reported. Times of a step are of the processor.
 
 One thread. Each run is written to nb12.json at once, under `keras`, and a second call
-goes on where the first one stopped; delete a run to have it anew. Takes 40 minutes of
-a processor core.
+goes on where the first one stopped; delete a run to have it anew. nb12.py comes first.
+Takes 40 minutes of a processor core.
 """
 
 import argparse
@@ -21,6 +21,7 @@ import json
 import os
 import platform
 import tempfile
+import time
 from pathlib import Path
 
 from course_utils.session import ROOT
@@ -103,27 +104,24 @@ def table_of(runs):
 class Bench:
     def __init__(self, names):
         self.names = names
-        self.runs = {}
-        if FILE.exists():
-            whole = json.loads(FILE.read_text(encoding="utf-8"))
-            self.runs = whole.get("keras", {}).get("runs", {})
+        self.found = json.loads(FILE.read_text(encoding="utf-8")).get("keras", {})
+        self.runs = self.found.setdefault("runs", {})
         self.judges = {
             "held_out": names["arrays"](names["held_out"]),
             "test": (names["images"], names["truth"]),
         }
         self.batches = {seed: names["batches_of"](seed) for seed in SEEDS}
-        self.compiled = {}
+        self.starts, self.compiled = {}, {}
 
-    def store(self, **parts):
+    def store(self):
         """Write the file anew, with the part of nb12.py as it stands there."""
-        whole = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
-        whole["keras"] = {
-            "command": "python benchmarks/nb13.py",
+        whole = json.loads(FILE.read_text(encoding="utf-8"))
+        whole["keras"] = self.found = {
+            **self.found,
+            "command": "python -m benchmarks.nb13",
             "date": datetime.date.today().isoformat(),
             "machine": f"one thread of 2 shared processor cores, {platform.machine()}, "
             f"keras {self.names['keras'].__version__}",
-            "runs": self.runs,
-            **parts,
         }
         new = FILE.with_suffix(".part")
         text = json.dumps(whole, indent=1, ensure_ascii=False)
@@ -154,7 +152,7 @@ class Bench:
         return self.right(self.ready("probe", seed, c))
 
     def step(self, way, model):
-        """Return a compiled model of this way, and the number its rates are times.
+        """Compile a model of this way, if it is the first; keep it and its rate.
 
         One graph does all seeds and rates of a way: the schedule is that of the lesson
         for a rate of one, times a variable.
@@ -173,23 +171,32 @@ class Bench:
 
         if way not in self.compiled:
             self.compiled.clear()
-            optimizer = self.names["adamw"](1.0, self.names["STEPS"])
+            optimizer = self.names["adamw"](1.0, self.names["budget"])
             rate = optimizer._learning_rate = Scaled(optimizer._learning_rate)
             model.compile(optimizer, self.names["LOSS"], jit_compile=False)
             self.compiled[way] = model, rate
-        return self.compiled[way]
+
+    def start(self, way, seed, c):
+        """Return the weights of a model before training, and its right test pictures.
+
+        Its graph of a step is built here as well, with the first model of a way.
+        """
+        if (way, seed) not in self.starts:
+            self.starts.clear()  # the rates of a way and seed follow each other
+            model = self.ready(way, seed, c)
+            self.starts[way, seed] = model.get_weights(), self.right(model)["test"]
+            self.step(way, model)
+        return self.starts[way, seed]
 
     def train(self, way, seed, rate, c):
-        model = self.ready(way, seed, c)
-        before = self.right(model)["test"]
-        start = model.get_weights()
-        model, scaled = self.step(way, model)
+        start, before = self.start(way, seed, c)
+        model, scaled = self.compiled[way]
         for variable in model.optimizer.variables:
             variable.assign(0 * variable)
         model.set_weights(start)
         scaled.scale.assign(rate)
         x, y = self.batches[seed][:2]
-        model.fit(x, y, batch_size=self.names["BATCH"], shuffle=False, verbose=0)
+        model.fit(x, y, batch_size=self.names["batch_size"], shuffle=False, verbose=0)
         return {"before": before, **self.right(model)}
 
     def cost(self, way, c):
@@ -202,7 +209,24 @@ class Bench:
             else:
                 model.save(path := path.with_name("model.keras"))
             size = path.stat().st_size / 1e6
-        return {"learn": int(self.names["counted"](model)[0]), "file": round(size, 2)}
+        return {"learn": int(self.names["learning"](model)), "file": round(size, 2)}
+
+    def times(self, c):
+        """Return the least processor time of a step in milliseconds, in turns."""
+        (x, y), models = self.batches[0][:2], {}
+        x, y = x[: self.names["batch_size"]], y[: self.names["batch_size"]]
+        for way in WAYS:
+            models[way] = self.ready(way, 0, c)
+            optimizer = self.names["adamw"](1e-4, self.names["budget"])
+            models[way].compile(optimizer, self.names["LOSS"], jit_compile=False)
+            models[way].train_on_batch(x, y)  # builds the graph
+        least = dict.fromkeys(WAYS, float("inf"))
+        for _ in range(12):
+            for way, model in models.items():
+                began = time.process_time()
+                model.train_on_batch(x, y)
+                least[way] = min(least[way], 1000 * (time.process_time() - began))
+        return least
 
 
 def main():
@@ -224,8 +248,11 @@ def main():
                 key = f"{way}, lr {rate:g}, seed {seed}"
                 bench.once(key, bench.train, way, seed, rate, c)
         bench.once(f"{way}, cost", bench.cost, way, c)
-    bench.store(C=c, table=table_of(bench.runs))
-    for way, row in table_of(bench.runs).items():
+    if "times" not in bench.found:
+        bench.found["times"] = {"a step of 16, milliseconds": bench.times(c)}
+    bench.found["table"] = table_of(bench.runs)
+    bench.store()
+    for way, row in bench.found["table"].items():
         print(f"{way:22} {row}")
 
 

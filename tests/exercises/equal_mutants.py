@@ -295,6 +295,28 @@ EQUAL: dict[str, dict[str, str]] = {
             "the model hands nothing else on in the check"
         ),
     },
+    "13.2": {
+        "line 5, column 23: classifier.backbone -> classifier": (
+            "a classifier and its backbone have the same input"
+        ),
+    },
+    "13.3": {
+        "line 3, column 8: super().build(query_shape, value_shape, key_shape) -> "
+        "super().build(value_shape, query_shape, key_shape)": (
+            "in a ViT queries and values have the same shape"
+        ),
+        "line 3, column 8: super().build(query_shape, value_shape, key_shape) -> "
+        "super().build(query_shape, value_shape)": (
+            "without a shape of its own, the key has that of the value"
+        ),
+        "line 3, column 22: query_shape -> value_shape": (
+            "in a ViT queries and values have the same shape"
+        ),
+        "line 10, column 15: super()._compute_attention(query, *others, **options) -> "
+        "super()._compute_attention(query, *others)": (
+            "Keras hands everything on by position"
+        ),
+    },
     "13.4": {
         "line 2, column 17: q > 0 -> q >= 0": ("x + 1 and exp(x) are both 1 at 0"),
         "line 3, column 17: k > 0 -> k >= 0": ("x + 1 and exp(x) are both 1 at 0"),
