@@ -171,7 +171,7 @@ class Bench:
 
         if way not in self.compiled:
             self.compiled.clear()
-            optimizer = self.names["adamw"](1.0, self.names["budget"])
+            optimizer = self.names["adamw"](model, 1.0, self.names["budget"])
             rate = optimizer._learning_rate = Scaled(optimizer._learning_rate)
             model.compile(optimizer, self.names["LOSS"], jit_compile=False)
             self.compiled[way] = model, rate
@@ -216,10 +216,10 @@ class Bench:
         (x, y), models = self.batches[0][:2], {}
         x, y = x[: self.names["batch_size"]], y[: self.names["batch_size"]]
         for way in WAYS:
-            models[way] = self.ready(way, 0, c)
-            optimizer = self.names["adamw"](1e-4, self.names["budget"])
-            models[way].compile(optimizer, self.names["LOSS"], jit_compile=False)
-            models[way].train_on_batch(x, y)  # builds the graph
+            models[way] = model = self.ready(way, 0, c)
+            optimizer = self.names["adamw"](model, 1e-4, self.names["budget"])
+            model.compile(optimizer, self.names["LOSS"], jit_compile=False)
+            model.train_on_batch(x, y)  # builds the graph
         least = dict.fromkeys(WAYS, float("inf"))
         for _ in range(12):
             for way, model in models.items():
