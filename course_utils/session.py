@@ -1,7 +1,6 @@
 """What a lesson settles first: profile, device, seed, TensorFlow's quiet start."""
 
 import contextlib
-import ctypes
 import os
 import random
 import sys
@@ -105,7 +104,6 @@ def use_tensorflow() -> None:
         )
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    _keep_memory()
     try:
         with _quiet_stderr():
             import keras  # noqa: F401
@@ -125,13 +123,6 @@ def use_tensorflow() -> None:
     advice = "triggered tf.function retracing"  # which each new model must do
     tf.get_logger().addFilter(lambda record: advice not in record.getMessage())
     _define_parity()
-
-
-def _keep_memory():
-    """Let glibc keep what TensorFlow frees: a step of 0.19 s then takes 0.13 s."""
-    with contextlib.suppress(OSError, AttributeError, TypeError):  # another libc
-        for option in ((-8, 1), (-1, 2**30), (-3, 2**25)):  # arenas, trim, mmap
-            ctypes.CDLL(None).mallopt(*option)
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ BUDGETS = {
     *("rank", "patience", "weight_decay"),
 }
 FREE = (0, 1)
+ROWS = r"^(rows of seed .*|\d+ pictures to learn from, .*)$"  # printed by both twins
 
 
 def twin_cells(notebook: Notebook) -> list[Cell]:
@@ -43,8 +44,7 @@ def same_cells(first: Notebook, second: Notebook) -> list[str]:
 def same_rows(first: Notebook, second: Notebook) -> list[str]:
     """What both print behind these words is the same: so they drew the same rows."""
     found = [
-        re.findall(r"^(rows of seed .*)$", _printed(notebook), flags=re.M)
-        for notebook in (first, second)
+        re.findall(ROWS, _printed(notebook), flags=re.M) for notebook in (first, second)
     ]
     return [] if found[0] == found[1] != [] else [f"{found[0]}, but {found[1]}"]
 
@@ -61,8 +61,16 @@ def names_of(cell: Cell) -> set[str]:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             found.add(node.name)
         elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.For):
-            found |= {n.id for n in ast.walk(node) if _stores(n)}
+            found |= {n.id for n in _outside_comprehensions(node) if _stores(n)}
     return found
+
+
+def _outside_comprehensions(node):
+    """Walk as ``ast.walk``, but leave out names that live in a comprehension only."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.comprehension):
+            yield from _outside_comprehensions(child)
 
 
 def _stores(node):
@@ -139,9 +147,13 @@ def value(notebook: Notebook, name: str):
 
 def _literal(node, name):
     (target,), given = node.targets, node.value
+    if isinstance(given, ast.IfExp):  # "if there are rows enough"
+        given = given.body
     if isinstance(target, ast.Tuple):
         names = [t.id for t in target.elts]
         given = given.elts[names.index(name)]
+    if isinstance(given, ast.IfExp):
+        given = given.body
     if isinstance(given, ast.Call) and getattr(given.func, "attr", "") == "pick":
         (given,) = (k.value for k in given.keywords if k.arg == "reduced")
     return ast.literal_eval(given)
