@@ -4,8 +4,9 @@ Usage: python benchmarks/twins.py
 
 The same checkpoint, rows, steps, batch size, schedule and learning rate, much as in
 *What is pre-training worth?* of both notebooks, but all pictures are augmented here,
-by Pillow or by layers of Keras. Random numbers differ, too. Prints a table in Markdown: test accuracy,
-mean and range of three seeds. Each framework runs in a process of its own.
+by Pillow or by layers of Keras. Random numbers differ, too. Prints a table in Markdown:
+test accuracy, mean and range of three seeds. Each framework runs in a process of its
+own.
 """
 
 import json

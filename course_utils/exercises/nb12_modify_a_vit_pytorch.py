@@ -1,4 +1,4 @@
-"""Exercises of notebook 12: freezing, attention types, windows, loading, LoRA, a bias."""
+"""Exercises of notebook 12: freezing, attentions, windows, loading, LoRA, a bias."""
 
 import copy
 
@@ -10,7 +10,6 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.vit import modeling_vit as hf
 
 from course_utils.exercises.judge import Exercise, Mistake, NotAnAnswer
-
 
 # --- 12.1 Nothing was frozen ------------------------------------------------------
 
@@ -1027,7 +1026,7 @@ class ClassBias(hf.ViTAttention):
 
 
 def _probe_class_bias(answer, heads, implementation):
-    """Put an attention into a model, load a file into it, and give the biases values."""
+    """Put an attention into a model, load a file into it, and set its biases."""
     if not (isinstance(answer, type) and issubclass(answer, hf.ViTAttention)):
         raise NotAnAnswer(
             "Give the class itself, derived from `hf.ViTAttention`, without calling it."

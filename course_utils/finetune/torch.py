@@ -6,6 +6,7 @@ The twin ``keras.py`` has the same names; notebook 08 takes no more than ``augme
 import contextlib
 import functools
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -101,13 +102,15 @@ def batches(
 
 @contextlib.contextmanager
 def quiet():
-    """Keep transformers' loading reports and progress bars off the screen."""
+    """Keep loading reports, progress bars and warnings of old names off the screen."""
     logging = transformers.utils.logging
     level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # peft's, for one
+            yield
     finally:
         logging.set_verbosity(level)
         if bar:

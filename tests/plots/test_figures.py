@@ -25,6 +25,7 @@ from course_utils.plots import (
     nb08_09,
     nb10,
     nb10_11,
+    nb12,
     nb12_13,
 )
 from course_utils.session import ROOT
@@ -206,7 +207,7 @@ FIGURES = {
     "attention_tables": lambda: nb12_13.attention_tables(
         {"softmax": RNG.random((5, 5)), "window": RNG.random((5, 5))}, title="t"
     ),
-    "times": lambda: nb12_13.times(
+    "times": lambda: nb12.times(
         {
             f"{tokens} tokens, milliseconds": {
                 "softmax, kernel, eager": 1.0,

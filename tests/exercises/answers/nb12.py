@@ -12,7 +12,6 @@ from transformers import AttentionInterface
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.vit import modeling_vit as hf
 
-
 # --- 12.1: nothing was frozen ---
 
 
