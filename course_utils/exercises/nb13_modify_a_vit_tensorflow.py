@@ -612,10 +612,6 @@ class _OnQueries(TemperedAttention):
         return ops.einsum("bhts,bshd->bthd", weights, value), None
 
 
-class _PlainNumber(keras.layers.MultiHeadAttention):
-    temperature = 1.0
-
-
 def _multiplied(t, q, k, v):
     return q * t, k, v
 
@@ -652,18 +648,14 @@ ATTENTION = Exercise(
         ),
         Mistake(
             _tempered(lambda t, q, k, v: (q, k, v * t)),
-            "You multiply the values. The temperature belongs to the scores, before "
-            "the softmax.",
+            "You multiply the values, or the weights after the softmax, which then no "
+            "longer sum to 1. The temperature belongs to the scores, before the "
+            "softmax.",
         ),
         Mistake(
             _tempered(lambda t, q, k, v: (q + t, k, v)),
             "You add the temperature to the queries. Scores are to be *multiplied* by "
             "it.",
-        ),
-        Mistake(
-            _by_scores(lambda s, d, t: t * ops.softmax(s / d**0.5)),
-            "You multiply the weights, after the softmax: they no longer sum to 1. "
-            "Multiply the scores before it.",
         ),
         Mistake(
             _by_scores(lambda s, d, t: ops.softmax(s * t)),
@@ -676,14 +668,10 @@ ATTENTION = Exercise(
             "over the keys, the last axis.",
         ),
         Mistake(
-            _by_scores(lambda s, d, t: ops.softmax(s / d**0.5 + t)),
-            "You add the temperature to the scores. The same number for all keys "
-            "changes nothing, for softmax does not see it: multiply.",
-        ),
-        Mistake(
             _Unused,
-            "The weight is there, but nothing reads it: the scores are those of "
-            "ordinary attention.",
+            "The weight is there, but the answers are those of ordinary attention. "
+            "Either nothing reads it, or it is added to the scores: the same number "
+            "for all keys is not seen by the softmax. Multiply.",
         ),
         Mistake(
             _tempered(_multiplied, learns=False),
@@ -696,13 +684,9 @@ ATTENTION = Exercise(
         ),
         Mistake(
             keras.layers.MultiHeadAttention,
-            "There is no new weight. Make it in `build`, after `super().build(...)`, "
-            'by `self.add_weight((self.num_heads,), ..., name="temperature")`.',
-        ),
-        Mistake(
-            _PlainNumber,
-            "There is no new weight. A plain number does not learn and is not saved; "
-            "make it in `build` by `self.add_weight`.",
+            "There is no new weight; a plain number would not learn, nor be saved. "
+            "Make it in `build`, after `super().build(...)`, by "
+            '`self.add_weight((self.num_heads,), ..., name="temperature")`.',
         ),
         Mistake(
             _tempered(_multiplied, name=None),
