@@ -50,6 +50,7 @@ from benchmarks.nb12_parts import (
     tune,
     window_attention,
 )
+from benchmarks.transfer import features
 from course_utils.data import load
 from course_utils.finetune import torch as finetune
 from course_utils.session import ROOT
@@ -141,8 +142,8 @@ class Bench:
         """Return tiny-vit with a probe of the pictures of a seed as its head."""
         torch.manual_seed(seed)
         model = finetune.pretrained(FOLDER, NAMES)
-        features, labels = finetune.features(model, self.few(seed), self.processor)
-        linear = LogisticRegression(C=strength, max_iter=5000).fit(features, labels)
+        x, y = features(model, self.few(seed), self.processor)
+        linear = LogisticRegression(C=strength, max_iter=5000).fit(x, y)
         half = torch.tensor(linear.coef_ / 2, dtype=torch.float32)  # (1, D)
         with torch.no_grad():
             model.classifier.weight.copy_(torch.cat([-half, half]))

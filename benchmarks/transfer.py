@@ -46,6 +46,14 @@ def to_pair(split, processor):
     return torch.cat(parts), torch.tensor(list(split["label"]))
 
 
+@torch.inference_mode()
+def features(model, split, processor):
+    """Return what the head reads (n, D), and labels (n,), of a whole split."""
+    images, labels = to_pair(split, processor)
+    tokens = [model.eval().vit(part).last_hidden_state for part in images.split(50)]
+    return torch.cat(tokens)[:, 0].numpy(), labels.numpy()
+
+
 def augment(images):
     """Mirror half of the pictures; turn, shift and zoom all a little."""
     mirrored = torch.rand(len(images)) < 0.5
@@ -78,10 +86,10 @@ def accuracies(start, names, train, test, steps):
 def probe(names, train, test, processor):
     """Return the test accuracy of a linear model on tiny-vit's frozen features."""
     model = finetune.pretrained(FOLDER, names)
-    x, y = finetune.features(model, train, processor)
+    x, y = features(model, train, processor)
     linear = make_pipeline(StandardScaler(), LogisticRegression(C=0.05, max_iter=3000))
     linear.fit(x, y)
-    return linear.score(*finetune.features(model, test, processor))
+    return linear.score(*features(model, test, processor))
 
 
 def show(values):

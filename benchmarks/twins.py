@@ -109,9 +109,10 @@ def tensorflow():
     classifier = finetune.pretrained(folder, names)
     front = [keras.Input(classifier.backbone.image_shape), finetune.augmentation()]
     model = keras.Sequential([*front, classifier])
-    optimizer = finetune.LayerwiseAdamW(
+    optimizer = keras.optimizers.AdamW(
         schedule, weight_decay=DECAY, global_clipnorm=1.0
     )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     model.compile(
         optimizer,
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),

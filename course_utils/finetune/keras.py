@@ -16,7 +16,7 @@ from keras_hub.models import ViTBackbone, ViTImageClassifier
 from course_utils.convert import keras as convert_keras
 from course_utils.data import checkpoints
 from course_utils.data.pictures import labels_of, upright
-from course_utils.training.keras import LayerwiseAdamW, SeededEpochs, block_of
+from course_utils.training.keras import SeededEpochs
 
 
 @dataclass(frozen=True)
@@ -218,30 +218,3 @@ def freeze(model: ViTImageClassifier, blocks: int) -> None:
     model.backbone.get_layer("vit_patching_and_embedding").trainable = blocks == 0
     for layer in layers[:blocks]:
         layer.trainable = False
-
-
-def features(
-    model: ViTImageClassifier, dataset, processor: Processor, batch_size: int = 50
-) -> tuple[np.ndarray, np.ndarray]:
-    """Compute what the head reads: the class token, after the last norm.
-
-    Returns features (n, D), float32, and labels (n,), int64, of the whole data set.
-    """
-    pictures = batches(dataset, processor, batch_size).map(lambda images, _: images)
-    tokens = keras.Model(model.input, model.backbone.output[:, 0])
-    return tokens.predict(pictures, verbose=0).astype(np.float32), labels_of(dataset)
-
-
-def layerwise_adamw(
-    model: keras.Model, lr, decay: float, weight_decay: float
-) -> LayerwiseAdamW:
-    """AdamW whose learning rate shrinks from the head down to the first layers.
-
-    The rates are those of the twin; ``lr`` is a number or a schedule.
-    """
-    if not any(block_of(variable.path) for variable in model.weights):
-        raise ValueError(
-            f"no blocks can be found in {type(model).__name__}, so its layers cannot "
-            "be given rates by depth; train it with keras.optimizers.AdamW(lr)"
-        )
-    return LayerwiseAdamW(lr, decay, weight_decay)

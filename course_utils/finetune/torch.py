@@ -22,7 +22,7 @@ from transformers import ViTConfig, ViTForImageClassification, ViTModel
 from course_utils.convert import refusals
 from course_utils.convert.names import on_disk
 from course_utils.data import checkpoints
-from course_utils.data.pictures import class_numbers, labels_of, upright
+from course_utils.data.pictures import class_numbers, upright
 
 
 def load_processor(source: str | Path):
@@ -166,25 +166,6 @@ def freeze(model: ViTForImageClassification, blocks: int) -> None:
         raise ValueError(f"blocks must be 0 to {count}, not {blocks}")
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(blocks == 0 or depths[name] > blocks)
-
-
-@torch.inference_mode()
-def features(
-    model: ViTForImageClassification, dataset: Dataset, processor, batch_size: int = 50
-) -> tuple[np.ndarray, np.ndarray]:
-    """Compute what the head reads: the class token, after the last norm.
-
-    Returns features (n, D), float32, and labels (n,), int64, of the whole data set.
-    """
-    labels, seen, was_training = labels_of(dataset), [], model.training
-    keep = model.classifier.register_forward_pre_hook(lambda _, x: seen.append(x[0]))
-    try:
-        with keep:
-            for batch in batches(dataset, processor, batch_size):
-                model.eval()(batch["pixel_values"].to(model.device, model.dtype))
-    finally:
-        model.train(was_training)
-    return torch.cat(seen).float().cpu().numpy(), labels
 
 
 def layerwise_adamw(

@@ -1,9 +1,8 @@
-"""What Keras's own ``fit`` lacks: exact resume, a line an epoch, rates by layer."""
+"""What Keras's own ``fit`` lacks: exact resume, and a line an epoch."""
 
 import contextlib
 import json
 import os
-import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -107,67 +106,3 @@ class Checkpoint(keras.callbacks.Callback):
             config = {**self.model.optimizer.get_config(), "name": None}
             found |= {f"{key} of the optimizer": config[key] for key in config}
         return found
-
-
-@keras.saving.register_keras_serializable("vit_course")
-class LayerwiseAdamW(keras.optimizers.Adam):
-    """AdamW whose learning rate shrinks from a ViT's head down to its first layers.
-
-    ``learning_rate``, a number or a schedule, is that of the head and the last norm;
-    each layer learns ``decay`` times as fast as the one above it. Biases and norms are
-    free of weight decay. One step is that of ``torch.optim.AdamW``, scaled. (To scale
-    the gradients would change nothing, because Adam divides by their size.)
-    """
-
-    def __init__(
-        self, learning_rate, decay=1.0, weight_decay=0.01, epsilon=1e-8, **options
-    ):
-        super().__init__(learning_rate, epsilon=epsilon, **options)
-        self.decay, self.shrink = decay, weight_decay
-
-    def build(self, variables):
-        """Give each variable its factor on the rate and its weight decay."""
-        first, matrices = "vit_patching_and", ("kernel", "embeddings", "class_token")
-        paths = [variable.path for variable in variables]
-        head = 1 + max(map(block_of, paths))
-        layers = [block_of(path) or head * (first not in path) for path in paths]
-        self.factors = [self.decay ** (head - layer) for layer in layers]
-        self.shrinks = [self.shrink * path.endswith(matrices) for path in paths]
-        super().build(variables)
-
-    def update_step(self, gradient, variable, learning_rate):
-        """Move one variable (Loshchilov and Hutter 2019, algorithm 2).
-
-        A graph of the formula, for each of a ViT's hundred variables, would take long
-        to build, so TensorFlow's kernel for Adam does it in one operation.
-        """
-        index = self._get_variable_index(variable)
-        rate = tf.cast(learning_rate, tf.float32) * self.factors[index]
-        if self.shrinks[index]:
-            self.assign_sub(variable, variable * (rate * self.shrinks[index]))
-        step = tf.cast(self.iterations + 1, tf.float32)
-        tf.raw_ops.ResourceApplyAdam(
-            var=variable.handle,
-            m=self._momentums[index].value.handle,
-            v=self._velocities[index].value.handle,
-            beta1_power=self.beta_1**step,
-            beta2_power=self.beta_2**step,
-            lr=rate,
-            beta1=self.beta_1,
-            beta2=self.beta_2,
-            # The kernel adds it before the mean square is corrected, AdamW after.
-            epsilon=self.epsilon * tf.sqrt(1 - self.beta_2**step),
-            grad=tf.convert_to_tensor(gradient),
-        )
-
-    def get_config(self):
-        """Return what the constructor takes, for ``.keras`` files."""
-        own = {"decay": self.decay, "weight_decay": self.shrink}
-        return super().get_config() | own
-
-
-def block_of(path: str) -> int:
-    """Return n for a variable in block n of KerasHub's ViT, and 0 for all others."""
-    # Older KerasHubs, Colab's among them, spell it tranformer_block_1.
-    found = re.search(r"\btrans?former_block_(\d+)/", path)
-    return int(found[1]) if found else 0

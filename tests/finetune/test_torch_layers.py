@@ -2,18 +2,15 @@
 
 import re
 
-import numpy as np
 import pytest
 import torch
 from tinted import NAMES
 from vit_checkpoints import FAMILIES, write_checkpoint
 
 from course_utils.finetune.torch import (
-    features,
     freeze,
     layerwise_adamw,
     load_processor,
-    pixels,
     pretrained,
 )
 
@@ -77,23 +74,6 @@ def test_layerwise_rates_leave_frozen_parameters_out(folder):
     model.requires_grad_(False)
     with pytest.raises(ValueError, match="requires_grad"):
         layerwise_adamw(model, lr=1.0, decay=0.5, weight_decay=0.1)
-
-
-# --- Features --------------------------------------------------------------------
-
-
-def test_features_are_what_the_head_reads(folder, processor, some):
-    model = pretrained(folder, NAMES).train()
-    found, labels = features(model, some, processor, batch_size=7)
-    assert model.training
-    assert found.shape == (30, 16) and found.dtype == np.float32
-    assert labels.tolist() == list(some["label"])
-    model.eval()
-    with torch.no_grad():
-        images = some.with_transform(pixels(processor))[:]["pixel_values"]
-        wanted = model(images).logits
-        logits = model.classifier(torch.from_numpy(found))
-    torch.testing.assert_close(logits, wanted, rtol=0, atol=1e-5)
 
 
 # --- What learns ------------------------------------------------------------------

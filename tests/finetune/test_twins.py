@@ -9,7 +9,7 @@ from course_utils.session import ROOT
 FOLDER = ROOT / "course_utils/finetune"
 # What exists, or is a further argument, because one framework needs it.
 OWN = {
-    "torch": {"augment", "pixels", "collate", "quiet"},
+    "torch": {"augment", "pixels", "collate", "quiet", "layerwise_adamw"},
     "keras": {"augmentation", "load_backbone"},
 }
 OPTIONS = {
@@ -53,5 +53,5 @@ def test_twins_have_equal_names_signatures_and_order():
         for framework, own in OWN.items()
     ]
     assert torch == keras
-    wanted = "load_processor batches pretrained scratch freeze features layerwise_adamw"
+    wanted = "load_processor batches pretrained scratch freeze"
     assert [name for name, _ in torch] == wanted.split()

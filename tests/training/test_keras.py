@@ -18,7 +18,6 @@ import keras  # noqa: E402
 import keras_hub  # noqa: E402
 
 from course_utils.finetune.keras import (  # noqa: E402
-    LayerwiseAdamW,
     Processor,
     augmentation,
     batches,
@@ -109,7 +108,7 @@ def train(backup, randomness, kill="never"):
     inner = small_classifier(0.1 if callbacks else 0.0)
     model = keras.Sequential([keras.Input((16, 16, 3)), *front, inner])
     model.compile(
-        LayerwiseAdamW(0.01, 0.8), LOSS, jit_compile=False, run_eagerly=not callbacks
+        keras.optimizers.AdamW(0.01), LOSS, jit_compile=False, run_eagerly=not callbacks
     )
     if kill == "in an epoch":
         callbacks.append(KillAt())
