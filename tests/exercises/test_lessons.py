@@ -62,7 +62,7 @@ def test_ways_lead_through_lessons_in_their_order():
 def test_way_takes_the_time_of_its_lessons(tmp_path):
     found = dict.fromkeys((name[:2] for name in LESSONS), Lesson("", 45, 40, ""))
     table = timetable.ways(found, timetable.README)
-    row = r"^\| change a pre-trained ViT \| (.*) \| 2 h 50 min \|$"
+    row = r"^\| change a pre-trained ViT, in PyTorch \| (.*) \| 2 h 50 min \|$"
     links = re.search(row, table, flags=re.M)[1]
     assert re.findall(r"\[(\d\d)\]\(notebooks/", links) == ["07", "12"]
 
