@@ -1014,7 +1014,8 @@ MERGE = Exercise(
 class ClassBias(hf.ViTAttention):
     def __init__(self, config):
         super().__init__(config)
-        self.bias = torch.nn.Parameter(torch.zeros(config.num_attention_heads))
+        zeros = torch.zeros(config.num_attention_heads)
+        self.bias = torch.nn.Parameter(zeros)
 
     def forward(self, hidden_states, attention_mask=None, **kwargs):
         T = hidden_states.shape[1]

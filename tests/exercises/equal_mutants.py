@@ -287,10 +287,10 @@ EQUAL: dict[str, dict[str, str]] = {
         ),
     },
     "12.6": {
-        "line 8, column 25: (None, :, None, None) -> (:, None, None)": (
+        "line 9, column 25: (None, :, None, None) -> (:, None, None)": (
             "a missing axis in front is broadcast"
         ),
-        "line 12, column 15: super().forward(hidden_states, bias, **kwargs) -> "
+        "line 13, column 15: super().forward(hidden_states, bias, **kwargs) -> "
         "super().forward(hidden_states, bias)": (
             "the model hands nothing else on in the check"
         ),
