@@ -3,8 +3,10 @@
 .PHONY: help setup course test lab notebooks bench browser explorer mutants badges lock clean
 
 PY := $(if $(filter Windows_NT,$(OS)),.venv/Scripts/python.exe,.venv/bin/python)
-# Small models on a shared machine: one thread each, unless the caller says otherwise.
-THREADS := OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} MKL_NUM_THREADS=$${MKL_NUM_THREADS:-$${OMP_NUM_THREADS:-1}} OPENBLAS_NUM_THREADS=$${OPENBLAS_NUM_THREADS:-$${OMP_NUM_THREADS:-1}}
+# Small models on a shared machine: one thread each, unless the caller says otherwise. And
+# glibc keeps freed memory: otherwise each step of TensorFlow on a CPU fetches it anew.
+MEMORY := MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=1000000000 MALLOC_MMAP_THRESHOLD_=33554432
+ECONOMY := $(MEMORY) OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} MKL_NUM_THREADS=$${MKL_NUM_THREADS:-$${OMP_NUM_THREADS:-1}} OPENBLAS_NUM_THREADS=$${OPENBLAS_NUM_THREADS:-$${OMP_NUM_THREADS:-1}}
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=300 --nbval-kernel-startup-timeout=120 -p no:python --dist loadscope
 # The whole folder, so that ../docs and ../data open too. The first folder of JUPYTER_PATH
 # is where a kernel named python3 is looked for first: .venv has its own.
@@ -20,13 +22,13 @@ setup: ## make .venv, or bring it up to date (PYTHON=..., TORCH_INDEX=...)
 
 course: setup ## run all notebooks on bundled data (ARGS="04 --profile full" for others)
 	@echo "course: running the notebooks; executed copies and HTML go to build/"
-	@$(THREADS) $(PY) -m course_tools run $(ARGS)
+	@$(ECONOMY) $(PY) -m course_tools run $(ARGS)
 
 test: tests setup ## unit tests, structure of the notebooks, then every notebook cell by cell
 	@echo "test: units, exercises and the structure of the notebooks"
-	@$(THREADS) $(PY) -m pytest -q -n $(WORKERS) --dist worksteal --ignore tests/notebooks/test_solved_lessons.py tests
+	@$(ECONOMY) $(PY) -m pytest -q -n $(WORKERS) --dist worksteal --ignore tests/notebooks/test_solved_lessons.py tests
 	@echo "test: all notebooks, stored outputs compared with fresh ones"
-	@$(THREADS) COURSE_PROFILE=reduced HF_HUB_OFFLINE=1 $(PY) -m pytest -q -n $(WORKERS) $(NBVAL) notebooks
+	@$(ECONOMY) COURSE_PROFILE=reduced HF_HUB_OFFLINE=1 $(PY) -m pytest -q -n $(WORKERS) $(NBVAL) notebooks
 
 lab: setup ## open the course in JupyterLab (ARGS=--allow-root in a container)
 	@test -w "$${HOME:-.}" -o -w "$${HOME:-.}/.local" || { echo "lab: JupyterLab keeps files in your home, and $$HOME cannot be written; name another folder: HOME=/path/to/it make lab" >&2; exit 1; }
@@ -35,7 +37,7 @@ lab: setup ## open the course in JupyterLab (ARGS=--allow-root in a container)
 
 notebooks: setup ## run all notebooks and store their outputs in notebooks/
 	@echo "notebooks: running them in profile reduced, then storing their outputs"
-	@$(THREADS) $(PY) -m course_tools.store_outputs
+	@$(ECONOMY) $(PY) -m course_tools.store_outputs
 
 bench: setup ## measure the course's model against others, as a table of ratios
 	@echo "bench: measuring; leave the machine alone meanwhile"
@@ -43,18 +45,18 @@ bench: setup ## measure the course's model against others, as a table of ratios
 
 browser: tests setup build/playwright ## run lessons in JupyterLab with a real browser (ARGS="09 11" for others)
 	@echo "browser: running lessons in JupyterLab; pictures of it go to build/browser/"
-	@$(THREADS) $(PY) tests/browser/drive.py $(ARGS)
+	@$(ECONOMY) $(PY) tests/browser/drive.py $(ARGS)
 
 explorer: tests setup build/playwright ## use the explorer's page in a real browser, without network
 	@echo "explorer: reading, drawing, pressing keys; pictures of it go to build/explorer/"
-	@$(THREADS) PYTHONPATH=tests $(PY) -W ignore tests/browser/explorer.py
+	@$(ECONOMY) PYTHONPATH=tests $(PY) -W ignore tests/browser/explorer.py
 
 build/playwright:
 	@$(PY) -m pip install --quiet --target build/playwright "playwright>=1.55,<2"
 
 mutants: tests setup ## change every solution in small ways; its check must refuse each (ARGS="04")
 	@echo "mutants: handing changed solutions to their checks; this takes minutes"
-	@$(THREADS) $(PY) tests/exercises/mutants.py $(ARGS)
+	@$(ECONOMY) $(PY) tests/exercises/mutants.py $(ARGS)
 
 # Commands that need the tests end here, before setup, where they are missing.
 tests:
