@@ -1,6 +1,7 @@
 """The form of the notebooks: every promise, kept by the course."""
 
 import base64
+import re
 
 import pytest
 from checks import CHECKS
@@ -33,6 +34,13 @@ def test_notebook_keeps_its_form(check, path):
 
 def test_every_lesson_of_the_catalog_has_its_notebook():
     assert [path.stem for path in PATHS] == list(catalog.LESSONS)
+
+
+def test_stored_progress_lists_the_lessons_of_today():
+    (start,) = [path for path in PATHS if path.stem.startswith("00")]
+    shown = str([cell.outputs for cell in read(start).code])
+    rows = re.findall(r"\| (\d\d_\w+) \| 0 of \d+ \|", shown)
+    assert {*rows} == {*catalog.LESSONS}
 
 
 def test_picture_of_the_readme_is_the_one_stored_in_its_notebook():
