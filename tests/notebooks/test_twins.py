@@ -84,6 +84,10 @@ def test_lessons_have_the_recipe_that_their_table_was_measured_with(number):
         assert twins.value(notebook, name) == found["recipe"][key]
     seeds = found.get("seeds") or found["recipe"]["seeds"]
     assert twins.value(notebook, "seeds") == seeds
+    if number >= "12":  # these stand in the cells of the twins, too
+        recipe = found["recipe"]
+        assert twins.value(notebook, "weight_decay") == recipe["weight decay"]
+        assert twins.value(notebook, "rank") == recipe["LoRA"]["rank"]
 
 
 @pytest.mark.parametrize("key", FOUND["nb10"]["table"])
