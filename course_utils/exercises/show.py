@@ -62,6 +62,11 @@ def difference(wanted: Any, given: Any) -> str:
     if isinstance(wanted, dict) and isinstance(given, dict):
         wrong = [key for key in wanted if not same(wanted[key], given.get(key), 1e-5)]
         return f"Not as it should be: {', '.join(map(str, wrong))}."
+    if isinstance(wanted, list) and isinstance(given, list):
+        if len(wanted) == len(given):  # of different shapes, or they were arrays
+            pairs = enumerate(zip(wanted, given, strict=True), start=1)
+            i, pair = next((i, p) for i, p in pairs if not same(*p, 1e-5))
+            return f"Of your {len(given)} results, number {i}: {difference(*pair)}"
     arrays = isinstance(wanted, np.ndarray) and isinstance(given, np.ndarray)
     if not arrays or kind(wanted) != kind(given) or wanted.shape != given.shape:
         return f"The result should be {kind(wanted)}, but yours is {kind(given)}."

@@ -18,6 +18,14 @@ def test_unknown_mistake_is_told_by_shape_numbers_or_nan():
     assert "another one" in judge(spell, lambda x: "Attention").message
 
 
+def test_of_several_results_the_first_wrong_one_is_named():
+    pair = dataclasses.replace(DOUBLE, solution=lambda x: (x, np.outer(x, x)))
+    message = judge(pair, lambda x: (x, np.outer(x, x).ravel())).message
+    assert "Of your 2 results, number 2: The result should be an array" in message
+    message = judge(pair, lambda x: (x + 1 / 3, np.outer(x, x))).message
+    assert "Of your 2 results, number 1: The shape is right" in message
+
+
 def test_error_in_an_answer_is_shown_with_the_learners_lines_only():
     def answer(x):
         return np.concatenate([x, "text"], axis=3)
