@@ -198,7 +198,8 @@ def background(layers, rng):
 def caption(layers, place):
     """Name all things from left to right, and the place."""
     middles = {
-        name: sum(layer.getchannel("A").getbbox()[::2]) for name, layer in layers.items()
+        name: sum(layer.getchannel("A").getbbox()[::2])
+        for name, layer in layers.items()
     }
     things = [
         ("an " if name[0] in "aeiou" else "a ") + name

@@ -180,7 +180,9 @@ def learn(accelerator, model, optimizer, scheduler, loader):
             if accelerator.sync_gradients:
                 scheduler.step()
             optimizer.zero_grad()
-        total += torch.stack((loss.detach() * len(images), loss.new_tensor(len(images))))
+        total += torch.stack(
+            (loss.detach() * len(images), loss.new_tensor(len(images)))
+        )
     total = accelerator.reduce(total)
     return (total[0] / total[1]).item()
 
