@@ -10,7 +10,8 @@ strengths); the one with the best macro AP on validation pictures is taken and r
 with the other seeds, and only its test pictures are reported.
 
 One thread. Each run is written to nb14.json at once, and a second call goes on where
-the first one stopped; delete a run to have it anew. Takes 15 minutes of a processor core.
+the first one stopped; delete a run to have it anew. Takes
+15 minutes of a processor core.
 """
 
 import argparse
@@ -42,7 +43,7 @@ def lesson(path=LESSON, **given):
 
 
 def best(runs, way, settings, word="lr"):
-    """Return the setting with the best validation AP in seed 0; None while one lacks."""
+    """Return the setting with the best validation AP in seed 0, None if one lacks."""
     keys = {s: f"{way}, {word} {s:g}, seed 0" for s in settings}
     if runs.keys() >= set(keys.values()):
         return max(keys, key=lambda s: runs[keys[s]]["validation"])
@@ -63,7 +64,7 @@ def table_of(runs):
         table[way] = {
             "rate": rate,
             "at the edge": rate in (settings[0], settings[-1]),
-            **{name: [run["test"][name] for run in chosen] for name in chosen[0]["test"]},
+            **{k: [run["test"][k] for run in chosen] for k in chosen[0]["test"]},
             "bins": np.sum([run["bins"] for run in chosen], axis=0).round(3).tolist(),
         }
         if "company" in chosen[0]:

@@ -7,9 +7,9 @@ from course_utils.plots import COLORS
 
 GRAY, BLUE, RED = COLORS["gray"], COLORS["blue"], COLORS["vermilion"]
 SIGNS = {  # of a label that was said or not, and that is there or not
-    (True, True): ("✓", "right", COLORS["black"], "normal"),
+    (True, True): ("✓", "right", GRAY, "normal"),
     (False, True): ("−", "missed", BLUE, "bold"),
-    (True, False): ("+", "invented", RED, "bold"),
+    (True, False): ("+", "invented", COLORS["black"], "bold"),
 }
 
 
@@ -18,7 +18,9 @@ def label_precision(names, precision, share, *, title):
     order = np.argsort(precision)
     _, ax = plt.subplots(figsize=(6.5, 4))
     ax.hlines(range(len(names)), 0, np.array(precision)[order], color=GRAY, lw=1)
-    ax.plot(np.array(precision)[order], range(len(names)), "o", color=BLUE, label="model")
+    ax.plot(
+        np.array(precision)[order], range(len(names)), "o", color=BLUE, label="model"
+    )
     look = {"color": COLORS["black"], "ls": "", "ms": 13, "mew": 2}
     ax.plot(np.array(share)[order], range(len(names)), "|", label="guessing", **look)
     ax.set_yticks(range(len(names)), [names[k] for k in order])
@@ -64,7 +66,13 @@ def calibration(panels, *, title):
         p = there[some] / count[some]
         error = np.sqrt(np.maximum(p * (1 - p), 1e-4) / count[some])
         ax.plot([0, 1], [0, 1], color=GRAY, lw=1, ls="--")
-        look = {"marker": "o", "ls": "-", "color": BLUE, "capsize": 3, "elinewidth": 1.5}
+        look = {
+            "marker": "o",
+            "ls": "-",
+            "color": BLUE,
+            "capsize": 3,
+            "elinewidth": 1.5,
+        }
         ax.errorbar(given[some] / count[some], p, yerr=error, **look)
         ax.set(xlim=(0, 1), ylim=(0, 1), xlabel="probability given")
         ax.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
@@ -86,7 +94,9 @@ def answers(images, names, truth, said, *, title, per_row=4):
     pairs = axes.reshape(-1, 2)  # a place for the picture, and one for its labels
     for (left, right), image, t, s in zip(pairs, images, truth, said, strict=False):
         left.imshow(np.asarray(image), interpolation="nearest")
-        shown = [(SIGNS[bool(s[k]), bool(t[k])], names[k]) for k in np.flatnonzero(t + s)]
+        shown = [
+            (SIGNS[bool(s[k]), bool(t[k])], names[k]) for k in np.flatnonzero(t + s)
+        ]
         shown.sort(key=lambda line: list(SIGNS.values()).index(line[0]))
         for number, ((sign, _, color, weight), name) in enumerate(shown[:6]):
             look = {"color": color, "weight": weight, "fontsize": 9, "va": "top"}

@@ -55,9 +55,7 @@ def run(validation, test):
 def runs():
     """Return runs in which the second setting is the best on validation pictures."""
     found = {}
-    for i, (rate, strength) in enumerate(
-        zip(nb14.RATES, nb14.STRENGTHS, strict=True)
-    ):
+    for i, (rate, strength) in enumerate(zip(nb14.RATES, nb14.STRENGTHS, strict=True)):
         score = 0.5 - 0.1 * abs(i - 1)
         found[f"ASL, lr {rate:g}, seed 0"] = run(score, i)
         found[f"probe, C {strength:g}, seed 0"] = run(score, 10 + i)
