@@ -53,7 +53,10 @@ def _probe_bce(answer, logits, targets):
             return {"loss": "the same when all logits double"}
     gradient = "none"
     if loss.requires_grad:
-        (found,) = torch.autograd.grad(loss, x, allow_unused=True)
+        try:
+            (found,) = torch.autograd.grad(loss, x, allow_unused=True)
+        except RuntimeError as problem:
+            raise NotAnAnswer(f"`backward` fails: {problem}") from None
         if found is not None:
             gradient = found if found.isfinite().all() else "inf or nan"
     return {"loss": loss.detach(), "gradient": gradient}
@@ -165,6 +168,26 @@ LOSS = Exercise(
             lambda x, t: bce(x.detach(), t),
             "Your loss has no gradient: with `detach`, `no_grad`, `item` or NumPy the "
             "way back to the logits is lost. Return a tensor that `backward` can use.",
+        ),
+        Mistake(
+            lambda x, t: bce(torch.sigmoid(x), t),
+            "The sigmoid is applied twice: your formula takes *logits*, and you hand "
+            "it probabilities. Its loss never falls below 0.31 for a label that is "
+            "there.",
+        ),
+        Mistake(
+            lambda x, t: ((torch.sigmoid(x) - t) ** 2).mean(),
+            "That is the squared error of the probabilities. Cross-entropy takes their "
+            "logarithm.",
+        ),
+        Mistake(
+            lambda x, t: bce(x, t) * t.numel() / t.sum(),
+            "You divide by the number of positives. Asked is the mean over all "
+            "pictures and labels.",
+        ),
+        Mistake(
+            lambda x, t: bce(x, t) / np.log(2),
+            "Your logarithm has base 2. The loss takes the natural one, `torch.log`.",
         ),
         Mistake(
             _by_label(_stable, torch.sum),
@@ -315,6 +338,16 @@ def _interpolated(precision, recall):
     return best @ np.diff(recall, prepend=0)
 
 
+def _before_each(scores, truth):
+    t = truth[np.argsort(-scores, kind="stable")]
+    at = [t[:i].sum() / max(i, 1) for i in np.flatnonzero(t)]
+    return np.mean(at) if at else np.nan
+
+
+def _precision(label, said):
+    return label[said].mean() if said.any() else 0.0
+
+
 def _by_positives(scores, truth):
     at = [truth[scores >= score].mean() for score in scores[truth == 1]]
     return np.mean(at) if at else np.nan
@@ -329,6 +362,10 @@ _EMPTY = (
     "`nan`. A number, even 0, would enter the mean over labels."
 )
 _UPWARD = "You begin with the lowest score. A threshold goes down from the highest."
+_BEFORE = (
+    "You multiply the gain by the precision *before* the step (ranks counted from 0 do "
+    "that, too). It is the one after it, with the pictures of this score taken in."
+)
 _EVERY = (
     "You take the mean of the precision at every picture. Only where a positive comes "
     "in, recall rises, and only there precision counts."
@@ -425,19 +462,41 @@ AP = Exercise(
         ),
         Mistake(
             _ap(lambda precision, recall: precision[:-1] @ np.diff(recall)),
-            "You multiply the gain by the precision *before* the step. It is the one "
-            "after it, with the pictures of this score taken in.",
+            _BEFORE,
         ),
         Mistake(
             _ap(lambda precision, recall: recall @ np.diff(precision, prepend=0)),
-            "Precision and recall have changed places: it is precision times the gain "
-            "in recall.",
+            "You go through the thresholds upward, from the lowest score, or precision "
+            "and recall have changed places (both give this number). Go down from the "
+            "highest score, and take precision times the gain in recall.",
         ),
         Mistake(
-            _ap(lambda precision, recall: precision[np.argmin(abs(recall - 0.5))]),
-            "That is the precision at one threshold. Average precision goes through "
-            "all of them.",
+            _ap(lambda p, r: np.max(2 * p * r / np.maximum(p + r, 1e-9))),
+            "That is the best F1, so a value at one threshold. Average precision goes "
+            "through all of them.",
         ),
+        Mistake(
+            lambda scores, truth: (
+                _precision(truth, scores >= 0.5) if truth.any() else np.nan
+            ),
+            "That is the precision at one threshold, 0.5. Average precision goes "
+            "through all scores.",
+        ),
+        Mistake(
+            _ap(
+                lambda p, r: np.mean(
+                    [p[r >= level].max() for level in np.linspace(0, 1, 11)]
+                )
+            ),
+            "That is the *interpolated* average precision of older benchmarks, at "
+            "eleven recalls. Asked is the sum over all distinct scores.",
+        ),
+        Mistake(
+            lambda scores, truth: truth.mean() if truth.any() else np.nan,
+            "That is the share of positives, which is about what scores by chance "
+            "would reach. The order of the scores does not count in it.",
+        ),
+        Mistake(_before_each, _BEFORE),
         Mistake(
             _ap(lambda precision, recall: -precision @ np.diff(recall, prepend=0)),
             "The sign is wrong: recall grows as the threshold goes down.",
@@ -579,6 +638,34 @@ MACRO = Exercise(
             _ZERO,
         ),
         Mistake(
+            lambda scores, truth: _as_zero(lambda truth: 0)(scores, truth)[0],
+            "Return two numbers, the mean and how many labels were left out. And in "
+            "the mean, a label without positives counts as 0: leave it out.",
+        ),
+        Mistake(
+            lambda scores, truth: (
+                macro_ap(scores, truth)[0],
+                np.flatnonzero(~truth.any(axis=0)),
+            ),
+            "You name the labels that are left out. Asked is how many there are.",
+        ),
+        Mistake(
+            lambda scores, truth: (
+                macro_ap(scores, truth)[0],
+                (~truth.any(axis=1)).sum(),
+            ),
+            "Your second number counts pictures that show nothing. Count labels that "
+            "no picture shows: columns.",
+        ),
+        Mistake(
+            lambda scores, truth: (
+                macro_ap(scores[truth.any(axis=1)], truth[truth.any(axis=1)])[0],
+                (~truth.any(axis=1)).sum(),
+            ),
+            "You leave out pictures that show nothing. They belong to the test: a "
+            "label must not be found there. Leave out *labels* that no picture shows.",
+        ),
+        Mistake(
             _nan_in_the_mean,
             "One label without positives makes the whole mean `nan`. Leave it out "
             "before you take the mean.",
@@ -604,11 +691,14 @@ MACRO = Exercise(
             "number of labels.",
         ),
         Mistake(_macro(empty=0.0), _ALL_OUT),
-        Mistake(
-            lambda scores, truth: (
-                macro_ap(scores, truth) if truth.any() else (np.nan, 0)
-            ),
-            _ALL_OUT,
+        *(
+            Mistake(
+                lambda scores, truth, nothing=nothing: (
+                    macro_ap(scores, truth) if truth.any() else nothing
+                ),
+                _ALL_OUT,
+            )
+            for nothing in ((np.nan, 0), (0.0, 0), (1.0, 0), 0.0)
         ),
         Mistake(
             lambda scores, truth: macro_ap(scores, truth) if truth.any() else np.nan,
@@ -687,10 +777,6 @@ def _f1(label, said):
     return 2 * (label * said).sum() / max(said.sum() + label.sum(), 1)
 
 
-def _precision(label, said):
-    return label[said].mean() if said.any() else 0.0
-
-
 def _best(
     value=_f1,
     candidates=np.unique,
@@ -748,6 +834,31 @@ def _one_by_one(scores, truth):
     return np.array(found)
 
 
+def _as_rows_stand(step):
+    def label_thresholds(scores, truth):
+        found = []
+        for score, label in zip(scores.T, truth.T, strict=True):
+            options = score[::step]
+            values = [_f1(label, score >= t) for t in options]
+            found.append(options[np.argmax(values)] if label.any() else np.inf)
+        return np.array(found)
+
+    return label_thresholds
+
+
+def _youden(label, said):
+    yes, no = max(label.sum(), 1), max((1 - label).sum(), 1)
+    return (label * said).sum() / yes - ((1 - label) * said).sum() / no
+
+
+def _as_many(scores, truth):
+    found = []
+    for score, label in zip(scores.T, truth.T, strict=True):
+        ranked = np.sort(score)[::-1]
+        found.append(ranked[label.sum() - 1] if label.any() else np.inf)
+    return np.array(found)
+
+
 def _at_once(scores, truth):
     said = scores[None] >= scores[:, None]  # (candidates, n, K)
     f1 = 2 * (said * truth).sum(axis=1) / (said.sum(axis=1) + truth.sum(axis=0))
@@ -758,6 +869,10 @@ def _at_once(scores, truth):
 _SMALLEST = (
     "On a tie you take the smallest threshold. Asked is the largest: it says yes less "
     "often for the same F1. (`np.argmax` gives the first of equal ones.)"
+)
+_ROWS = (
+    "On a tie, your result depends on the order of the pictures: `np.argmax` gives the "
+    "first of equal ones. Asked is the largest threshold of them."
 )
 _NEVER = (
     "Without positives, no answer *yes* can be right: the threshold of such a label "
@@ -772,6 +887,10 @@ _STRICT = "A score equal to the threshold is a yes: `>=`, not `>`."
 _ACCURACY = (
     "You look for the best accuracy. For a rare label that mostly means never saying "
     "yes. Asked is the best F1."
+)
+_HALF = (
+    "You answer 0.5 whatever the scores say. Which cut is best differs from label to "
+    "label; that is why we look."
 )
 _ALL = (
     "You choose one threshold for all labels. Each label gets its own: go through the "
@@ -800,9 +919,20 @@ THRESHOLDS = Exercise(
             np.array([[0, 1, 0], [0, 1, 1], [1, 0, 0], [1, 1, 0], [0, 0, 0]]),
         ),
         (
-            # two cuts with the same F1, 2/3
-            np.array([[0.9, 0.2], [0.7, 0.4], [0.5, 0.6], [0.3, 0.8], [0.1, 0.5]]),
-            np.array([[1, 0], [0, 1], [0, 0], [1, 1], [0, 1]]),
+            # two cuts with the same F1, 2/3, in the first two labels
+            np.array(
+                [
+                    [0.3, 0.8, 0.1],
+                    [0.7, 0.6, 0.5],
+                    [0.5, 0.5, 0.6],
+                    [0.9, 0.4, 0.3],
+                    [0.1, 0.2, 0.2],
+                    [0.2, 0.3, 0.4],
+                ]
+            ),
+            np.array(
+                [[1, 1, 1], [0, 0, 0], [0, 0, 0], [1, 1, 0], [0, 0, 0], [0, 0, 1]]
+            ),
         ),
         (
             # logits, equal scores, every picture positive
@@ -818,6 +948,8 @@ THRESHOLDS = Exercise(
     ),
     mistakes=(
         Mistake(_best(last=False), _SMALLEST),
+        Mistake(_as_rows_stand(1), _ROWS),
+        Mistake(_as_rows_stand(-1), _ROWS),
         Mistake(_best(above=np.greater), _STRICT),
         Mistake(_best(above=np.greater, last=False), _STRICT),
         Mistake(_best(lambda label, said: np.mean(label == said)), _ACCURACY),
@@ -852,10 +984,22 @@ THRESHOLDS = Exercise(
             )
             for last in (True, False)
         ),
+        Mistake(lambda scores, truth: np.where(truth.any(axis=0), 0.5, np.inf), _HALF),
+        Mistake(lambda scores, truth: np.full(scores.shape[1], 0.5), _HALF),
         Mistake(
-            lambda scores, truth: np.where(truth.any(axis=0), 0.5, np.inf),
-            "You answer 0.5 whatever the scores say. Which cut is best differs from "
-            "label to label; that is why we look.",
+            lambda scores, truth: np.full(scores.shape[1], np.inf),
+            "All your thresholds are infinite, so no label is ever said. Only a label "
+            "without positives gets that.",
+        ),
+        Mistake(
+            _best(_youden),
+            "You look for the largest difference between true positive rate and false "
+            "positive rate (Youden's J). Asked is the largest F1.",
+        ),
+        Mistake(
+            _as_many,
+            "You say yes as many times as there are positives. That makes precision "
+            "and recall equal, but F1 may be larger elsewhere: try all scores.",
         ),
         Mistake(_for_all(lambda truth, said: _f1(truth.ravel(), said.ravel())), _ALL),
         Mistake(_for_all(_macro_f1), _ALL),
@@ -961,10 +1105,27 @@ def _without_last(parts, n):
     return kept.mean() if kept.size else np.nan
 
 
+def _off_the_last(parts, n):
+    *ranks, last = _ranks(parts)
+    extra = len(last) * len(parts) - n
+    return np.concatenate([*ranks, last[: len(last) - extra]]).mean()
+
+
+def _without_last_batch(parts, n):
+    kept = [batch for rank in parts for batch in rank[:-1]]
+    return np.concatenate(kept).mean()
+
+
 _TWICE = (
     "The padding is still in: some pictures were counted twice. The sampler began "
     "again with row 0 so that all processes get equally many rows."
 )
+_ONE_AFTER = (
+    "You put the processes one after the other and cut at `n`. The padding does not "
+    "stand at the end of that list: each of the last processes holds a row of it. "
+    "Bring the rows into the order in which they were dealt first."
+)
+_ONE_PROCESS = "That is the accuracy of one process. It has seen only part of the rows."
 _HOW_MANY = "That is how many are right. Asked is which share of the `n` pictures."
 
 GATHER = Exercise(
@@ -972,7 +1133,7 @@ GATHER = Exercise(
     title="Spot the bug: evaluated by two",
     solution=gathered_accuracy,
     cases=(
-        _dealt([0, 1, 1, 0, 1], 2, 2),
+        _dealt([1, 1, 0, 1, 0], 2, 2),
         _dealt([1, 1, 0, 0, 1, 0, 0], 3, 2),
         _dealt([1, 0, 0, 1, 1, 1], 2, 2),
         _dealt([1, 0, 1, 1, 0, 0, 1], 3, 3),
@@ -990,26 +1151,36 @@ GATHER = Exercise(
             "You average over batches, and a small batch counts as much as a large "
             "one. And the padding is still in.",
         ),
+        Mistake(lambda parts, n: np.concatenate(_ranks(parts))[:n].mean(), _ONE_AFTER),
+        Mistake(lambda parts, n: np.concatenate(_ranks(parts))[-n:].mean(), _ONE_AFTER),
         Mistake(
-            lambda parts, n: np.concatenate(_ranks(parts))[:n].mean(),
-            "You put the processes one after the other and cut at `n`. The padding "
-            "does not stand at the end of that list: it is the last process, or "
-            "several of them, that hold it. Bring the rows into the order in which "
-            "they were dealt first.",
+            _off_the_last,
+            "You take all of the padding from the last process. If more than one row "
+            "is dealt twice, other processes hold some of it, too.",
+        ),
+        Mistake(
+            _without_last_batch,
+            "You drop the last batch of every process. Only the padding goes: at most "
+            "one row of each.",
+        ),
+        Mistake(
+            lambda parts, n: 1 - _in_order(parts)[:n].mean(),
+            "That is the share of wrong ones. Asked is that of the right ones.",
+        ),
+        Mistake(
+            lambda parts, n: [own.mean() for own in _ranks(parts)],
+            "You give a list. Asked is one number, over all `n` pictures.",
+        ),
+        Mistake(lambda parts, n: np.concatenate(parts[-1]).mean(), _ONE_PROCESS),
+        Mistake(
+            lambda parts, n: max(own.mean() for own in _ranks(parts)), _ONE_PROCESS
         ),
         Mistake(
             lambda parts, n: sum(own.sum() for own in _ranks(parts)) / n,
             "You divide by n, but you count the right ones of the padding, too: the "
             "result may even be above 1.",
         ),
-        Mistake(
-            lambda parts, n: (
-                parts[0][0].mean()
-                if len(parts[0]) == 1
-                else np.concatenate(parts[0]).mean()
-            ),
-            "That is the accuracy of one process. It has seen only part of the rows.",
-        ),
+        Mistake(lambda parts, n: np.concatenate(parts[0]).mean(), _ONE_PROCESS),
         Mistake(lambda parts, n: _in_order(parts)[:n].sum(), _HOW_MANY),
         Mistake(
             _without_last,
@@ -1164,6 +1335,32 @@ def _last_alone(size, step=None):
     return train_accumulated
 
 
+def _in_groups(
+    loss_of=F.binary_cross_entropy_with_logits,
+    starts=lambda n, a: range(0, n, a),
+    step_first=False,
+    clear_first=False,
+):
+    """Go through groups, with a loss and an order of things that may be wrong."""
+
+    def train_accumulated(model, batches, accumulation, optimizer, scheduler):
+        for start in starts(len(batches), accumulation):
+            group = batches[start : start + accumulation]
+            if step_first:
+                optimizer.step()
+                scheduler.step()
+            optimizer.zero_grad()
+            for x, y in group:
+                (loss_of(model(x), y) / len(group)).backward()
+            if clear_first:
+                optimizer.zero_grad()
+            if not step_first:
+                optimizer.step()
+                scheduler.step()
+
+    return train_accumulated
+
+
 def _in_one(model, batches, accumulation, optimizer, scheduler):
     for start in range(0, len(batches), accumulation):
         x, y = map(torch.cat, zip(*batches[start : start + accumulation], strict=True))
@@ -1274,6 +1471,47 @@ ACCUMULATE = Exercise(
             "own group.",
         ),
         Mistake(
+            _loop(lambda i, n, a: n % a or a),
+            "You divide every group by the size of the last group. Only the last one "
+            "may be smaller.",
+        ),
+        Mistake(
+            _loop(lambda i, n, a: n, lambda i, n, a: i == n - 1),
+            "You take one step at the end, over all batches. A step comes whenever "
+            "`accumulation` batches have been seen.",
+        ),
+        Mistake(
+            _in_groups(step_first=True),
+            "The optimizer steps before `backward` has brought the gradients of the "
+            "group, so each step uses those of the group before.",
+        ),
+        Mistake(
+            _in_groups(clear_first=True),
+            "You clear the gradients before the step, so no step does anything. Clear "
+            "them after it, or before the group begins.",
+        ),
+        Mistake(
+            _in_groups(F.cross_entropy),
+            "Your loss is a softmax over the labels. Take the one of the loop above: "
+            "binary cross-entropy with logits.",
+        ),
+        Mistake(
+            _in_groups(
+                lambda z, y: F.binary_cross_entropy_with_logits(z, y, reduction="sum")
+            ),
+            "The loss of a batch is the mean over its pictures and labels, as in the "
+            "loop above. Yours is their sum.",
+        ),
+        Mistake(
+            _in_groups(starts=lambda n, a: range(n)),
+            "Your groups overlap: a new one begins with every batch. The next group "
+            "begins where the last one ended.",
+        ),
+        Mistake(
+            _loop(_one, turn=_always),
+            f"{_SUMMED} And the scheduler steps with every batch, not with every step.",
+        ),
+        Mistake(
             _loop(turn=_full_group),
             "The scheduler misses the step of the smaller group at the end.",
         ),
@@ -1364,6 +1602,13 @@ def _then(change):
     return learned_share_then
 
 
+def _rising_only(shown, covered, neither):
+    up = shown > neither
+    if shown.mean() <= neither.mean():
+        return np.nan
+    return (covered - neither)[up].sum() / (shown - neither)[up].sum()
+
+
 def _sigmoid(scores):
     return 1 / (1 + np.exp(-scores))
 
@@ -1405,7 +1650,7 @@ SHARE = Exercise(
             np.array([-1.0, -2.0, 0.5]),
         ),
         (
-            np.array([2.0, 0.5, 1.0, 4.0]),
+            np.array([2.0, 0.5, -2.5, 4.0]),  # one picture falls
             np.array([-2.0, -2.5, -1.0, -0.5]),
             np.array([-1.0, -1.5, -2.0, 0.5]),
         ),
@@ -1451,6 +1696,26 @@ SHARE = Exercise(
         Mistake(
             _share(_both, _company, nan=False),
             "Your fraction is upside down: what both bring is what the share is *of*.",
+        ),
+        Mistake(
+            _rising_only,
+            "You use only pictures whose score rises. The others belong to the means, "
+            "too; without them the share is a choice of yours.",
+        ),
+        Mistake(
+            _then(lambda share: share if share >= 0 else np.nan),
+            "You return `nan` for a negative share. It is a finding: the apple alone "
+            "speaks *against* a banana. Only without a rise of both there is no share.",
+        ),
+        Mistake(
+            lambda shown, covered, neither: learned_share(shown, neither, covered),
+            "You have exchanged `covered` and `neither`.",
+        ),
+        Mistake(
+            lambda shown, covered, neither: (
+                np.mean(covered > neither) if shown.mean() > neither.mean() else np.nan
+            ),
+            "You count how many pictures rise. Asked is by how much, on average.",
         ),
         Mistake(
             _share(_company, lambda a, b, c: a - b),

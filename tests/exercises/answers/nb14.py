@@ -1270,3 +1270,947 @@ def absolute_share(shown, covered, neither):
     if rise <= 0:
         return np.nan
     return abs(covered.mean() - neither.mean()) / rise
+
+
+# --- a second round, in other styles ---
+
+
+@right("14.1")
+def bce_by_signed_margin(logits, targets):
+    z = (2 * targets - 1) * logits
+    return (-torch.minimum(z, torch.zeros(1)) + (-z.abs()).exp().log1p()).mean()
+
+
+@right("14.1")
+def bce_half_of_sum_and_abs(logits, targets):
+    positive = (logits + logits.abs()) / 2
+    return torch.mean(
+        positive - logits * targets + torch.log1p(torch.exp(-logits.abs()))
+    )
+
+
+@right("14.1")
+def bce_clamped_in_place(logits, targets):
+    loss = logits.clamp(min=0)
+    loss -= logits * targets
+    loss += torch.log(torch.exp(-torch.abs(logits)) + 1)
+    return loss.sum() / loss.numel()
+
+
+@wrong("14.1", "in place over a relu, so backward fails", says="`backward` fails")
+def bce_by_relu_in_place(logits, targets):
+    loss = torch.relu(logits)
+    loss -= logits * targets
+    loss += torch.log(torch.exp(-torch.abs(logits)) + 1)
+    return loss.sum() / loss.numel()
+
+
+@right("14.1")
+def bce_label_by_label(logits, targets):
+    columns = []
+    for x, t in zip(logits.T, targets.T, strict=True):
+        high = torch.maximum(x, torch.tensor(0.0))
+        columns.append(torch.log(torch.exp(-high) + torch.exp(x - high)) + high - x * t)
+    return torch.stack(columns).mean()
+
+
+@right("14.1")
+def bce_one_sided_logaddexp(logits, targets):
+    zero = torch.tensor(0.0)
+    return (torch.logaddexp(-logits, zero) + (1 - targets) * logits).mean(dim=(0, 1))
+
+
+@right("14.1")
+def bce_masks(logits, targets):
+    yes, no = logits[targets == 1], logits[targets == 0]
+    margins = torch.cat([yes, -no])
+    return (torch.log1p(torch.exp(-margins.abs())) + (-margins).clamp(min=0)).mean()
+
+
+@right("14.1")
+def bce_flat_mean_of_means(logits, targets):
+    x, t = logits.flatten(), targets.flatten()
+    large = torch.clamp(x, min=0)
+    return torch.dot(large - x * t + torch.log1p((-x.abs()).exp()), 1 / len(x) + 0 * t)
+
+
+@wrong("14.1", "a sigmoid before the loss that has one", says="twice")
+def sigmoid_twice(logits, targets):
+    return textbook_bce(torch.sigmoid(logits), targets)
+
+
+@wrong("14.1", "squared error of the probabilities", says="squared")
+def squared_error(logits, targets):
+    return ((torch.sigmoid(logits) - targets) ** 2).mean()
+
+
+@wrong("14.1", "divides by the number of positives", says="number of positives")
+def over_positives(logits, targets):
+    rest = torch.log1p(torch.exp(-logits.abs()))
+    return (logits.clamp(min=0) - logits * targets + rest).sum() / targets.sum()
+
+
+@wrong("14.1", "epsilon of 1e-12", says="It overflows")
+def tiny_epsilon_one_side(logits, targets):
+    p = torch.sigmoid(logits)
+    return -(targets * (p + 1e-12).log() + (1 - targets) * (1 - p).log()).mean()
+
+
+@wrong("14.1", "epsilon of 1e-12 on both sides", says="no longer grows")
+def tiny_epsilon(logits, targets):
+    p = torch.sigmoid(logits)
+    return -(targets * (p + 1e-12).log() + (1 - targets) * (1 - p + 1e-12).log()).mean()
+
+
+@wrong("14.1", "logits clamped to 80", says="no longer grows")
+def clamped_to_80(logits, targets):
+    x = logits.clamp(-80, 80)
+    return (torch.log(1 + torch.exp(x)) - x * targets).mean()
+
+
+@wrong("14.1", "PyTorch's clamp of the logs at -100", says="no longer grows")
+def logs_clamped(logits, targets):
+    p = torch.sigmoid(logits)
+    yes, no = p.log().clamp(min=-100), (1 - p).log().clamp(min=-100)
+    return -(targets * yes + (1 - targets) * no).mean()
+
+
+@wrong("14.1", "no_grad", says="no gradient")
+def bce_in_no_grad(logits, targets):
+    with torch.no_grad():
+        return textbook_bce(logits, targets)
+
+
+@wrong("14.1", "NumPy", says="no gradient")
+def bce_in_numpy(logits, targets):
+    x, t = logits.detach().numpy(), targets.numpy()
+    return np.mean(np.logaddexp(0, x) - x * t)
+
+
+@wrong("14.1", "nn.BCEWithLogitsLoss", says="ready-made")
+def bce_module(logits, targets):
+    return torch.nn.BCEWithLogitsLoss()(logits, targets)
+
+
+@wrong("14.1", "logsigmoid", says="ready-made")
+def bce_by_logsigmoid(logits, targets):
+    yes, no = F.logsigmoid(logits), F.logsigmoid(-logits)
+    return -(targets * yes + (1 - targets) * no).mean()
+
+
+@wrong("14.1", "multi-label soft margin", says="ready-made")
+def soft_margin(logits, targets):
+    return torch.nn.MultiLabelSoftMarginLoss()(logits, targets)
+
+
+@wrong("14.1", "log in base 2", says="base 2")
+def bits(logits, targets):
+    return textbook_bce(logits, targets) / math.log(2)
+
+
+@right("14.2")
+def ap_by_bincount(scores, truth):
+    _, group = np.unique(-scores, return_inverse=True)
+    size, hits = np.bincount(group), np.bincount(group, weights=truth)
+    if hits.sum() == 0:
+        return np.nan
+    return np.sum(hits.cumsum() / size.cumsum() * hits) / hits.sum()
+
+
+@right("14.2")
+def ap_by_dictionary(scores, truth):
+    groups = {}
+    for s, t in zip(scores, truth, strict=True):
+        groups.setdefault(float(s), []).append(int(t))
+    seen = hits = 0
+    parts = []
+    for s in sorted(groups)[::-1]:
+        seen += len(groups[s])
+        hits += sum(groups[s])
+        parts.append((hits / seen, sum(groups[s])))
+    if hits == 0:
+        return float("nan")
+    return sum(p * gained for p, gained in parts) / hits
+
+
+@right("14.2")
+def ap_by_torch(scores, truth):
+    s, t = torch.tensor(scores), torch.tensor(truth)
+    taken = (s[None, :] >= s[t == 1][:, None]).double()
+    return (taken @ t.double() / taken.sum(dim=1)).mean()
+
+
+@right("14.2")
+def ap_recursive(scores, truth):
+    total = int(truth.sum())
+
+    def from_here(thresholds, before):
+        if not thresholds:
+            return 0.0
+        taken = scores >= thresholds[0]
+        hits = int(truth[taken].sum())
+        rest = from_here(thresholds[1:], hits)
+        return hits / int(taken.sum()) * (hits - before) / total + rest
+
+    return from_here(sorted(set(scores), reverse=True), 0) if total else math.nan
+
+
+@right("14.2")
+def ap_by_searchsorted(scores, truth):
+    ordered, hits = np.sort(scores), np.sort(scores[truth == 1])
+    if len(hits) == 0:
+        return float("nan")
+    above = len(ordered) - np.searchsorted(ordered, hits)
+    hits_above = len(hits) - np.searchsorted(hits, hits)
+    return (hits_above / above).mean()
+
+
+@wrong("14.2", "thresholds upward with a recall of 0 before", says="lowest score")
+def ap_upward(scores, truth):
+    if truth.sum() == 0:
+        return np.nan
+    total = before = 0.0
+    for t in np.unique(scores):
+        taken = scores >= t
+        recall = truth[taken].sum() / truth.sum()
+        total += truth[taken].mean() * (recall - before)
+        before = recall
+    return total
+
+
+@wrong("14.2", "never keeps the recall before", says="gain")
+def ap_forgets_before(scores, truth):
+    if not truth.any():
+        return np.nan
+    total, before = 0, 0
+    for t in sorted(set(scores), reverse=True):
+        recall = truth[scores >= t].sum() / truth.sum()
+        total += truth[scores >= t].mean() * (recall - before)
+    return total
+
+
+@wrong("14.2", "takes in what lies below", says="lowest score")
+def ap_from_below(scores, truth):
+    if not truth.any():
+        return np.nan
+    return np.mean([truth[scores <= s].mean() for s in scores[truth == 1]])
+
+
+@wrong("14.2", "None without positives", says="returns nothing")
+def ap_none(scores, truth):
+    if truth.any():
+        return ap_by_cumsum(scores, truth)
+
+
+@wrong("14.2", "the best F1 instead", says="one threshold")
+def best_f1(scores, truth):
+    if not truth.any():
+        return np.nan
+    return max(f1_score(truth, scores >= s) for s in scores)
+
+
+@wrong("14.2", "eleven points, with the end of the curve")
+def eleven_points(scores, truth):
+    if not truth.any():
+        return np.nan
+    precision, recall, _ = precision_recall_curve(truth, scores)
+    return np.mean([precision[recall >= r].max() for r in np.linspace(0, 1, 11)])
+
+
+@wrong("14.2", "one if there is no positive", says="Without any positive")
+def ap_one_without(scores, truth):
+    return ap_by_thresholds(scores, truth) if truth.any() else 1.0
+
+
+@wrong("14.2", "ranks from 0", says="*before* the step")
+def ap_ranks_from_zero(scores, truth):
+    if not truth.any():
+        return np.nan
+    t = truth[np.argsort(-scores, kind="stable")]
+    return np.mean([t[:i].sum() / max(i, 1) for i in np.flatnonzero(t)])
+
+
+@wrong("14.2", "a threshold of 0.5", says="one threshold")
+def precision_at_half(scores, truth):
+    if not truth.any():
+        return np.nan
+    said = scores >= 0.5
+    return truth[said].mean() if said.any() else 0.0
+
+
+@wrong("14.2", "the share of positives", says="chance")
+def base_rate(scores, truth):
+    return truth.mean() if truth.any() else np.nan
+
+
+@right("14.3")
+def macro_of_all_at_once(scores, truth):
+    has = truth.sum(0) > 0
+    if has.sum() == 0:
+        return np.array([np.nan, len(has)])
+    each = average_precision_score(truth[:, has], scores[:, has], average=None)
+    return np.array([np.mean(each), np.sum(~has)])
+
+
+@right("14.3")
+def macro_by_masked_array(scores, truth):
+    each = np.array([ap_by_bincount(*pair) for pair in zip(scores.T, truth.T)])  # noqa: B905
+    masked = np.ma.masked_invalid(each)
+    count = int(np.isnan(each).sum())
+    return (float(masked.mean()) if count < len(each) else math.nan), count
+
+
+@right("14.3")
+def macro_by_torch(scores, truth):
+    each = torch.tensor(
+        [
+            float(ap_by_dictionary(scores[:, k], truth[:, k]))
+            for k in range(len(truth[0]))
+        ]
+    )
+    return torch.nanmean(each), torch.isnan(each).sum()
+
+
+@right("14.3")
+def macro_by_reduce(scores, truth):
+    left_out, total, K = 0, 0.0, scores.shape[1]
+    for k in range(K):
+        value = ap_by_searchsorted(scores[:, k], truth[:, k])
+        if math.isnan(value):
+            left_out += 1
+            continue
+        total += value
+    if left_out == K:
+        return math.nan, K
+    return total / (K - left_out), left_out
+
+
+@right("14.3")
+def macro_by_running_mean(scores, truth):
+    mean, seen = float("nan"), 0
+    for k in range(scores.shape[1]):
+        if sum(truth[:, k]) > 0:
+            value = ap_in_plain_python(scores[:, k], truth[:, k])
+            mean = value if seen == 0 else mean + (value - mean) / (seen + 1)
+            seen += 1
+    return mean, scores.shape[1] - seen
+
+
+@wrong("14.3", "macro of scikit-learn and no count", says="two numbers")
+def macro_in_one_call(scores, truth):
+    return average_precision_score(truth, scores, average="macro")
+
+
+@wrong("14.3", "nanmean over scikit-learn's zeros", says="counts as 0")
+def nanmean_of_zeros(scores, truth):
+    each = [
+        average_precision_score(truth[:, k], scores[:, k])
+        for k in range(scores.shape[1])
+    ]
+    return np.nanmean(each), np.isnan(each).sum()
+
+
+@wrong("14.3", "leaves out values that are 0 and counts pictures", says="pictures")
+def counts_pictures(scores, truth):
+    value, _ = macro_by_loop(scores, truth)
+    return value, int((truth.sum(axis=1) == 0).sum())
+
+
+@wrong("14.3", "counts labels that have a positive", says="labels that *stay*")
+def counts_kept(scores, truth):
+    value, _ = macro_by_loop(scores, truth)
+    return value, int(truth.any(axis=0).sum())
+
+
+@wrong("14.3", "names the labels instead of counting them", says="how many")
+def names_the_labels(scores, truth):
+    value, _ = macro_by_loop(scores, truth)
+    return value, np.flatnonzero(~truth.any(axis=0))
+
+
+@wrong("14.3", "positives counted per row", says="pictures")
+def mask_of_rows(scores, truth):
+    kept = truth.any(axis=1)
+    value = macro_by_loop(scores[kept], truth[kept])[0]
+    return value, int((~kept).sum())
+
+
+@wrong("14.3", "0, 0 if all are left out", says="all labels are left out")
+def zero_zero(scores, truth):
+    return macro_by_loop(scores, truth) if truth.any() else (0.0, 0)
+
+
+@wrong("14.3", "one label with nan spoils the mean", says="makes the whole mean")
+def nan_spoils(scores, truth):
+    each = [ap_by_cumsum(*pair) for pair in zip(scores.T, truth.T, strict=True)]
+    return np.mean(each), np.isnan(each).sum()
+
+
+@wrong("14.3", "the sum", says="add up")
+def sum_of_labels(scores, truth):
+    value, out = macro_by_loop(scores, truth)
+    return value * (truth.shape[1] - out), out
+
+
+@wrong("14.3", "F1 at 0.5")
+def macro_f1(scores, truth):
+    kept = np.flatnonzero(truth.any(axis=0))
+    each = [f1_score(truth[:, k], scores[:, k] >= 0.5) for k in kept]
+    return np.mean(each) if len(each) else np.nan, truth.shape[1] - len(kept)
+
+
+@right("14.4")
+def thresholds_by_precision_and_recall(scores, truth):
+    out = []
+    for k in range(scores.shape[1]):
+        best, where = 0.0, np.inf
+        for t in np.unique(scores[:, k]):
+            said = scores[:, k] >= t
+            hits = truth[said, k].sum()
+            if hits == 0:
+                continue
+            p, r = hits / said.sum(), hits / truth[:, k].sum()
+            if 2 * p * r / (p + r) >= best:
+                best, where = 2 * p * r / (p + r), t
+        out.append(where)
+    return np.array(out)
+
+
+@right("14.4")
+def thresholds_by_torch(scores, truth):
+    s, t = torch.tensor(scores), torch.tensor(truth)
+    order = s.argsort(dim=0, descending=True)
+    s, t = s.gather(0, order), t.gather(0, order)
+    count = torch.arange(1, len(s) + 1)[:, None]
+    f1 = 2 * t.cumsum(0) / (count + t.sum(0))
+    same = torch.cat([s[1:] == s[:-1], torch.zeros(1, s.shape[1], dtype=torch.bool)])
+    f1 = f1.masked_fill(same, -1)
+    best = s.gather(0, f1.argmax(0)[None])[0]
+    return torch.where(t.sum(0) > 0, best, torch.inf)
+
+
+@right("14.4")
+def thresholds_by_fewest_errors(scores, truth):
+    """The largest F1 has the smallest (FP + FN) / TP."""
+
+    def ratio(s, t, option):
+        said = s >= option
+        return (said != t).sum() / (said & (t == 1)).sum()
+
+    out = []
+    for s, t in zip(scores.T, truth.T, strict=True):
+        options = sorted(set(s[t == 1].tolist()), reverse=True)
+        out.append(min(options, key=lambda o: ratio(s, t, o)) if options else np.inf)  # noqa: B023
+    return np.array(out)
+
+
+@right("14.4")
+def thresholds_by_apply(scores, truth):
+    def of(k):
+        s, t = scores[:, k], truth[:, k]
+        table = {v: f1_score(t, s >= v, zero_division=0) for v in s}
+        top = max(table.values())
+        return max(v for v, f in table.items() if f == top) if top > 0 else math.inf
+
+    return np.array(list(map(of, range(scores.shape[1]))), dtype=float)
+
+
+@right("14.4")
+def thresholds_from_infinity(scores, truth):
+    K = scores.shape[1]
+    best, where = np.zeros(K), np.full(K, np.inf)
+    for row in range(len(scores)):
+        said = scores >= scores[row]
+        tp = (said & (truth == 1)).sum(axis=0)
+        wrongs = (said != (truth == 1)).sum(axis=0)
+        f1 = np.divide(2 * tp, 2 * tp + wrongs, out=np.zeros(K), where=tp > 0)
+        better = (f1 > best) | ((f1 == best) & (f1 > 0) & (scores[row] > where))
+        best, where = np.where(better, f1, best), np.where(better, scores[row], where)
+    return where
+
+
+def _first_best(value, reverse=False):
+    """Take the first best candidate in the order of the rows."""
+
+    def answer(scores, truth):
+        out = []
+        for s, t in zip(scores.T, truth.T, strict=True):
+            options = s[::-1] if reverse else s
+            values = [value(t, s >= option) for option in options]
+            out.append(options[np.argmax(values)] if t.any() else np.inf)
+        return np.array(out)
+
+    return answer
+
+
+wrong(
+    "14.4",
+    "the first of equal ones, as the rows stand",
+    _first_best(_f1),
+    says="order of the pictures",
+)
+wrong(
+    "14.4",
+    "the last of equal ones, as the rows stand",
+    _first_best(_f1, reverse=True),
+    says="order of the pictures",
+)
+
+
+@wrong("14.4", "Youden's J", says="true positive rate")
+def youden(scores, truth):
+    def j(t, said):
+        no = max((1 - t).sum(), 1)
+        return (t * said).sum() / max(t.sum(), 1) - ((1 - t) * said).sum() / no
+
+    return _thresholds(j)(scores, truth)
+
+
+@wrong("14.4", "as many yes as positives", says="as many")
+def as_many_as_positives(scores, truth):
+    out = []
+    for s, t in zip(scores.T, truth.T, strict=True):
+        out.append(np.sort(s)[::-1][t.sum() - 1] if t.any() else np.inf)
+    return np.array(out)
+
+
+@wrong("14.4", "always one half", says="0.5")
+def half(scores, truth):
+    return np.full(scores.shape[1], 0.5)
+
+
+@wrong("14.4", "F2 instead of F1", says="recall")
+def f_two(scores, truth):
+    def f2(t, said):
+        tp = (t * said).sum()
+        return 5 * tp / max(4 * t.sum() + said.sum(), 1)
+
+    return _thresholds(f2)(scores, truth)
+
+
+@wrong("14.4", "inf for all labels", says="infinite")
+def always_inf(scores, truth):
+    return np.full(scores.shape[1], np.inf)
+
+
+@wrong("14.4", "the smallest score of a positive", says="recall")
+def smallest_positive(scores, truth):
+    return np.where(truth == 1, scores, np.inf).min(axis=0)
+
+
+@wrong("14.4", "the smallest on a tie and no inf")
+def two_slips(scores, truth):
+    return np.array(
+        [
+            max(sorted(s), key=lambda o, s=s, t=t: _f1(t, s >= o))
+            for s, t in zip(scores.T, truth.T, strict=True)
+        ]
+    )
+
+
+@wrong("14.4", "thresholds of each picture's scores", says="for each *picture*")
+def rows_again(scores, truth):
+    return np.array(
+        [
+            max(sorted(s, reverse=True), key=lambda o, s=s, t=t: _f1(t, s >= o))
+            if t.any()
+            else np.inf
+            for s, t in zip(scores, truth, strict=True)
+        ]
+    )
+
+
+@right("14.5")
+def by_transposed_lists(parts, n):
+    streams = [np.hstack(batches).tolist() for batches in parts]
+    rounds = list(map(list, zip(*streams, strict=True)))
+    return np.mean(sum(rounds, [])[:n])
+
+
+@right("14.5")
+def by_torch(parts, n):
+    ranks = torch.stack([torch.cat([torch.tensor(b) for b in p]) for p in parts])
+    return ranks.T.flatten()[:n].double().mean()
+
+
+@right("14.5")
+def by_weights(parts, n):
+    """A row that was evaluated twice counts half each time."""
+    W = len(parts)
+    ranks = [np.concatenate(p) for p in parts]
+    rows = np.concatenate(
+        [(r + W * np.arange(len(c))) % n for r, c in enumerate(ranks)]
+    )
+    weight = 1 / np.bincount(rows)[rows]
+    return np.average(np.concatenate(ranks), weights=weight)
+
+
+@right("14.5")
+def by_iterators(parts, n):
+    hands = [iter([c for b in p for c in b]) for p in parts]
+    right_ones = 0
+    for row in range(n):
+        right_ones += int(next(hands[row % len(hands)]))
+    return right_ones / n
+
+
+@right("14.5")
+def by_slices(parts, n):
+    W = len(parts)
+    correct = np.zeros(W * sum(len(b) for b in parts[0]))
+    for r in range(W):
+        correct[r::W] = np.concatenate(parts[r])
+    return float(correct[:n].sum() / n)
+
+
+@wrong("14.5", "the last process loses all of the padding", says="last process")
+def off_the_last_process(parts, n):
+    ranks = [np.concatenate(b) for b in parts]
+    extra = sum(map(len, ranks)) - n
+    ranks[-1] = ranks[-1][: len(ranks[-1]) - extra]
+    return np.concatenate(ranks).mean()
+
+
+@wrong("14.5", "the front of the list goes", says="one after")
+def off_the_front(parts, n):
+    return np.concatenate([c for b in parts for c in b])[-n:].mean()
+
+
+@wrong("14.5", "the last process alone", says="one process")
+def last_process(parts, n):
+    return np.concatenate(parts[-1]).mean()
+
+
+@wrong("14.5", "the last batch of each goes", says="last batch")
+def without_last_batch(parts, n):
+    kept = [b for p in parts for b in p[:-1]]
+    return np.concatenate(kept).mean()
+
+
+@wrong("14.5", "the best of the processes", says="one process")
+def best_process(parts, n):
+    return max(np.concatenate(p).mean() for p in parts)
+
+
+@wrong("14.5", "weights processes by their rows, padding too", says="counted twice")
+def weighted_with_padding(parts, n):
+    ranks = [np.concatenate(p) for p in parts]
+    return np.average([c.mean() for c in ranks], weights=[len(c) for c in ranks])
+
+
+@wrong("14.5", "sums over W times n", says="Add them up")
+def sums_over_all(parts, n):
+    return sum(b.sum() for p in parts for b in p) / (n * len(parts))
+
+
+@wrong("14.5", "a list of processes", says="one number")
+def each_process(parts, n):
+    return [np.concatenate(p).mean() for p in parts]
+
+
+@wrong("14.5", "errors instead of right ones", says="wrong ones")
+def error_rate(parts, n):
+    return 1 - row_by_row(parts, n)
+
+
+@wrong("14.5", "the right number, not divided", says="how many")
+def not_divided(parts, n):
+    return int(by_slices(parts, n) * n + 0.5)
+
+
+@right("14.6")
+def with_while(model, batches, accumulation, optimizer, scheduler):
+    done = 0
+    while done < len(batches):
+        size = min(accumulation, len(batches) - done)
+        optimizer.zero_grad()
+        total = sum(_loss(model, *batches[done + j]) for j in range(size))
+        (total / size).backward()
+        optimizer.step()
+        scheduler.step()
+        done += size
+
+
+@right("14.6")
+def with_chunks_of_tensors(model, batches, accumulation, optimizer, scheduler):
+    groups = [
+        batches[i : i + accumulation] for i in range(0, len(batches), accumulation)
+    ]
+    for group in groups:
+        for x, y in group:
+            _loss(model, x, y).backward(torch.tensor(1 / len(group)))
+        optimizer.step()
+        scheduler.step()
+        for p in model.parameters():
+            p.grad = None
+
+
+@right("14.6")
+def with_autograd_by_hand(model, batches, accumulation, optimizer, scheduler):
+    parameters = list(model.parameters())
+    sums, count = [torch.zeros_like(p) for p in parameters], 0
+    for i, (x, y) in enumerate(batches):
+        gradients = torch.autograd.grad(_loss(model, x, y), parameters)
+        sums = [s + g for s, g in zip(sums, gradients, strict=True)]
+        count += 1
+        if count == accumulation or i + 1 == len(batches):
+            for p, s in zip(parameters, sums, strict=True):
+                p.grad = s / count
+            optimizer.step()
+            scheduler.step()
+            sums, count = [torch.zeros_like(p) for p in parameters], 0
+
+
+@right("14.6")
+def with_pending_list(model, batches, accumulation, optimizer, scheduler):
+    pending = []
+    for batch in [*batches, None]:
+        if len(pending) == accumulation or (batch is None and pending):
+            optimizer.zero_grad()
+            for x, y in pending:
+                (_loss(model, x, y) / len(pending)).backward()
+            optimizer.step()
+            scheduler.step()
+            pending = []
+        pending.append(batch)
+
+
+@right("14.6")
+def loss_written_out(model, batches, accumulation, optimizer, scheduler):
+    n = len(batches)
+    for i in range(n):
+        x, y = batches[i]
+        z = model(x)
+        loss = (z.clamp(min=0) - z * y + torch.log1p(torch.exp(-z.abs()))).mean()
+        first = i - i % accumulation
+        loss = loss / len(batches[first : first + accumulation])
+        loss.backward()
+        if i == n - 1 or not (i + 1) % accumulation:
+            optimizer.step()
+            scheduler.step()
+            optimizer.zero_grad()
+
+
+wrong(
+    "14.6",
+    "the losses are summed, and the rest is lost",
+    _loop(lambda i, n, a: 1, _full),
+    says="add up",
+)
+wrong(
+    "14.6",
+    "divides in the last group by what would be left even if it is full",
+    _loop(lambda i, n, a: n % a or a),
+    says="of the last group",
+)
+wrong(
+    "14.6",
+    "the rate turns at the end of the epoch only",
+    _loop(turns=lambda i, n, a: i == n - 1),
+    says="only once",
+)
+wrong(
+    "14.6",
+    "one step at the end of all",
+    _loop(lambda i, n, a: n, lambda i, n, a: i == n - 1),
+    says="one step at the end",
+)
+wrong(
+    "14.6",
+    "no division and the rate with each batch",
+    _loop(lambda i, n, a: 1, turns=_always),
+    says="add up",
+)
+
+
+@wrong("14.6", "another step behind the loop, always", says="one step too many")
+def step_behind_the_loop(model, batches, accumulation, optimizer, scheduler):
+    for i, (x, y) in enumerate(batches):
+        (_loss(model, x, y) / accumulation).backward()
+        if (i + 1) % accumulation == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+            scheduler.step()
+    optimizer.step()
+    scheduler.step()
+
+
+@wrong("14.6", "steps first and goes backward afterwards", says="before `backward`")
+def steps_first(model, batches, accumulation, optimizer, scheduler):
+    for start in range(0, len(batches), accumulation):
+        group = batches[start : start + accumulation]
+        optimizer.step()
+        scheduler.step()
+        optimizer.zero_grad()
+        for x, y in group:
+            (_loss(model, x, y) / len(group)).backward()
+
+
+@wrong("14.6", "clears before the step", says="before the step")
+def clears_before_the_step(model, batches, accumulation, optimizer, scheduler):
+    for start in range(0, len(batches), accumulation):
+        group = batches[start : start + accumulation]
+        for x, y in group:
+            (_loss(model, x, y) / len(group)).backward()
+        optimizer.zero_grad()
+        optimizer.step()
+        scheduler.step()
+
+
+@wrong("14.6", "the last batch of each group only", says="last batch of its group")
+def last_loss_of_group(model, batches, accumulation, optimizer, scheduler):
+    for start in range(0, len(batches), accumulation):
+        for x, y in batches[start : start + accumulation]:
+            loss = _loss(model, x, y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        scheduler.step()
+
+
+@wrong("14.6", "starts the groups anew with every batch", says="overlap")
+def overlapping_groups(model, batches, accumulation, optimizer, scheduler):
+    for i in range(len(batches)):
+        group = batches[i : i + accumulation]
+        optimizer.zero_grad()
+        for x, y in group:
+            (_loss(model, x, y) / len(group)).backward()
+        optimizer.step()
+        scheduler.step()
+
+
+@wrong("14.6", "a sum over pictures and labels", says="sum")
+def summed_loss(model, batches, accumulation, optimizer, scheduler):
+    for start in range(0, len(batches), accumulation):
+        group = batches[start : start + accumulation]
+        optimizer.zero_grad()
+        for x, y in group:
+            loss = F.binary_cross_entropy_with_logits(model(x), y, reduction="sum")
+            (loss / len(group)).backward()
+        optimizer.step()
+        scheduler.step()
+
+
+@wrong("14.6", "softmax", says="softmax")
+def softmax_instead(model, batches, accumulation, optimizer, scheduler):
+    for start in range(0, len(batches), accumulation):
+        group = batches[start : start + accumulation]
+        optimizer.zero_grad()
+        for x, y in group:
+            (F.cross_entropy(model(x), y) / len(group)).backward()
+        optimizer.step()
+        scheduler.step()
+
+
+@right("14.7")
+def share_by_average_of_rows(shown, covered, neither):
+    table = np.stack([shown, covered, neither]).mean(axis=1) @ np.array(
+        [[0, 1], [1, 0], [-1, -1]]
+    )
+    return table[0] / table[1] if table[1] > 0 else math.nan
+
+
+@right("14.7")
+def share_by_loop(shown, covered, neither):
+    company = both = 0.0
+    for a, b, c in zip(shown, covered, neither, strict=True):
+        company += b - c
+        both += a - c
+    return company / both if both > 0 else float("nan")
+
+
+@right("14.7")
+def share_by_interpolation(shown, covered, neither):
+    low, high = float(neither.mean()), float(shown.mean())
+    if low >= high:
+        return np.nan
+    slope = 1 / (high - low)
+    return slope * covered.mean() - slope * low
+
+
+@right("14.7")
+def share_by_try(shown, covered, neither):
+    a, b, c = (math.fsum(x.tolist()) / x.size for x in (shown, covered, neither))
+    try:
+        share = (b - c) / (a - c)
+    except ZeroDivisionError:
+        return math.nan
+    return share if a > c else math.nan
+
+
+@right("14.7")
+def share_by_least_squares(shown, covered, neither):
+    rise = np.array([[np.mean(shown - neither)]])
+    if rise.item() <= 0:
+        return np.nan
+    answer, *_ = np.linalg.lstsq(rise, [np.mean(covered - neither)], rcond=None)
+    return float(answer[0])
+
+
+@wrong("14.7", "only pictures that rise", says="only pictures")
+def rising_pictures(shown, covered, neither):
+    up = shown > neither
+    if shown.mean() <= neither.mean():
+        return np.nan
+    return (covered[up] - neither[up]).sum() / (shown[up] - neither[up]).sum()
+
+
+@wrong("14.7", "no base below", says="*neither*")
+def base_above_only(shown, covered, neither):
+    if shown.mean() <= neither.mean():
+        return np.nan
+    return (covered.mean() - neither.mean()) / shown.mean()
+
+
+@wrong("14.7", "divides by what the banana adds", says="what *both* bring")
+def odds_of_company(shown, covered, neither):
+    if shown.mean() <= neither.mean():
+        return np.nan
+    return (covered.mean() - neither.mean()) / (shown.mean() - covered.mean())
+
+
+@wrong("14.7", "only negative shares are clipped", says="clip")
+def clipped_below(shown, covered, neither):
+    return max(share_of_means(shown, covered, neither), 0.0)
+
+
+@wrong("14.7", "only shares above 1 are clipped", says="clip")
+def clipped_above(shown, covered, neither):
+    return np.minimum(1.0, share_of_means(shown, covered, neither))
+
+
+@wrong("14.7", "nan for every negative share", says="negative share")
+def nan_for_negative(shown, covered, neither):
+    share = share_of_means(shown, covered, neither)
+    return share if share >= 0 else np.nan
+
+
+@wrong("14.7", "covered and neither exchanged", says="exchanged")
+def exchanged_arguments(shown, covered, neither):
+    a, b, c = shown.mean(), covered.mean(), neither.mean()
+    return (c - b) / (a - b) if a > b else np.nan
+
+
+@wrong("14.7", "the share of pictures with a rise", says="how many pictures")
+def counted_pictures(shown, covered, neither):
+    if shown.mean() <= neither.mean():
+        return np.nan
+    return np.mean(covered > neither)
+
+
+@wrong("14.7", "the correlation")
+def correlation(shown, covered, neither):
+    if shown.mean() <= neither.mean():
+        return np.nan
+    return np.corrcoef(covered - neither, shown - neither)[0, 1]
+
+
+@wrong("14.7", "rounded to whole percent")
+def rounded_share(shown, covered, neither):
+    return round(float(share_of_means(shown, covered, neither)), 2)
+
+
+@wrong("14.7", "no nan but a message", says="nothing to share out")
+def text_for_nothing(shown, covered, neither):
+    share = share_of_means(shown, covered, neither)
+    return 0 if math.isnan(share) else float(share)
