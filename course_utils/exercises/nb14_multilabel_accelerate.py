@@ -316,6 +316,16 @@ def _lowest_last(scores):
     return np.argsort(scores, kind="stable")[::-1]
 
 
+def _ties_in_favor(sign):
+    """Let the positives among equal scores come first (-1), or last (1)."""
+
+    def average_precision(scores, truth):
+        order = np.lexsort((sign * truth, -scores))
+        return _ranked_ap(lambda scores: order)(scores, truth)
+
+    return average_precision
+
+
 def _roc_area(scores, truth):
     if truth.sum() == 0:
         return float("nan")
@@ -361,6 +371,10 @@ _EMPTY = (
     "Without any positive there is no recall, so no average precision either: return "
     "`nan`. A number, even 0, would enter the mean over labels."
 )
+_OVER_ALL = (
+    "You divide by the number of pictures. The gains in recall sum to 1: divide by the "
+    "number of positives."
+)
 _UPWARD = "You begin with the lowest score. A threshold goes down from the highest."
 _BEFORE = (
     "You multiply the gain by the precision *before* the step (ranks counted from 0 do "
@@ -392,6 +406,10 @@ AP = Exercise(
     mistakes=(
         Mistake(_ranked_ap(_highest_first), _TIES),
         Mistake(_ranked_ap(_lowest_last), _TIES),
+        Mistake(_ranked_ap(lambda scores: np.argsort(-scores)), _TIES),
+        Mistake(_ranked_ap(lambda scores: np.argsort(scores)[::-1]), _TIES),
+        Mistake(_ties_in_favor(-1), _TIES),
+        Mistake(_ties_in_favor(1), _TIES),
         Mistake(_ranked_ap(np.argsort), _UPWARD),
         Mistake(
             lambda scores, truth: average_precision(-scores, truth),
@@ -403,10 +421,12 @@ AP = Exercise(
         ),
         Mistake(_ranked_ap(_highest_first, lambda t, at: at.mean()), _EVERY),
         Mistake(_ranked_ap(_lowest_last, lambda t, at: at.mean()), _EVERY),
+        Mistake(_ranked_ap(_highest_first, lambda t, at: (t * at).mean()), _OVER_ALL),
         Mistake(
-            _ranked_ap(_highest_first, lambda t, at: (t * at).mean()),
-            "You divide by the number of pictures. The gains in recall sum to 1: "
-            "divide by the number of positives.",
+            lambda scores, truth: (
+                average_precision(scores, truth) * truth.sum() / len(truth)
+            ),
+            _OVER_ALL,
         ),
         Mistake(
             _ranked_ap(_highest_first, lambda t, at: (t * at).sum()),
@@ -1319,6 +1339,15 @@ def _and_then(loop, when=_always, turn=True):
     return train_accumulated
 
 
+def _careless(model, batches, accumulation, optimizer, scheduler):
+    for i, (x, y) in enumerate(batches):
+        optimizer.zero_grad()
+        F.binary_cross_entropy_with_logits(model(x), y).backward()
+        if i % accumulation == 0:
+            optimizer.step()
+        scheduler.step()
+
+
 def _last_alone(size, step=None):
     """Clear the gradients before each backward, so the last batch alone counts."""
 
@@ -1378,6 +1407,11 @@ def _by_accumulation(i, n, a):
     return a
 
 
+_AS_IT_WAS = (
+    "That is the loop as it was. Ask of it: does a step see *all* batches of its "
+    "group, and their *mean*? When is a group full, what happens to the rest, and how "
+    "often does the rate fall?"
+)
 _SUMMED = (
     "The gradients of a group add up: `backward` never divides. So the step is as "
     "many times too large as the group has batches. Divide each loss."
@@ -1408,10 +1442,9 @@ ACCUMULATE = Exercise(
     mistakes=(
         Mistake(
             _loop(_one, lambda i, n, a: i % a == 0, _always),
-            "That is the loop as it was. Ask of it: is the gradient the *mean* of a "
-            "group, when is a group full, what happens to the rest, and how often "
-            "does the rate fall?",
+            _AS_IT_WAS,
         ),
+        Mistake(_careless, _AS_IT_WAS),
         Mistake(_loop(_one), _SUMMED),
         Mistake(_loop(_one, _full_group), f"{_SUMMED} And the last group is lost."),
         Mistake(

@@ -2214,3 +2214,390 @@ def rounded_share(shown, covered, neither):
 def text_for_nothing(shown, covered, neither):
     share = share_of_means(shown, covered, neither)
     return 0 if math.isnan(share) else float(share)
+
+
+# --- a third round ---
+
+
+@wrong("14.6", "the loop as the lesson shows it", says="the loop as it was")
+def careless_loop(model, batches, accumulation, optimizer, scheduler):
+    for i, (x, y) in enumerate(batches):
+        optimizer.zero_grad()
+        loss = F.binary_cross_entropy_with_logits(model(x), y)
+        loss.backward()
+        if i % accumulation == 0:
+            optimizer.step()
+        scheduler.step()
+
+
+@wrong("14.6", "mends all but the clearing", says="after every batch")
+def still_clears(model, batches, accumulation, optimizer, scheduler):
+    for i, (x, y) in enumerate(batches):
+        optimizer.zero_grad()
+        size = min(accumulation, len(batches) - i // accumulation * accumulation)
+        (_loss(model, x, y) / size).backward()
+        if (i + 1) % accumulation == 0 or i + 1 == len(batches):
+            optimizer.step()
+            scheduler.step()
+
+
+@wrong("14.6", "mends all but the scheduler", says="scheduler")
+def still_turns(model, batches, accumulation, optimizer, scheduler):
+    optimizer.zero_grad()
+    for i, (x, y) in enumerate(batches):
+        size = min(accumulation, len(batches) - i // accumulation * accumulation)
+        (_loss(model, x, y) / size).backward()
+        if (i + 1) % accumulation == 0 or i + 1 == len(batches):
+            optimizer.step()
+            optimizer.zero_grad()
+        scheduler.step()
+
+
+@wrong("14.6", "mends all but the first step", says="first batch of a group")
+def still_early(model, batches, accumulation, optimizer, scheduler):
+    for i, (x, y) in enumerate(batches):
+        (_loss(model, x, y) / accumulation).backward()
+        if i % accumulation == 0:
+            optimizer.step()
+            scheduler.step()
+            optimizer.zero_grad()
+
+
+@wrong("14.6", "counts groups with zip, and loses the rest", says="left at the end")
+def zipped_groups(model, batches, accumulation, optimizer, scheduler):
+    for group in zip(*[iter(batches)] * accumulation, strict=False):
+        for x, y in group:
+            (_loss(model, x, y) / accumulation).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        scheduler.step()
+
+
+@right("14.6")
+def with_hooks_of_counting(model, batches, accumulation, optimizer, scheduler):
+    from collections import deque
+
+    queue = deque(batches)
+    while queue:
+        group = [queue.popleft() for _ in range(min(accumulation, len(queue)))]
+        mean = torch.stack([_loss(model, x, y) for x, y in group]).mean()
+        optimizer.zero_grad(set_to_none=False)
+        mean.backward()
+        optimizer.step()
+        scheduler.step()
+
+
+@right("14.6")
+def with_last_flag(model, batches, accumulation, optimizer, scheduler):
+    model.zero_grad()
+    full = len(batches) // accumulation * accumulation
+    left = len(batches) - full
+    for i, batch in enumerate(batches):
+        weight = 1 / accumulation if i < full else 1 / left
+        (weight * _loss(model, *batch)).backward()
+        ends = (i + 1) % accumulation == 0 if i < full else i == len(batches) - 1
+        if not ends:
+            continue
+        optimizer.step()
+        scheduler.step()
+        model.zero_grad()
+
+
+@right("14.1")
+def bce_times_comparison(logits, targets):
+    x = logits
+    return (x * (x > 0) - x * targets + torch.log1p(torch.exp(-torch.abs(x)))).mean()
+
+
+@right("14.1")
+def bce_by_torch_max(logits, targets):
+    high = torch.max(logits, torch.zeros_like(logits))
+    rest = torch.exp(-high) + torch.exp(logits - high)
+    return torch.mean(torch.log(rest) + high - targets * logits)
+
+
+@right("14.1")
+def bce_of_right_and_wrong(logits, targets):
+    z = torch.where(targets.bool(), logits, -logits)
+    loss = torch.log1p(torch.exp(-z.abs())) + torch.where(z < 0, -z, 0.0)
+    return loss.mean(dim=1).mean(dim=0)
+
+
+@right("14.1")
+def bce_by_vmap(logits, targets):
+    def one(x, t):
+        return torch.logaddexp(x * 0, x) - x * t
+
+    return torch.vmap(one)(logits, targets).mean()
+
+
+@right("14.1")
+def bce_by_softmax_of_two(logits, targets):
+    two = torch.stack([logits, torch.zeros_like(logits)], dim=-1)
+    log_z = two.logsumexp(dim=-1)
+    return (targets * (log_z - logits) + (1 - targets) * log_z).mean()
+
+
+@wrong("14.1", "returns zero where it is nan", says="no longer grows")
+def zero_if_nan(logits, targets):
+    p = torch.sigmoid(logits)
+    loss = -(targets * p.log() + (1 - targets) * (1 - p).log())
+    return torch.where(loss.isfinite(), loss, torch.zeros_like(loss)).mean()
+
+
+@wrong("14.1", "the mean for each label, summed", says="K times too large")
+def mean_then_sum(logits, targets):
+    rest = torch.log1p(torch.exp(-logits.abs()))
+    return (logits.clamp(min=0) - logits * targets + rest).mean(dim=0).sum()
+
+
+@wrong("14.1", "cross_entropy of PyTorch", says="ready-made")
+def cross_entropy_of_torch(logits, targets):
+    return F.cross_entropy(logits, targets)
+
+
+@wrong("14.1", "log of p, and 1 - p left away", says="It overflows")
+def naive_by_log1p(logits, targets):
+    p = torch.sigmoid(logits)
+    return -(targets * p.log() + (1 - targets) * torch.log1p(-p)).mean()
+
+
+@wrong("14.1", "the hinge")
+def hinge(logits, targets):
+    return (1 - (2 * targets - 1) * logits).clamp(min=0).mean()
+
+
+@right("14.2")
+def ap_by_value_counts(scores, truth):
+    total = truth.sum()
+    if total == 0:
+        return float("nan")
+    values = set(scores.tolist())
+    gains = {v: truth[scores == v].sum() / total for v in values}
+    return sum(truth[scores >= v].mean() * gain for v, gain in gains.items())
+
+
+@right("14.2")
+def ap_while(scores, truth):
+    left = set(scores.tolist())
+    recall = result = 0.0
+    n = int(truth.sum())
+    while left and n:
+        t = max(left)
+        left.remove(t)
+        yes = [bool(s >= t) for s in scores]
+        hits = sum(int(y and c) for y, c in zip(yes, truth, strict=True))
+        result += hits / sum(yes) * (hits / n - recall)
+        recall = hits / n
+    return result if n else np.nan
+
+
+@right("14.2")
+def ap_as_matrix(scores, truth):
+    above = scores[:, None] <= scores  # (picture, those that stand above it)
+    precision = above @ truth / above.sum(axis=1)
+    return precision[truth > 0].mean() if truth.max() else float("nan")
+
+
+@right("14.2")
+def ap_by_integral(scores, truth):
+    if not any(truth):
+        return math.nan
+    recall, precision = [0.0], []
+    for t in np.flip(np.unique(scores)):
+        said = np.where(scores >= t, 1, 0)
+        precision.append((said @ truth) / said.sum())
+        recall.append((said @ truth) / truth.sum())
+    return np.dot(precision, np.diff(recall))
+
+
+@wrong("14.2", "the lesson's, for scores that all differ", says="Equal scores")
+def ap_of_the_lesson(scores, truth):
+    if not truth.any():
+        return np.nan
+    truth = truth[np.argsort(-scores)]
+    precision = truth.cumsum() / np.arange(1, len(truth) + 1)
+    return precision[truth > 0].mean()
+
+
+@wrong("14.2", "best case among equal scores", says="Equal scores")
+def ap_kind(scores, truth):
+    if not truth.any():
+        return np.nan
+    truth = truth[np.lexsort((-truth, -scores))]
+    precision = truth.cumsum() / np.arange(1, len(truth) + 1)
+    return precision[truth > 0].mean()
+
+
+@wrong("14.2", "worst case among equal scores", says="Equal scores")
+def ap_unkind(scores, truth):
+    if not truth.any():
+        return np.nan
+    truth = truth[np.lexsort((truth, -scores))]
+    precision = truth.cumsum() / np.arange(1, len(truth) + 1)
+    return precision[truth > 0].mean()
+
+
+@wrong("14.2", "recall as the weight of all pictures", says="number of pictures")
+def ap_over_n(scores, truth):
+    if not truth.any():
+        return np.nan
+    total = before = 0.0
+    for t in np.unique(scores)[::-1]:
+        taken = scores >= t
+        recall = truth[taken].sum() / len(truth)
+        total += truth[taken].mean() * (recall - before)
+        before = recall
+    return total
+
+
+@wrong("14.3", "the lesson's mean without its count", says="two numbers")
+def mean_without_count(scores, truth):
+    some = truth.any(axis=0)
+    if not some.any():
+        return np.nan
+    return float(average_precision_score(truth[:, some], scores[:, some]))
+
+
+@wrong("14.3", "scikit-learn's samples")
+def samples_average(scores, truth):
+    value = average_precision_score(truth, scores, average="samples")
+    return value, int((~truth.any(axis=0)).sum())
+
+
+@right("14.3")
+def macro_by_recursion(scores, truth):
+    if truth.shape[1] == 0:
+        return float("nan"), 0
+    mean, out = macro_by_recursion(scores[:, 1:], truth[:, 1:])
+    kept = truth.shape[1] - 1 - out
+    if not truth[:, 0].any():
+        return mean, out + 1
+    first = average_precision_score(truth[:, 0], scores[:, 0])
+    return (first + kept * mean) / (kept + 1) if kept else first, out
+
+
+@wrong("14.4", "the lesson's cut_for", says="the smallest")
+def cuts_of_the_lesson(scores, truth):
+    out = []
+    for s, t in zip(scores.T, truth.T, strict=True):
+        if not t.any():
+            out.append(np.inf)
+            continue
+        precision, recall, cuts = precision_recall_curve(t, s)
+        f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-9)
+        out.append(cuts[f1[:-1].argmax()])
+    return np.array(out)
+
+
+@right("14.4")
+def cuts_from_above(scores, truth):
+    out = []
+    for s, t in zip(scores.T, truth.T, strict=True):
+        precision, recall, cuts = precision_recall_curve(t, s)
+        f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-9)
+        f1 = f1[:-1][::-1]
+        out.append(cuts[::-1][f1.argmax()] if t.any() else np.inf)
+    return np.array(out)
+
+
+@right("14.4")
+def cuts_with_fractions(scores, truth):
+    from fractions import Fraction
+
+    result = []
+    for k in range(scores.shape[1]):
+        pairs = sorted(zip(scores[:, k], truth[:, k], strict=True), reverse=True)
+        positives = int(sum(truth[:, k]))
+        best, where = Fraction(0), math.inf
+        for t, _ in pairs:
+            said = [int(c) for s, c in pairs if s >= t]
+            f1 = Fraction(2 * sum(said), len(said) + positives)
+            if f1 > best:
+                best, where = f1, float(t)
+        result.append(where)
+    return result
+
+
+@wrong("14.4", "starts upward with > and skips equal ones", says="the smallest")
+def upward_strict(scores, truth):
+    out = np.full(scores.shape[1], np.inf)
+    for k in range(scores.shape[1]):
+        best = 0
+        for t in np.sort(scores[:, k]):
+            f1 = f1_score(truth[:, k], scores[:, k] >= t, zero_division=0)
+            if f1 > best:
+                best, out[k] = f1, t
+    return out
+
+
+@wrong("14.4", "looks at scores above 0 only")
+def above_zero(scores, truth):
+    def positive(s):
+        return np.unique(np.maximum(s, 0))
+
+    return _thresholds(_f1, positive)(scores, truth)
+
+
+@right("14.5")
+def by_modulo(parts, n):
+    W = len(parts)
+    correct = {}
+    for r, rank in enumerate(parts):
+        for j, c in enumerate(np.concatenate(rank)):
+            correct.setdefault((r + j * W) % n, c)
+    return np.mean([correct[i] for i in range(n)])
+
+
+@right("14.5")
+def by_fortran_order(parts, n):
+    table = np.array([np.concatenate(rank) for rank in parts])
+    return float(table.ravel(order="F")[:n].sum()) / n
+
+
+@right("14.5")
+def by_subtracting(parts, n):
+    """All that is right, less what the padding counted again."""
+    ranks = [np.concatenate(rank) for rank in parts]
+    dealt = np.array(ranks).T.reshape(-1)
+    return (dealt.sum() - dealt[n:].sum()) / n
+
+
+@wrong("14.5", "drops one row of the last process, always")
+def one_row_less(parts, n):
+    ranks = [np.concatenate(rank) for rank in parts]
+    if sum(map(len, ranks)) > n:
+        ranks[-1] = ranks[-1][:-1]
+    return np.concatenate(ranks).mean()
+
+
+@wrong("14.5", "stacks along the wrong axis", says="one after the other")
+def wrong_axis(parts, n):
+    table = np.stack([np.concatenate(rank) for rank in parts])
+    return table.flatten()[:n].mean()
+
+
+@right("14.7")
+def share_with_nan_first(shown, covered, neither):
+    whole = np.mean(shown) - np.mean(neither)
+    if whole > 0:
+        return (np.mean(covered) - np.mean(neither)) / whole
+    return float("nan")
+
+
+@right("14.7")
+def share_by_weights_of_one(shown, covered, neither):
+    n = shown.size
+    w = np.full(n, 1 / n)
+    a, b, c = w @ shown, w @ covered, w @ neither
+    return (b - c) / (a - c) if a - c > 1e-12 else np.nan
+
+
+@wrong("14.7", "the sign turned")
+def sign_turned(shown, covered, neither):
+    return -share_of_means(shown, covered, neither)
+
+
+@wrong("14.7", "what covering takes away", says="rest")
+def what_covering_takes(shown, covered, neither):
+    return 1 - share_of_means(shown, covered, neither)
