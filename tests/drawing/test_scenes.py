@@ -7,14 +7,17 @@ import re
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 from datasets import Features
 from PIL import Image
+from transformers import ViTForImageClassification, ViTImageProcessorPil
 
 from course_utils import session
 from drawing import make_drawn_scenes as maker
 from drawing import scene
 
 FOLDER = session.ROOT / "data" / "drawn-scenes"
+TINY = session.ROOT / "data" / "tiny-vit"
 CARD = (FOLDER / "README.md").read_text(encoding="utf-8")
 RARE = ("butterfly", "fish", "guitar")
 
@@ -125,6 +128,24 @@ def test_card_tells_the_true_numbers(stored):
         assert f"| `{name}` | {counts} |" in CARD
     pairs = " | ".join(str(share(rows, "apple", "banana")) for rows in shown.values())
     assert f"| `apple` and `banana` | {pairs} |" in CARD
+
+
+def test_tiny_vit_names_one_thing_and_fails_at_several(stored):
+    model = ViTForImageClassification.from_pretrained(TINY).eval()
+    processor = ViTImageProcessorPil.from_pretrained(TINY)
+    right = {True: [], False: []}
+    for start in range(0, 300, 100):
+        rows = stored["test"][start : start + 100]
+        images = [opened(row["image"]) for row in rows]
+        with torch.inference_mode():
+            logits = model(**processor(images, return_tensors="pt")).logits
+        for row, k in zip(rows, logits.argmax(1).tolist(), strict=True):
+            names = [maker.NAMES[k] for k in row["labels"]]
+            right[len(names) == 1].append(model.config.id2label[k] in names)
+    one, more = right[True], right[False]
+    assert f"Of the {len(one)} test pictures with one thing" in CARD
+    assert f"names {sum(one)} rightly" in CARD
+    assert f"the {len(more)} with more" in CARD and f"things in {sum(more)}:" in CARD
 
 
 # The program
