@@ -36,7 +36,7 @@ def main():
     """Be one of torchrun's processes, or start all of them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--processes", type=int, default=2, help="without torchrun")
-    parser.add_argument("--seconds", type=int, default=90, help="limit of the run")
+    parser.add_argument("--seconds", type=int, default=120, help="limit of the run")
     options = parser.parse_args()
     if options.processes < 2:
         parser.error("one process has nobody to talk to; give --processes 2 or more")
