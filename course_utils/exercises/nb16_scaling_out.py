@@ -14,7 +14,7 @@ from course_utils.exercises.judge import Exercise, Mistake, NotAnAnswer
 
 def ring_all_reduce(parts, send):
     p = len(parts)
-    pieces = [list(part.clone().chunk(p)) for part in parts]
+    pieces = [list(part.chunk(p)) for part in parts]
     for turn in range(2 * (p - 1)):
         for rank in range(p):
             to, k = (rank + 1) % p, (rank - turn) % p
@@ -57,7 +57,7 @@ def _ring(first, second, to=1, last=lambda total, p: total):
 
     def ring_all_reduce(parts, send):
         p = len(parts)
-        pieces = [list(part.clone().chunk(p)) for part in parts]
+        pieces = [list(part.chunk(p)) for part in parts]
         for half, rounds in (first, second):
             for turn in range(rounds(p)):
                 for rank in range(p):
