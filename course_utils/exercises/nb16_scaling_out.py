@@ -609,7 +609,7 @@ def held_bytes(shapes, world_size, rank):
     for first, *rest in shapes:
         rows = -(-first // world_size)  # of each piece, rounded up
         mine = min(max(first - rank * rows, 0), rows)
-        numbers += mine * math.prod(rest)
+        numbers += mine * torch.Size(rest).numel()
     return 4 * 4 * numbers
 
 
