@@ -1,7 +1,7 @@
 """What several processes do when they train one model, tried for real on CPUs.
 
     python ddp.py --processes 2
-    torchrun --nproc_per_node 2 ddp.py
+    torchrun --standalone --nproc_per_node 2 ddp.py
 
 Both start two processes that talk over gloo, PyTorch's backend for CPUs. The first one
 prints what was found, a line of JSON for each question: the sum of all by hand, DDP

@@ -9,7 +9,7 @@ such as ``uoft-cs/cifar10``. MODEL is a folder or an id of the Hub, too.
 FOLDER/model (weights, processor, ``metrics.json``) appears when all is done, and not
 before. A run that was killed goes on after its last whole epoch when the same command
 is given again. On several GPUs: ``accelerate launch examples/finetune.py ...``; on
-CPUs: ``torchrun --nproc_per_node 2 examples/finetune.py ...``.
+CPUs: ``torchrun --standalone --nproc_per_node 2 examples/finetune.py ...``.
 
 ``finetune_transformers.py`` beside it is the short way; read that one first. This one
 is for pictures that you do not know yet: it says in a sentence what is wrong with them,

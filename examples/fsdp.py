@@ -1,7 +1,7 @@
 """Who holds what when a model is cut over several processes by FSDP2, on CPUs.
 
     python fsdp.py --processes 2
-    torchrun --nproc_per_node 2 fsdp.py
+    torchrun --standalone --nproc_per_node 2 fsdp.py
 
 Both start two processes that talk over gloo, and each holds a part of a small ViT. The
 first process prints what was found, a line of JSON for each question: rows of each

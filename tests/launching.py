@@ -9,7 +9,7 @@ import uuid
 import psutil
 
 MARK = "COURSE_TEST_LAUNCH"
-TORCHRUN = "-m", "torch.distributed.run", "--nproc_per_node", "2"
+TORCHRUN = "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"
 
 
 def launch(*arguments, seconds=300, cwd=None, **environment):

@@ -203,7 +203,8 @@ def test_flags_of_accelerate_that_start_one_process_or_two(flags, wanted, tmp_pa
         "state.wait_for_everyone()\n"
         "state.destroy_process_group()\n"
     )
-    command = "-m", "accelerate.commands.launch", "--num_processes", "2"
+    command = ["-m", "accelerate.commands.launch", "--num_processes", "2"]
+    command += ["--main_process_port", "0"]  # a free one
     done = launch(*command, *flags, script, HF_HOME=str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert sorted(done.stdout.splitlines()) == wanted
