@@ -248,7 +248,7 @@ RING = Exercise(
 
 
 def scaled_loss(logits, labels, n_global, world_size):
-    total = torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
+    total = F.cross_entropy(logits, labels, reduction="sum")
     return total * world_size / n_global
 
 
@@ -977,7 +977,7 @@ EACH_ONCE = Exercise(
 
 def training_cost(macs, pictures, epochs, peak, utilization, devices, price):
     forward = 2 * macs  # a multiply-add is two operations
-    operations = 3 * forward * pictures * epochs  # with the backward pass
+    operations = 3 * forward * pictures * epochs  # and the backward pass
     hours = operations / (peak * utilization) / devices / 3600
     return hours, hours * devices * price
 
