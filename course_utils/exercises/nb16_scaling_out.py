@@ -975,11 +975,14 @@ EACH_ONCE = Exercise(
 # --- 16.6 What would it cost? -----------------------------------------------------
 
 
-def training_cost(macs, pictures, epochs, peak, utilization, devices, price):
+# fmt: off
+def training_cost(macs, pictures, epochs, peak, utilization, devices,
+                  price):
     forward = 2 * macs  # a multiply-add is two operations
     operations = 3 * forward * pictures * epochs  # and the backward pass
     hours = operations / (peak * utilization) / devices / 3600
     return hours, hours * devices * price
+# fmt: on
 
 
 def _costing(work=6, hours=lambda flops, peak, share, n: flops / peak / share / n,
