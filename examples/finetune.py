@@ -8,7 +8,8 @@ such as ``uoft-cs/cifar10``. MODEL is a folder or an id of the Hub, too.
 
 FOLDER/model (weights, processor, ``metrics.json``) appears when all is done, and not
 before. A run that was killed goes on after its last whole epoch when the same command
-is given again. On several GPUs: ``accelerate launch examples/finetune.py ...``.
+is given again. On several GPUs: ``accelerate launch examples/finetune.py ...``; on
+CPUs: ``torchrun --standalone --nproc_per_node 2 examples/finetune.py ...``.
 
 ``finetune_transformers.py`` beside it is the short way; read that one first. This one
 is for pictures that you do not know yet: it says in a sentence what is wrong with them,
@@ -49,6 +50,8 @@ def main(arguments=None):
     processor, model = load_model(options.model, names)
     trainer = make_trainer(options, splits, processor, model, output / "checkpoints")
     claim(output / "checkpoints", vars(options) | {"classes": names}, trainer)
+    # From here on each process draws numbers of its own, or all would augment alike.
+    torch.manual_seed(options.seed + trainer.args.process_index)
     trainer.train(resume_from_checkpoint=newest_checkpoint(output / "checkpoints"))
     plain = functools.partial(prepare, processor=processor)
     test = splits["test"].with_transform(plain)
@@ -308,6 +311,7 @@ def make_trainer(options, splits, processor, model, folder):
         use_cpu=not torch.accelerator.is_available(),
         report_to="none",
         seed=options.seed,
+        data_seed=options.seed,  # of the order, which all processes must share
         disable_tqdm=True,
     )
     optimizer = None  # AdamW, one rate for all layers

@@ -7,8 +7,9 @@ that was killed goes on after its last whole epoch if the same command is given 
 ``--resume``.
 
 This is the opening of notebook 08, cell by cell; ``finetune.py`` does the same for
-pictures that you do not know yet, and says in a sentence what is wrong with them. Both
-need torch, transformers, datasets, accelerate, scikit-learn and Pillow.
+pictures that you do not know yet, says in a sentence what is wrong with them, and can
+be started as several processes. Both need torch, transformers, datasets, accelerate,
+scikit-learn and Pillow.
 """
 
 import argparse

@@ -99,4 +99,4 @@ def address(root: Path = ROOT) -> str:
 
 def is_tensorflow(notebook: Notebook) -> bool:
     """Tell whether a lesson's framework is TensorFlow."""
-    return bool(re.search("tensorflow|scaling_out", notebook.name))
+    return bool(re.search("tensorflow", notebook.name))

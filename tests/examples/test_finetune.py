@@ -14,6 +14,7 @@ import pytest
 import torch
 import transformers
 from datasets import ClassLabel, Value
+from launching import TORCHRUN, launch
 from PIL import Image
 from tinted import NAMES, tinted
 from transformers import ViTForImageClassification, ViTModel
@@ -150,19 +151,40 @@ def test_stored_model_is_that_of_the_best_epoch(pictures, model, tmp_path, monke
     assert largest_difference(load(tmp_path / "model"), best) == 0.0
 
 
+ENDS = """
+import hashlib, json, runpy, sys, torch, transformers
+plain = transformers.Trainer.train
+def train(self, *arguments, **options):
+    state = torch.get_rng_state()
+    drawn = torch.rand(1).item()
+    torch.set_rng_state(state)
+    plain(self, *arguments, **options)
+    found = hashlib.sha256()
+    for name, weight in sorted(self.model.state_dict().items()):
+        found.update(weight.numpy().tobytes())
+    print("\\nends", json.dumps([found.hexdigest(), drawn]), flush=True)
+transformers.Trainer.train = train
+del sys.argv[0]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
 def test_two_processes_share_the_pictures_and_store_one_model(
     pictures, model, tmp_path
 ):
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc_per_node", "2", str(SCRIPT), "--data", pictures]
-    command += ["--model", model]
-    command += ["--output", str(tmp_path), "--batch-size", "8", "--epochs", "1"]
-    cache = {"HF_DATASETS_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}
-    options = {"cwd": tmp_path, "capture_output": True, "text": True, "timeout": 300}
-    done = subprocess.run(command, env=os.environ | cache, **options)
+    """They end with the same weights, though each has augmented in its own way."""
+    (tmp_path / "ends.py").write_text(ENDS)
+    command = [*TORCHRUN, tmp_path / "ends.py", SCRIPT, "--data", pictures]
+    command += ["--model", model, "--epochs", "1"]
+    command += ["--output", tmp_path, "--batch-size", "8"]
+    cache = {"HF_DATASETS_CACHE": str(tmp_path / "cache")}
+    done = launch(*command, cwd=tmp_path, seconds=300, **cache)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("test accuracy") == 1
     assert (tmp_path / "checkpoints/checkpoint-3").exists()  # 48 / (2 * 8) steps
+    lines = [x for x in done.stdout.splitlines() if x.startswith("ends ")]
+    ends, drawn = zip(*(json.loads(line[5:]) for line in lines), strict=True)
+    assert len(lines) == 2 and len(set(ends)) == 1 and len(set(drawn)) == 2
 
 
 def test_incomplete_checkpoints_are_passed_over(tmp_path):

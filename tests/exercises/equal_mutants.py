@@ -350,5 +350,27 @@ EQUAL: dict[str, dict[str, str]] = {
         ),
         "line 7, column 17: 2 -> 3": "a multiple of the F1 is largest where the F1 is",
         "line 7, column 17: 2 -> 1": "half the F1 is largest where the F1 is",
+    "16.1": {
+        "line 6, column 37: rank - turn -> turn - rank": (
+            "the ring begins with other pieces, and each goes the same way"
+        ),
+    },
+    "16.3": {
+        "line 3, column 12: torch.randperm(n, generator=generator).tolist() -> "
+        "torch.randperm(n, generator=generator)": (
+            "a tensor of one whole number is read as that number"
+        ),
+    },
+    "16.4": {
+        "line 5, column 15: min(max(first - rank * rows, 0), rows) -> "
+        "min(rows, max(first - rank * rows, 0))": (
+            "the smaller of two numbers, in either order"
+        ),
+        "line 5, column 19: max(first - rank * rows, 0) -> "
+        "max(0, first - rank * rows)": ("the larger of two numbers, in either order"),
+    },
+    "16.5": {
+        "line 3, column 11: list(of_rank[worker::workers]) -> "
+        "of_rank[worker::workers]": ("a range of files is read as a list of them"),
     },
 }

@@ -28,6 +28,7 @@ from course_utils.plots import (
     nb12,
     nb12_13,
     nb14,
+    nb16,
 )
 from course_utils.session import ROOT
 
@@ -236,6 +237,26 @@ FIGURES = {
         np.array([[1, 1, 0]] * 8),
         np.array([[1, 0, 1]] * 8),
         title="t",
+    ),
+    "dealt_digits": lambda: nb16.dealt_digits(
+        RNG.random((3, 28, 28)), [[0, 2], [1, 0]], title="t"
+    ),
+    "traffic": lambda: nb16.traffic(
+        [2, 4], {"one chief": [1, 3], "ring": [1, 1.5]}, title="t"
+    ),
+    "held_by_rank": lambda: nb16.held_by_rank(
+        {
+            f"rank {rank}": {"parameters": 1.0, "gradients": 1.0, "moments": 2.0}
+            for rank in range(2)
+        },
+        title="t",
+    ),
+    "streams": lambda: nb16.streams(
+        {"as stored": [0] * 30 + [1] * 20, "mixed": [0, 1] * 25}, most=40, title="t"
+    ),
+    "amounts": lambda: nb16.amounts({"a": 3.0, "b": 1.0}, title="t", label="x"),
+    "step_times": lambda: nb16.step_times(
+        {"a": (1.0, 3.0), "b": (1.0, 0.2)}, title="t"
     ),
 }
 
