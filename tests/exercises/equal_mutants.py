@@ -350,6 +350,7 @@ EQUAL: dict[str, dict[str, str]] = {
         ),
         "line 7, column 17: 2 -> 3": "a multiple of the F1 is largest where the F1 is",
         "line 7, column 17: 2 -> 1": "half the F1 is largest where the F1 is",
+    },
     "16.1": {
         "line 6, column 37: rank - turn -> turn - rank": (
             "the ring begins with other pieces, and each goes the same way"
