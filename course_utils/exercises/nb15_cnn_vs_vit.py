@@ -1,0 +1,1527 @@
+"""Exercises of notebook 15: cost, permutation, rates, shape, removal, shifts."""
+
+import math
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from course_utils.exercises.judge import Exercise, Mistake
+
+# --- 15.1 Equal in parameters, equal in work? -------------------------------------
+
+
+def conv_cost(c_in, c_out, k, height, width, stride):
+    weights = c_in * c_out * k * k
+    rows = (height - 1) // stride + 1
+    columns = (width - 1) // stride + 1
+    return weights + c_out, weights * rows * columns
+
+
+def _parameters(a, b, k):
+    return a * b * k * k + b
+
+
+def _work(a, b, k, places):
+    return a * b * k * k * places
+
+
+def _rounded_up(n, k, s):
+    return -(-n // s)
+
+
+def _cost(parameters=_parameters, work=_work, side=_rounded_up):
+    def conv_cost(c_in, c_out, k, height, width, stride):
+        places = side(height, k, stride) * side(width, k, stride)
+        return parameters(c_in, c_out, k), work(c_in, c_out, k, places)
+
+    return conv_cost
+
+
+def _places(count):
+    """Vary how often the kernel is put down, given height, width and stride."""
+
+    def conv_cost(c_in, c_out, k, height, width, stride):
+        weights = c_in * c_out * k * k
+        return weights + c_out, weights * count(height, width, stride)
+
+    return conv_cost
+
+
+def _inside_alone(c_in, c_out, k, height, width, stride):
+    ones = torch.ones(1, 1, height, width)
+    met = F.conv2d(ones, torch.ones(1, 1, k, k), stride=stride, padding=k // 2)
+    return _parameters(c_in, c_out, k), c_in * c_out * int(met.sum())
+
+
+def _by_layer(c_in, c_out, k, height, width, stride):
+    layer = torch.nn.Conv2d(c_in, c_out, k, stride, padding=k // 2)
+    out = layer(torch.zeros(1, c_in, height, width))
+    parameters = sum(p.numel() for p in layer.parameters())
+    return parameters, out.numel() * layer.weight[0].numel()
+
+
+_ROUNDING = (
+    "The number of places in a row or a column is off by one where `stride` does not "
+    "divide the side. The kernel starts at the first pixel and then goes on in steps "
+    "of `stride`; count its places for a side of 5 and a stride of 2."
+)
+
+_ONCE = "You round once, at the end. Rows and columns are whole numbers each."
+
+COST = Exercise(
+    id="15.1",
+    title="Equal in parameters, equal in work?",
+    solution=conv_cost,
+    cases=(
+        (2, 5, 3, 9, 7, 2),
+        (3, 4, 5, 8, 13, 3),
+        (4, 2, 1, 6, 5, 1),
+        (3, 2, 7, 10, 9, 2),
+        (2, 6, 3, 8, 12, 4),
+    ),
+    mistakes=(
+        Mistake(
+            _cost(parameters=lambda a, b, k: a * b * k * k),
+            "The biases are missing from the parameters.",
+        ),
+        Mistake(
+            _cost(parameters=lambda a, b, k: a * b * k * k + 1),
+            "One bias is not enough: each channel that comes out has its own.",
+        ),
+        Mistake(
+            _cost(parameters=lambda a, b, k: a * b * k * k + a),
+            "There are as many biases as channels that come *out*, not in.",
+        ),
+        Mistake(
+            _cost(parameters=lambda a, b, k: a * b * (k * k + 1)),
+            "You count a bias for each pair of channels. Each channel that comes out "
+            "has one bias, whatever comes in.",
+        ),
+        Mistake(
+            _cost(parameters=lambda a, b, k: a * b * k + b),
+            "In the parameters `k` stands once, but a kernel has `k` rows *and* `k` "
+            "columns.",
+        ),
+        Mistake(
+            _cost(lambda a, b, k: a * b * k + b, lambda a, b, k, n: a * b * k * n),
+            "A kernel has `k` rows *and* `k` columns, so `k` alone is too little, in "
+            "both numbers.",
+        ),
+        Mistake(
+            _cost(work=lambda a, b, k, n: a * b * k * n),
+            "In the multiply-adds `k` stands once, but a kernel has `k` rows *and* "
+            "`k` columns.",
+        ),
+        Mistake(
+            _cost(lambda a, b, k: b * k * k + b, lambda a, b, k, n: b * k * k * n),
+            "You count one kernel for each channel that comes out. In this layer each "
+            "of them reads *all* channels that come in.",
+        ),
+        Mistake(
+            _cost(parameters=lambda a, b, k: b * k * k + b),
+            "In the parameters the channels that come in are missing: each channel "
+            "that comes out has a kernel for each of them.",
+        ),
+        Mistake(
+            _cost(work=lambda a, b, k, n: b * k * k * n),
+            "In the multiply-adds the channels that come in are missing: each number "
+            "that comes out reads all of them.",
+        ),
+        Mistake(
+            _cost(work=lambda a, b, k, n: a * k * k * n),
+            "In the multiply-adds the channels that come out are missing: each of them "
+            "is computed at every place.",
+        ),
+        Mistake(
+            _cost(work=lambda a, b, k, n: 2 * a * b * k * k * n),
+            "Your multiply-adds are twice too many. A multiplication and the addition "
+            "that follows it count as *one* here, though they are two FLOPs.",
+        ),
+        Mistake(
+            _cost(work=lambda a, b, k, n: (2 * a * k * k - 1) * b * n),
+            "You count multiplications and additions one by one. A multiplication and "
+            "its addition are *one* multiply-add.",
+        ),
+        Mistake(
+            _cost(work=lambda a, b, k, n: (a * k * k + 1) * b * n),
+            "You count the bias as work, too. Adding it does not count here.",
+        ),
+        Mistake(
+            _cost(work=lambda a, b, k, n: a * b * k * k),
+            "Your second number is that of the weights. Each weight is used again at "
+            "every place where the kernel is put down.",
+        ),
+        Mistake(
+            _cost(work=lambda a, b, k, n: a * b * n),
+            "In the multiply-adds the size of the kernel is missing.",
+        ),
+        Mistake(
+            _cost(work=lambda a, b, k, n: b * n),
+            "Your second number says how many numbers come out, not what each of them "
+            "costs.",
+        ),
+        Mistake(
+            _places(lambda h, w, s: h * w),
+            "The stride is forgotten: you count the work of a layer that computes a "
+            "number for every pixel.",
+        ),
+        Mistake(_places(lambda h, w, s: (h // s) * (w // s)), _ROUNDING),
+        Mistake(_cost(side=lambda n, k, s: (n + 2 * (k // 2) - k) // s), _ROUNDING),
+        Mistake(_places(lambda h, w, s: round(h / s) * round(w / s)), _ROUNDING),
+        Mistake(_places(lambda h, w, s: (h // s + 1) * (w // s + 1)), _ROUNDING),
+        Mistake(
+            _places(lambda h, w, s: h * w / s**2),
+            "You divide by the stride without rounding each side, but a kernel is put "
+            "down a whole number of times in a row and in a column.",
+        ),
+        Mistake(_places(lambda h, w, s: h * w // s**2), _ONCE),
+        Mistake(
+            lambda a, b, k, h, w, s: (
+                _parameters(a, b, k),
+                _work(a, b, k, h * w) // s**2,
+            ),
+            _ONCE,
+        ),
+        Mistake(
+            _cost(side=lambda n, k, s: (n - 1) / s + 1),
+            "You do not round, but a kernel is put down a whole number of times in a "
+            "row and in a column.",
+        ),
+        Mistake(
+            _places(lambda h, w, s: h * w // s),
+            "You divide the area by the stride once. A stride is taken in both "
+            "directions.",
+        ),
+        Mistake(
+            _places(lambda h, w, s: h * w / s),
+            "You divide the area by the stride once. A stride is taken in both "
+            "directions.",
+        ),
+        Mistake(
+            _places(lambda h, w, s: -(-h // s) * w),
+            "The stride thins out your rows only, not your columns.",
+        ),
+        Mistake(
+            _places(lambda h, w, s: h * -(-w // s)),
+            "The stride thins out your columns only, not your rows.",
+        ),
+        Mistake(
+            _places(lambda h, w, s: (-(-h // s)) ** 2),
+            "You take the picture for a square: the width is never used.",
+        ),
+        Mistake(
+            _places(lambda h, w, s: (-(-w // s)) ** 2),
+            "You take the picture for a square: the height is never used.",
+        ),
+        Mistake(
+            _cost(side=lambda n, k, s: (n - k) // s + 1),
+            "You count the places without padding. This layer pads every side of the "
+            "picture with `k // 2` zeros.",
+        ),
+        Mistake(
+            _cost(side=lambda n, k, s: (n + k // 2 - k) // s + 1),
+            "You pad on one side only, but the picture gets `k // 2` zeros on both.",
+        ),
+        Mistake(
+            _cost(side=lambda n, k, s: (n + 2 * k - k) // s + 1),
+            "You pad with `k` zeros on each side. The layer pads with `k // 2`.",
+        ),
+        Mistake(
+            _inside_alone,
+            "You leave out the products with padding. They count: the layer computes "
+            "them, although they are zero.",
+        ),
+        Mistake(
+            lambda *sizes: conv_cost(*sizes)[::-1],
+            "The two numbers have changed places: parameters first, then the work.",
+        ),
+        Mistake(
+            lambda *sizes: conv_cost(*sizes)[1],
+            "That is the work alone. Return two numbers: parameters and multiply-adds.",
+        ),
+        Mistake(
+            lambda *sizes: conv_cost(*sizes)[0],
+            "Those are the parameters alone. Return the multiply-adds, too.",
+        ),
+    ),
+    hints=(
+        "How many weights does it take to compute *one* number that comes out? And in "
+        "how many places, for how many channels, is such a number computed?",
+        "With `padding=k // 2` and stride 1, as many rows come out as go in. With "
+        "stride `s`, every `s`-th of them stays, beginning with the first.",
+        "A side of `n` pixels keeps `(n - 1) // stride + 1` of them. Parameters: "
+        "weights plus `c_out`. Work: weights times places.",
+    ),
+    because="A stride of 2 leaves the parameters as they are and takes three quarters "
+    "of the work away, so a table that compares models needs both numbers.",
+    alternatives=(_by_layer,),
+)
+
+# --- 15.2 One permutation for all -------------------------------------------------
+
+
+def permute_patches(images, P, order):
+    B, C, H, W = images.shape
+    grid = images.reshape(B, C, H // P, P, W // P, P)
+    patches = grid.permute(0, 1, 2, 4, 3, 5).reshape(B, C, -1, P, P)
+    patches = patches[:, :, order]  # (B, C, N, P, P)
+    grid = patches.reshape(B, C, H // P, W // P, P, P)
+    return grid.permute(0, 1, 2, 4, 3, 5).reshape(B, C, H, W)
+
+
+def _cut(images, P):
+    """Cut images into patches: (B, C, H, W) -> (B, C, N, P, P)."""
+    return images.unfold(2, P, P).unfold(3, P, P).flatten(2, 3)
+
+
+def _put(patches, height, width):
+    """Put patches together again: (B, C, N, P, P) -> (B, C, H, W)."""
+    P = patches.shape[-1]
+    columns = patches.flatten(3).transpose(2, 3).flatten(1, 2)
+    return F.fold(columns, (height, width), P, stride=P)
+
+
+def _moving(move):
+    """Let ``move`` change the patches (B, C, N, P, P), given the order."""
+
+    def permute_patches(images, P, order):
+        return _put(move(_cut(images, P), order), *images.shape[2:])
+
+    return permute_patches
+
+
+def _scattered(patches, order):
+    moved = torch.empty_like(patches)
+    moved[:, :, order] = patches
+    return moved
+
+
+def _overwritten(patches, order):
+    patches = patches.clone()
+    for place, patch in enumerate(order.tolist()):
+        patches[:, :, place] = patches[:, :, patch]
+    return patches
+
+
+def _no_permute(images, P, order):
+    B, C, H, W = images.shape
+    return images.reshape(B, C, -1, P, P)[:, :, order].reshape(B, C, H, W)
+
+
+def _no_permute_channels_mixed(images, P, order):
+    B, C, H, W = images.shape
+    return images.reshape(B, -1, C, P, P)[:, order].reshape(B, C, H, W)
+
+
+def _rows_of_pixels(images, P, order):
+    B, C, H, W = images.shape
+    return images.reshape(B, C, -1, P * P)[:, :, order].reshape(B, C, H, W)
+
+
+def _no_way_back(images, P, order):
+    return _cut(images, P)[:, :, order].reshape(images.shape)
+
+
+def _no_way_back_from_tokens(images, P, order):
+    tokens = _cut(images, P)[:, :, order].permute(0, 2, 1, 3, 4)
+    return tokens.reshape(images.shape)
+
+
+def _wrong_way_back(images, P, order):
+    B, C, H, W = images.shape
+    patches = _cut(images, P)[:, :, order].reshape(B, C, P, P, H // P, W // P)
+    return patches.permute(0, 1, 4, 2, 5, 3).reshape(B, C, H, W)
+
+
+def _mixed_channels(images, P, order):
+    B, C, H, W = images.shape
+    patches = _cut(images, P)[:, :, order].permute(0, 2, 3, 4, 1)
+    return _put(patches.reshape(B, -1, C, P, P).transpose(1, 2), H, W)
+
+
+def _rows_for_columns(images, P, order):
+    moved, n = torch.zeros_like(images), images.shape[2] // P
+    for place, patch in enumerate(order.tolist()):
+        (r, c), (s, d) = divmod(place, n), divmod(patch, n)
+        piece = images[:, :, s * P : s * P + P, d * P : d * P + P]
+        moved[:, :, r * P : r * P + P, c * P : c * P + P] = piece
+    return moved
+
+
+def _pixels(images, P, order):
+    flat = images.flatten(2)
+    moved = flat.clone()
+    moved[:, :, : len(order)] = flat[:, :, order]
+    return moved.reshape(images.shape)
+
+
+def _by_pixels(images, P, order):
+    H, W = images.shape[2:]
+    row, column = torch.arange(H)[:, None], torch.arange(W)
+    source = order[row // P * (W // P) + column // P]
+    return images[
+        :, :, source // (W // P) * P + row % P, source % (W // P) * P + column % P
+    ]
+
+
+_AXES = (
+    "The pieces are not square patches. A `reshape` alone cuts the pixels in the order "
+    "of memory, row of pixels by row of pixels. The two axes *inside* a patch have to "
+    "be moved behind the two of the grid first."
+)
+_BACK = (
+    "The patches are right, but on the way back to a picture their axes are missing a "
+    "`permute`: a `reshape` alone lays each patch out in one line of pixels."
+)
+_ORDER = np.array([4, 0, 3, 5, 1, 2])
+
+PERMUTATION = Exercise(
+    id="15.2",
+    title="One permutation for all",
+    solution=permute_patches,
+    kinds=("torch",),
+    cases=(
+        (np.arange(144.0).reshape(2, 3, 4, 6), 2, _ORDER),
+        (np.arange(144.0).reshape(3, 2, 6, 4) + 5, 2, np.array([2, 4, 1, 5, 0, 3])),
+        (np.arange(108.0).reshape(2, 1, 6, 9) / 4, 3, _ORDER[::-1].copy()),
+        (np.arange(72.0).reshape(1, 3, 4, 6), 2, np.arange(6)),
+    ),
+    mistakes=(
+        Mistake(
+            _moving(_scattered),
+            "That is the inverse: you send patch `i` to place `order[i]`. Place `i` is "
+            "to *show* patch `order[i]`.",
+        ),
+        Mistake(
+            _moving(lambda patches, order: patches),
+            "The patches stay where they are. Is `order` used?",
+        ),
+        Mistake(
+            _moving(lambda patches, order: patches.flip(2)),
+            "The patches come in the reverse of their own order. Is `order` used?",
+        ),
+        Mistake(
+            _moving(lambda patches, order: patches[:, :, torch.randperm(len(order))]),
+            "Your order is drawn at random. Use the one that is given, which is the "
+            "same for all pictures, in training and in test.",
+        ),
+        Mistake(
+            _moving(
+                lambda patches, order: torch.stack(
+                    [each[:, order.roll(i)] for i, each in enumerate(patches)]
+                )
+            ),
+            "Only the first picture has the given order. All pictures are to have it.",
+        ),
+        Mistake(
+            _moving(_overwritten),
+            "You read from what you are writing to, so some patches are overwritten "
+            "before they are moved. Read from `images`, and write somewhere else.",
+        ),
+        Mistake(
+            _moving(lambda patches, order: patches[:, :, order].mT),
+            "The patches lie in the right places, but each is turned over: rows and "
+            "columns *inside* a patch have changed places.",
+        ),
+        Mistake(
+            _moving(lambda patches, order: patches[:, :, order].flip(3)),
+            "The patches lie in the right places, but each stands on its head.",
+        ),
+        Mistake(_no_permute, _AXES),
+        Mistake(_no_permute_channels_mixed, _AXES),
+        Mistake(_rows_of_pixels, _AXES),
+        Mistake(_no_way_back, _BACK),
+        Mistake(_no_way_back_from_tokens, _BACK),
+        Mistake(
+            _wrong_way_back,
+            "The patches are right, but on the way back to a picture the axes are "
+            "taken in another order than they were laid out.",
+        ),
+        Mistake(
+            _mixed_channels,
+            "The channels are mixed: they lie last when you reshape as if they lay "
+            "first.",
+        ),
+        Mistake(
+            _rows_for_columns,
+            "The patches are counted as if a row held H / P of them. A row of patches "
+            "holds W / P.",
+        ),
+        Mistake(
+            lambda images, P, order: permute_patches(images.mT, P, order).mT,
+            "You number the patches column by column. They are numbered row by row.",
+        ),
+        Mistake(
+            _pixels,
+            "You move single *pixels*. `order` numbers patches of `P` × `P` pixels.",
+        ),
+        Mistake(
+            lambda images, P, order: images[order],
+            "You put the *pictures* into another order: the first axis is B.",
+        ),
+        Mistake(
+            lambda images, P, order: images[:, order],
+            "You put the *channels* into another order: the second axis is C.",
+        ),
+        Mistake(
+            lambda images, P, order: images[:, :, order],
+            "You put *rows of pixels* into another order.",
+        ),
+        Mistake(
+            lambda images, P, order: images[..., order],
+            "You put *columns of pixels* into another order.",
+        ),
+        Mistake(
+            lambda images, P, order: _cut(images, P)[:, :, order],
+            "Those are the patches in the right order. Put them together to pictures "
+            "of shape (B, C, H, W) again.",
+        ),
+        Mistake(
+            lambda images, P, order: _cut(images, P)[:, :, order].transpose(1, 2),
+            "Those are the patches in the right order. Put them together to pictures "
+            "of shape (B, C, H, W) again.",
+        ),
+        Mistake(
+            lambda images, P, order: (
+                _cut(images, P)[:, :, order].transpose(1, 2).flatten(2)
+            ),
+            "Those are the patches as tokens, in the right order. Put them together to "
+            "pictures of shape (B, C, H, W) again.",
+        ),
+        Mistake(
+            lambda images, P, order: permute_patches(images, P, order).permute(
+                0, 2, 3, 1
+            ),
+            "The channels come last in your pictures. They came second: (B, C, H, W).",
+        ),
+    ),
+    hints=(
+        "Three steps: cut the pictures into patches, take the patches in the new "
+        "order, put pictures together again. Test the first and the last without the "
+        "middle one: they must give back what came in.",
+        "`images.reshape(B, C, H // P, P, W // P, P)` cuts without moving a number. "
+        "Which axes must lie side by side so that one axis can count the patches?",
+        "After `.permute(0, 1, 2, 4, 3, 5)` the grid's two axes lie side by side and "
+        "so do the patch's. The same `permute` is the way back.",
+    ),
+    because="The information is all there, in other places. What a model loses by it "
+    "is what it had assumed about neighbors.",
+    alternatives=(_by_pixels, _moving(lambda patches, order: patches[:, :, order])),
+)
+
+# --- 15.3 Spot the bug: the unfair race -------------------------------------------
+
+
+def chosen(results):
+    common = set.intersection(*(set(runs) for runs in results.values()))
+
+    def validation(runs, rate):
+        return np.mean([score for score, _ in runs[rate]])
+
+    best = {}
+    for family, runs in results.items():
+        rate = max(sorted(common), key=lambda r: validation(runs, r))
+        best[family] = (rate, [test for _, test in runs[rate]])
+    return best
+
+
+def _mean(scores):
+    return sum(scores) / len(scores)
+
+
+def _validations(pairs):
+    return [validation for validation, _ in pairs]
+
+
+def _tests(pairs):
+    return [test for _, test in pairs]
+
+
+def _common(runs, tables):
+    return set.intersection(*map(set, tables))
+
+
+def _choosing(
+    score=lambda pairs: _mean(_validations(pairs)),
+    report=_tests,
+    rates=_common,
+    tie=min,
+):
+    """Vary what chooses a rate, which rates it may be, and what is reported."""
+
+    def chosen(results):
+        best = {}
+        for family, runs in results.items():
+            allowed = rates(runs, list(results.values()))
+            scores = {rate: score(runs[rate]) for rate in runs if rate in allowed}
+            top = max(scores.values())
+            rate = tie(rate for rate in scores if scores[rate] == top)
+            best[family] = (rate, report(runs[rate]))
+        return best
+
+    return chosen
+
+
+def _own(runs, tables):
+    return runs
+
+
+def _best_test_of_all(results):
+    best = {}
+    for family, runs in results.items():
+        rate = max(runs, key=lambda r: max(test for _, test in runs[r]))
+        best[family] = (rate, max(test for _, test in runs[rate]))
+    return best
+
+
+def _one_rate(results):
+    common = sorted(_common(None, results.values()))
+    tables = results.values()
+    means = [
+        _mean([_mean(_validations(runs[rate])) for runs in tables]) for rate in common
+    ]
+    rate = common[int(np.argmax(means))]
+    return {family: (rate, _tests(runs[rate])) for family, runs in results.items()}
+
+
+def _one_rate_of_all_runs(results):
+    common = sorted(_common(None, results.values()))
+    means = [
+        _mean([v for runs in results.values() for v in _validations(runs[rate])])
+        for rate in common
+    ]
+    rate = common[int(np.argmax(means))]
+    return {family: (rate, _tests(runs[rate])) for family, runs in results.items()}
+
+
+def _largest_tests(results):
+    return {family: (rate, max(t)) for family, (rate, t) in chosen(results).items()}
+
+
+def _seed_as_pair(results):
+    found = chosen(results)
+    return {f: (rate, list(results[f][rate][1])) for f, (rate, _) in found.items()}
+
+
+def _winner(results):
+    found = chosen(results)
+    family = max(found, key=lambda f: _mean(found[f][1]))
+    return {family: found[family]}
+
+
+_LEAK = (
+    "The *test* pictures choose the rate. Then the reported test accuracy is the best "
+    "of several tries and flatters. Only the validation pictures may choose."
+)
+_ONE_RATE = (
+    "You choose one rate for all families together. Each family gets the rate that is "
+    "best for *it*, among those that all of them tried."
+)
+_TIE = (
+    "Where two rates are equally good you do not take the smaller one. Which of them "
+    "comes first in the dict says nothing."
+)
+
+RACE = Exercise(
+    id="15.3",
+    title="Spot the bug: the unfair race",
+    solution=chosen,
+    cases=(
+        (
+            {
+                "ViT": {
+                    0.001: [(0.90, 0.90), (0.92, 0.91), (0.94, 0.88)],
+                    0.003: [(0.96, 0.94), (0.88, 0.87), (0.86, 0.95)],
+                    0.0003: [(0.80, 0.86), (0.81, 0.82), (0.79, 0.81)],
+                },
+                "CNN": {
+                    0.001: [(0.94, 0.93), (0.93, 0.92), (0.92, 0.97)],
+                    0.003: [(0.98, 0.92), (0.90, 0.95), (0.93, 0.94)],
+                    0.01: [(0.99, 0.96), (0.97, 0.98), (0.96, 0.97)],
+                },
+            },
+        ),
+        (  # a family has fewer seeds at some rates, and the first two share more
+            {
+                "CNN": {
+                    0.0003: [(0.97, 0.94), (0.98, 0.97)],
+                    0.01: [(0.95, 0.96), (0.97, 0.95)],
+                    0.003: [(0.88, 0.88), (0.94, 0.92)],
+                    0.001: [(0.94, 0.90), (0.91, 0.89), (0.93, 0.91)],
+                },
+                "ViT": {
+                    0.003: [(0.93, 0.90), (0.92, 0.88), (0.80, 0.86)],
+                    0.001: [(0.86, 0.92), (0.87, 0.91), (0.85, 0.89), (0.86, 0.87)],
+                    0.01: [(0.96, 0.94)],
+                },
+                "MLP": {
+                    0.001: [(0.80, 0.83), (0.80, 0.78), (0.92, 0.81)],
+                    0.003: [(0.83, 0.79), (0.82, 0.82), (0.81, 0.84)],
+                    0.03: [(0.90, 0.88), (0.92, 0.89)],
+                },
+            },
+        ),
+        (  # equal means; the smaller rate comes second, and then first
+            {
+                "ViT": {
+                    0.01: [(0.75, 0.71), (0.5, 0.52)],
+                    0.001: [(0.5, 0.61), (0.75, 0.57)],
+                },
+                "CNN": {
+                    0.001: [(0.625, 0.55), (0.625, 0.6)],
+                    0.01: [(0.75, 0.66), (0.5, 0.7)],
+                },
+            },
+        ),
+    ),
+    mistakes=(
+        Mistake(
+            _best_test_of_all,
+            "Nothing is repaired yet. The test pictures still choose the rate, the "
+            "luckiest seed is reported alone, and one family had more rates to try.",
+        ),
+        Mistake(_choosing(lambda pairs: _mean(_tests(pairs))), _LEAK),
+        Mistake(_choosing(lambda pairs: max(_tests(pairs))), _LEAK),
+        Mistake(_choosing(lambda pairs: _mean(_tests(pairs)), rates=_own), _LEAK),
+        Mistake(_choosing(lambda pairs: max(_tests(pairs)), rates=_own), _LEAK),
+        Mistake(
+            _choosing(lambda pairs: _mean([v + t for v, t in pairs])),
+            "The test pictures help to choose the rate. Only the validation pictures "
+            "may.",
+        ),
+        Mistake(
+            _choosing(lambda pairs: max(_validations(pairs))),
+            "The luckiest seed chooses the rate. Compare the *mean* over the seeds of "
+            "a rate.",
+        ),
+        Mistake(
+            _choosing(lambda pairs: max(_validations(pairs)), rates=_own),
+            "The luckiest seed chooses the rate, among rates that not all families "
+            "tried.",
+        ),
+        Mistake(
+            _choosing(lambda pairs: min(_validations(pairs))),
+            "The worst seed chooses the rate. Compare the *mean* over the seeds of a "
+            "rate.",
+        ),
+        Mistake(
+            _choosing(lambda pairs: np.median(_validations(pairs))),
+            "You compare the median over the seeds; the statement says the mean.",
+        ),
+        Mistake(
+            _choosing(lambda pairs: pairs[0][0]),
+            "One seed alone chooses the rate. Compare the *mean* over the seeds of a "
+            "rate.",
+        ),
+        Mistake(
+            _choosing(lambda pairs: pairs[-1][0]),
+            "One seed alone chooses the rate. Compare the *mean* over the seeds of a "
+            "rate.",
+        ),
+        Mistake(
+            _choosing(max),
+            "You compare the best *pair*, so the luckiest seed chooses the rate. "
+            "Compare the mean validation accuracy.",
+        ),
+        Mistake(
+            _choosing(lambda pairs: sum(_validations(pairs))),
+            "You add the validation accuracies up, so a rate with more seeds wins. "
+            "Compare the mean.",
+        ),
+        Mistake(
+            _choosing(lambda pairs: -_mean(_validations(pairs))),
+            "You take the rate with the *smallest* validation accuracy. These numbers "
+            "are accuracies, not losses.",
+        ),
+        Mistake(
+            _choosing(rates=_own),
+            "A family may win with a rate that the others never tried. Choose among "
+            "the rates that *all* families tried.",
+        ),
+        Mistake(
+            _choosing(rates=lambda runs, tables: _common(runs, tables[:2])),
+            "You compare the rates of the first two families only. There may be more "
+            "families.",
+        ),
+        Mistake(
+            _choosing(rates=lambda runs, tables: tables[0]),
+            "You allow the rates of the first family, whether the others tried them or "
+            "not.",
+        ),
+        Mistake(_choosing(tie=max), _TIE),
+        Mistake(_choosing(tie=next), _TIE),
+        Mistake(
+            _choosing(tie=lambda rates: list(rates)[-1]),
+            _TIE,
+        ),
+        Mistake(_one_rate, _ONE_RATE),
+        Mistake(_one_rate_of_all_runs, _ONE_RATE),
+        Mistake(
+            _largest_tests,
+            "You report the luckiest seed alone. Report the test accuracies of all "
+            "seeds, so that a reader sees how far they lie apart.",
+        ),
+        Mistake(
+            _choosing(report=lambda pairs: [max(_tests(pairs))]),
+            "You report the luckiest seed alone. Report the test accuracies of all "
+            "seeds, so that a reader sees how far they lie apart.",
+        ),
+        Mistake(
+            _choosing(report=lambda pairs: _mean(_tests(pairs))),
+            "The rate is right, but you report the mean. Report a list with the test "
+            "accuracy of each seed.",
+        ),
+        Mistake(
+            _choosing(report=_validations),
+            "You report the validation accuracies. They chose the rate, so they "
+            "flatter; report those of the test pictures.",
+        ),
+        Mistake(
+            _choosing(report=list),
+            "You report whole pairs. Only the test accuracies are wanted.",
+        ),
+        Mistake(
+            _choosing(report=lambda pairs: sorted(_tests(pairs))),
+            "You sort the test accuracies. Leave the seeds in their order.",
+        ),
+        Mistake(
+            _choosing(report=lambda pairs: sorted(_tests(pairs), reverse=True)),
+            "You sort the test accuracies. Leave the seeds in their order.",
+        ),
+        Mistake(
+            _choosing(report=lambda pairs: [pairs[0][1]]),
+            "You report one seed alone. Report the test accuracy of each.",
+        ),
+        Mistake(
+            _choosing(report=lambda pairs: pairs[0][1]),
+            "You report one seed alone. Report the test accuracy of each.",
+        ),
+        Mistake(
+            lambda results: {f: rate for f, (rate, _) in chosen(results).items()},
+            "Those are the rates alone. For each family return the rate *and* the list "
+            "of test accuracies.",
+        ),
+        Mistake(
+            lambda results: {f: tests for f, (_, tests) in chosen(results).items()},
+            "Those are the test accuracies alone. For each family return the rate, "
+            "too.",
+        ),
+        Mistake(
+            lambda results: {f: (t, rate) for f, (rate, t) in chosen(results).items()},
+            "Rate and test accuracies have changed places: the rate comes first.",
+        ),
+        Mistake(
+            _seed_as_pair,
+            "You return the pair of one seed where a list of test accuracies is "
+            "wanted. The pairs of a rate lie in a list, one for each seed.",
+        ),
+        Mistake(
+            _winner,
+            "Only one family is left. Return a rate and the test accuracies for "
+            "*each* family; who wins, the reader can see.",
+        ),
+    ),
+    hints=(
+        "Look for three things: which pictures choose, how many seeds are reported, "
+        "and how many rates each family was allowed.",
+        "`set.intersection(*(set(runs) for runs in results.values()))` holds the rates "
+        "that all families tried. Only the first number of each pair may choose.",
+        "`max` takes the first of several equally good items, so hand it the common "
+        "rates from small to large, with the mean validation accuracy as `key`.",
+    ),
+    because="A test accuracy that has chosen nothing, over all seeds and with equal "
+    "effort for both families, is the only one that a comparison can use.",
+    alternatives=(_choosing(),),
+)
+
+# --- 15.4 Shape or texture? -------------------------------------------------------
+
+
+def shape_share(predicted, shape, texture):
+    decided = (shape != texture) & ((predicted == shape) | (predicted == texture))
+    n = decided.sum()
+    if n == 0:
+        return np.nan, 0
+    return (predicted[decided] == shape[decided]).mean(), n
+
+
+def _deciding(p, s, t):
+    return (s != t) & ((p == s) | (p == t))
+
+
+def _sharing(counts=_deciding, vote=lambda p, s, t: p == s):
+    """Vary which pictures count, and what is a vote for the shape."""
+
+    def shape_share(predicted, shape, texture):
+        mask = counts(predicted, shape, texture)
+        n = mask.sum()
+        votes = vote(predicted, shape, texture)[mask]
+        return (votes.mean() if n else math.nan), n
+
+    return shape_share
+
+
+def _giving(change):
+    """Change the right share and number, given the three arrays, too."""
+
+    def wrong_share(predicted, shape, texture):
+        share, n = shape_share(predicted, shape, texture)
+        return change(share, n, predicted, shape, texture)
+
+    return wrong_share
+
+
+def _divides(predicted, shape, texture):
+    kept = _deciding(predicted, shape, texture)
+    n = len(predicted[kept])
+    return sum((predicted == shape)[kept].tolist()) / n, n
+
+
+def _and(predicted, shape, texture):
+    decided = shape != texture and (predicted == shape or predicted == texture)
+    return (predicted[decided] == shape[decided]).mean(), decided.sum()
+
+
+def _over(divisor):
+    """Divide the votes for the shape by something else."""
+
+    def share_over(share, n, p, s, t):
+        return (((p == s) & (s != t)).sum() / divisor(p, s, t) if n else math.nan), n
+
+    return _giving(share_over)
+
+
+def _by_loop(predicted, shape, texture):
+    votes = []
+    for answer, outline, filling in zip(predicted, shape, texture, strict=True):
+        if outline != filling and answer in (outline, filling):
+            votes.append(answer == outline)
+    return (sum(votes) / len(votes) if votes else math.nan), len(votes)
+
+
+_NONE = (
+    "Where no picture counts, the share is unknown. Return `nan` for it, not a number, "
+    "and 0 for how many."
+)
+_EQUAL = (
+    "Pictures whose outline and texture are of the *same* class are counted. They "
+    "cannot tell which of the two the model followed. (If you did ask for that, look "
+    "at the brackets: `&` binds before `|`.)"
+)
+
+SHARE = Exercise(
+    id="15.4",
+    title="Shape or texture?",
+    solution=shape_share,
+    cases=(
+        (
+            np.array([2, 0, 1, 3, 2, 0, 1, 3, 0, 2]),
+            np.array([2, 0, 3, 3, 1, 0, 2, 1, 3, 2]),
+            np.array([1, 3, 1, 3, 2, 2, 0, 0, 3, 0]),
+        ),
+        (
+            np.array([5, 7, 0, 7, 5, 0, 4]),
+            np.array([5, 0, 0, 7, 7, 7, 0]),
+            np.array([7, 7, 5, 7, 5, 0, 5]),
+        ),
+        (np.array([1, 0, 2]), np.array([0, 2, 2]), np.array([2, 1, 2])),
+        (np.array([3, 1]), np.array([0, 1]), np.array([1, 2])),
+    ),
+    mistakes=(
+        Mistake(_sharing(lambda p, s, t: (p == s) | (p == t)), _EQUAL),
+        Mistake(
+            _sharing(lambda p, s, t: s != t),
+            "Answers that are neither the class of the outline nor that of the texture "
+            "are counted. They decide for neither.",
+        ),
+        Mistake(
+            _sharing(lambda p, s, t: p == p),
+            "All pictures are counted. Only those count whose outline and texture are "
+            "of different classes, and whose answer is one of the two.",
+        ),
+        Mistake(
+            _sharing(vote=lambda p, s, t: p == t),
+            "That is the share of the *texture*.",
+        ),
+        Mistake(
+            _sharing(lambda p, s, t: (s != t) & (p == s) & (p == t)),
+            "No answer can be the class of the outline *and* that of the texture if "
+            "these differ. It has to be one of the two.",
+        ),
+        Mistake(
+            _sharing(lambda p, s, t: (s != t) & (p == s)),
+            "You count only the pictures whose answer is the outline, so the share is "
+            "always 1. Those whose answer is the texture belong to the counting ones.",
+        ),
+        Mistake(
+            _sharing(lambda p, s, t: (s != t) & (p == t)),
+            "You count only the pictures whose answer is the texture, so the share is "
+            "always 0. Those whose answer is the outline belong to the counting ones.",
+        ),
+        Mistake(
+            _sharing(lambda p, s, t: (s == t) & ((p == s) | (p == t))),
+            "You count the pictures whose outline and texture are of the *same* class. "
+            "Only the others can tell.",
+        ),
+        Mistake(
+            _giving(lambda share, n, p, s, t: share),
+            "That is the share alone. Return how many pictures count, too: a share of "
+            "three pictures says little.",
+        ),
+        Mistake(
+            _giving(lambda share, n, p, s, t: n),
+            "That is how many pictures count. Return the share first.",
+        ),
+        Mistake(_giving(lambda share, n, p, s, t: (share if n else 0.0, n)), _NONE),
+        Mistake(_giving(lambda share, n, p, s, t: (share if n else 0.5, n)), _NONE),
+        Mistake(_giving(lambda share, n, p, s, t: (share if n else 1.0, n)), _NONE),
+        Mistake(
+            _giving(
+                lambda share, n, p, s, t: (share if n else math.nan, n or math.nan)
+            ),
+            "Where no picture counts, only the share is `nan`. How many count is "
+            "known: 0.",
+        ),
+        Mistake(
+            _giving(lambda share, n, p, s, t: (share, n) if n else math.nan),
+            "Where no picture counts you return one number. Return two: `nan` and 0.",
+        ),
+        Mistake(
+            _giving(lambda share, n, p, s, t: (share, n) if n else None),
+            "Where no picture counts you return nothing. Return `nan` and 0.",
+        ),
+        Mistake(
+            _divides,
+            "Where no picture counts you divide by zero. Return `nan` and 0 then.",
+        ),
+        Mistake(
+            _and,
+            "`and` and `or` ask for one truth value, and an array has many. Between "
+            "arrays write `&` and `|`, with brackets around each comparison.",
+        ),
+        Mistake(
+            _giving(lambda share, n, p, s, t: (share, round(share * n) if n else 0)),
+            "Your second number is how many answers are the outline's class. It should "
+            "be how many pictures count, those with the texture's class as well.",
+        ),
+        Mistake(
+            _giving(lambda share, n, p, s, t: (share, (s != t).sum())),
+            "Your second number is how many pictures have two classes. Those with a "
+            "third class as answer do not count.",
+        ),
+        Mistake(
+            _giving(lambda share, n, p, s, t: (share, len(p))),
+            "Your second number is how many pictures there are, not how many count.",
+        ),
+        Mistake(
+            _giving(
+                lambda share, n, p, s, t: (share, ((p == s) | (p == t)).sum()),
+            ),
+            "Your second number counts pictures whose outline and texture are of the "
+            "same class, too.",
+        ),
+        Mistake(
+            _over(lambda p, s, t: (s != t).sum()),
+            "You divide by all pictures with two classes, those with a third class as "
+            "answer as well. Divide by how many count.",
+        ),
+        Mistake(
+            _over(lambda p, s, t: len(p)),
+            "You divide by the number of all pictures. Divide by how many count.",
+        ),
+        Mistake(
+            _over(lambda p, s, t: ((p == t) & (s != t)).sum()),
+            "You divide by the answers that follow the texture. A share divides by "
+            "both together.",
+        ),
+        Mistake(
+            _giving(lambda share, n, p, s, t: (100 * share, n)),
+            "Your share is in percent. A share lies between 0 and 1.",
+        ),
+        Mistake(
+            _giving(lambda share, n, p, s, t: (2 * share - 1, n)),
+            "That is the share of the outline *minus* that of the texture.",
+        ),
+        Mistake(
+            _giving(
+                lambda share, n, p, s, t: ((p == s).sum() / n if n else math.nan, n),
+            ),
+            "Above the line you count right answers to pictures whose outline and "
+            "texture are of the same class. They are to be left out there as well.",
+        ),
+        Mistake(
+            _giving(lambda share, n, p, s, t: (n, share)),
+            "The two numbers have changed places: the share comes first.",
+        ),
+    ),
+    hints=(
+        "Make one array of True and False that says which pictures count.",
+        "`(predicted == shape) | (predicted == texture)` is one of the two "
+        "conditions. Join it with the other by `&`.",
+        "`predicted[decided] == shape[decided]` is True for each decision for the "
+        "outline; its mean is the share. Ask first whether any picture counts.",
+    ),
+    because="Answers with a third class are left out of the share, so always say how "
+    "many pictures it stands on: a model that sees nothing in them has a share, too.",
+    alternatives=(_by_loop,),
+)
+
+# --- 15.5 Leave patches out -------------------------------------------------------
+
+
+def keep_tokens(tokens, positions, keep):
+    placed = tokens + positions[1:]  # (B, N, D)
+    pictures = torch.arange(len(tokens))[:, None]  # (B, 1)
+    return placed[pictures, keep]
+
+
+def _taken(tokens, keep):
+    """Take of each picture its own rows: (B, N, D), (B, k) -> (B, k, D)."""
+    return torch.stack([own[rows] for own, rows in zip(tokens, keep, strict=True)])
+
+
+def _keeping(position, token=lambda keep: keep):
+    """Vary which positions are added to the kept tokens."""
+
+    def keep_tokens(tokens, positions, keep):
+        return _taken(tokens, token(keep)) + position(positions, keep)
+
+    return keep_tokens
+
+
+def _by_mask(value):
+    """Take the patches by a mask, which loses their order."""
+
+    def keep_tokens(tokens, positions, keep):
+        B, N, D = tokens.shape
+        mask = torch.full((B, N), not value).scatter(1, keep, value)
+        return (tokens + positions[1:])[mask].reshape(B, -1, D)
+
+    return keep_tokens
+
+
+def _zeroed(tokens, positions, keep):
+    stays = torch.zeros(tokens.shape[:2]).scatter(1, keep, 1.0)[..., None]
+    return (tokens + positions[1:]) * stays
+
+
+def _zeroed_tokens(tokens, positions, keep):
+    stays = torch.zeros(tokens.shape[:2]).scatter(1, keep, 1.0)[..., None]
+    return tokens * stays + positions[1:]
+
+
+def _with_class_row(tokens, positions, keep):
+    first = positions[:1].expand(len(tokens), 1, -1)
+    return torch.cat([first, keep_tokens(tokens, positions, keep)], dim=1)
+
+
+def _counts_class_token(tokens, positions, keep):
+    zero = torch.zeros(len(tokens), 1, tokens.shape[-1])
+    return _taken(torch.cat([zero, tokens], dim=1) + positions, keep)
+
+
+def _narrow_gather(tokens, positions, keep):
+    return torch.gather(tokens + positions[1:], 1, keep[..., None])
+
+
+def _by_gather(tokens, positions, keep):
+    index = keep[..., None].expand(-1, -1, tokens.shape[-1])
+    return tokens.gather(1, index) + positions[keep + 1]
+
+
+_OTHER_PLACE = (
+    "Each kept token gets a position of another place: you number the positions anew, "
+    "from 0 or 1 up, as if the kept patches were all there are. A patch keeps the "
+    "position that it had in the whole picture."
+)
+_KEEPS_ORDER = (
+    "The kept patches come in the order of the picture. They are to come in the order "
+    "of `keep`."
+)
+_numbers = np.random.default_rng(15)
+_values = [
+    (2, 5, 3, [[3, 0, 4, 1], [2, 4, 1, 0]]),
+    (3, 6, 2, [[5, 2, 0, 4], [1, 3, 5, 0], [4, 1, 2, 3]]),
+    (3, 4, 5, [[1, 3], [3, 0], [2, 1]]),
+]
+
+KEEP = Exercise(
+    id="15.5",
+    title="Leave patches out",
+    solution=keep_tokens,
+    kinds=("torch",),
+    cases=tuple(
+        (
+            _numbers.normal(size=(B, N, D)).round(1),
+            _numbers.normal(size=(N + 1, D)).round(1),
+            np.array(keep),
+        )
+        for B, N, D, keep in _values
+    ),
+    mistakes=(
+        Mistake(
+            _keeping(lambda positions, keep: positions[keep]),
+            "Each token gets the position of the patch before it: the *first* row of "
+            "`positions` belongs to the class token, so patch 0 has row 1.",
+        ),
+        Mistake(
+            _keeping(lambda positions, keep: positions[1 : keep.shape[1] + 1]),
+            _OTHER_PLACE,
+        ),
+        Mistake(
+            _keeping(lambda positions, keep: positions[: keep.shape[1]]),
+            _OTHER_PLACE,
+        ),
+        Mistake(
+            _keeping(lambda positions, keep: positions[-keep.shape[1] :]),
+            _OTHER_PLACE,
+        ),
+        Mistake(
+            _keeping(lambda positions, keep: positions[keep[0] + 1]),
+            "Every picture gets the positions of the first picture's patches.",
+        ),
+        Mistake(
+            _keeping(lambda positions, keep: 0),
+            "No position is added to the tokens.",
+        ),
+        Mistake(
+            _keeping(lambda positions, keep: 2 * positions[keep + 1]),
+            "The positions are added twice.",
+        ),
+        Mistake(
+            _keeping(lambda positions, keep: -positions[keep + 1]),
+            "The positions are subtracted.",
+        ),
+        Mistake(
+            _keeping(lambda positions, keep: positions[0]),
+            "Every token gets the position of the class token.",
+        ),
+        Mistake(
+            _keeping(lambda positions, keep: positions[:1] + positions[keep + 1]),
+            "The position of the class token is added as well. It belongs to the class "
+            "token alone.",
+        ),
+        Mistake(
+            _keeping(lambda positions, keep: positions[keep], lambda keep: keep - 1),
+            "You count the patches from 1, as if the class token were number 0. Patch "
+            "0 is the first *patch*.",
+        ),
+        Mistake(
+            _counts_class_token,
+            "`keep` numbers the patches alone. With a class token in front, patch 0 is "
+            "token 1.",
+        ),
+        Mistake(
+            _keeping(lambda positions, keep: positions[keep + 1].flip(1)),
+            "The positions come in another order than the tokens.",
+        ),
+        Mistake(
+            lambda tokens, positions, keep: _taken(tokens * positions[1:], keep),
+            "The positions are multiplied. They are *added* to the tokens.",
+        ),
+        Mistake(
+            lambda tokens, positions, keep: (tokens + positions[1:])[:, keep],
+            "`x[:, keep]` takes for each picture the patches of *all* rows of `keep`, "
+            "so there is an axis too many. Each picture has its own row.",
+        ),
+        Mistake(
+            lambda tokens, positions, keep: (tokens + positions[1:])[:, keep[0]],
+            "All pictures lose the patches of the first one. Each picture has its own "
+            "row of `keep`.",
+        ),
+        Mistake(
+            lambda tokens, positions, keep: (
+                tokens[:, : keep.shape[1]] + positions[1 : keep.shape[1] + 1]
+            ),
+            "You always keep the first k patches. Which ones stay, `keep` says.",
+        ),
+        Mistake(
+            _by_mask(False),
+            "You keep the patches that are to go. `keep` numbers those that *stay*.",
+        ),
+        Mistake(_by_mask(True), _KEEPS_ORDER),
+        Mistake(
+            lambda tokens, positions, keep: keep_tokens(
+                tokens, positions, keep.sort(dim=1).values
+            ),
+            _KEEPS_ORDER,
+        ),
+        Mistake(
+            lambda tokens, positions, keep: tokens + positions[1:],
+            "All patches are still there. Is `keep` used?",
+        ),
+        Mistake(
+            _zeroed,
+            "The patches that go are zeros now, but still there. A token that is left "
+            "out takes part in nothing, and the result has k tokens a picture.",
+        ),
+        Mistake(
+            _zeroed_tokens,
+            "The patches that go are still there, as tokens that hold only their "
+            "position. That grays them; leaving out gives k tokens a picture.",
+        ),
+        Mistake(
+            _with_class_row,
+            "There is a row for the class token in front. The result holds the k kept "
+            "patches only.",
+        ),
+        Mistake(
+            _narrow_gather,
+            "`gather` takes as many numbers as its index has, and yours has one for "
+            "each token: you get the first of its D numbers. Expand the index to D.",
+        ),
+        Mistake(
+            lambda tokens, positions, keep: _taken(tokens + positions, keep),
+            "Tokens and positions differ in length: `positions` has one row more, the "
+            "first one, which is the class token's.",
+        ),
+    ),
+    hints=(
+        "Add the positions while every patch is still in its place. Which row of "
+        "`positions` belongs to no patch?",
+        "`x[:, keep]` takes all rows of `keep` for every picture. An index for the "
+        "pictures is missing, which goes along with `keep`.",
+        "`x[torch.arange(B)[:, None], keep]` pairs picture b with the numbers in row b "
+        "of `keep`: the two indices have the shapes (B, 1) and (B, k).",
+    ),
+    because="Attention works on any number of tokens, so a ViT needs no filling for "
+    "what is gone. A convolution has to put something in its place.",
+    alternatives=(_by_gather,),
+)
+
+# --- 15.6 How far may it slide? ---------------------------------------------------
+
+
+def consistency(logits):
+    answers = logits.argmax(dim=-1)  # (S, B)
+    same = answers == answers[0]
+    return same.float().mean(dim=1)
+
+
+def _comparing(other, combine=lambda same: same.mean(dim=1)):
+    """Vary what the answers (S, B) are compared with, and how that is summed up."""
+
+    def consistency(logits):
+        answers = logits.argmax(dim=-1)
+        return combine((answers == other(answers)).float())
+
+    return consistency
+
+
+def _first(answers):
+    return answers[0]
+
+
+def _before(answers):
+    return torch.cat([answers[:1], answers[:-1]])
+
+
+def _other_axis(axis):
+    def consistency(logits):
+        answers = logits.argmax(dim=axis)
+        return (answers == answers[0]).float().mean(dim=1)
+
+    return consistency
+
+
+def _argmin(logits):
+    return consistency(-logits)
+
+
+def _same_height(logits):
+    best = logits.amax(dim=-1)
+    return torch.isclose(best, best[0]).float().mean(dim=1)
+
+
+def _old_probability(logits):
+    old = logits[0].argmax(dim=-1).expand(len(logits), -1)[..., None]
+    return logits.softmax(dim=-1).gather(2, old)[..., 0].mean(dim=1)
+
+
+def _mean_of_bools(logits):
+    answers = logits.argmax(dim=-1)
+    return (answers == answers[0]).mean(dim=1)
+
+
+def _answer_of_mean(logits):
+    answers = logits.mean(dim=1).argmax(dim=-1)
+    return (answers == answers[0]).float()
+
+
+def _by_shift(logits):
+    old = logits[0].argmax(dim=1)
+    return torch.tensor([(x.argmax(dim=1) == old).sum() / len(old) for x in logits])
+
+
+_EQUAL_LOGITS = (
+    "You compare the logits themselves. They may change as long as the same class has "
+    "the largest one: compare the answers."
+)
+_STEP_BY_STEP = (
+    "You compare each shift with the one before. Compare all of them with the first, "
+    "which is no shift."
+)
+_shifts = np.random.default_rng(2)
+
+
+def _logits(shifts, pictures, classes):
+    """Return logits that drift away from the first ones, shift by shift."""
+    start = _shifts.normal(size=(pictures, classes))
+    drift = _shifts.normal(size=(shifts, pictures, classes))
+    drift[0] = 0
+    return (start + 0.8 * drift.cumsum(axis=0)).round(1)
+
+
+SLIDE = Exercise(
+    id="15.6",
+    title="How far may it slide?",
+    solution=consistency,
+    kinds=("torch",),
+    cases=(
+        (_logits(3, 5, 4),),
+        (_logits(5, 7, 3),),
+        (_logits(4, 3, 6),),
+    ),
+    mistakes=(
+        Mistake(
+            _comparing(_first, lambda same: same.mean(dim=0)),
+            "You average over the shifts, so you have a number for each *picture*. "
+            "Average over the pictures.",
+        ),
+        Mistake(
+            _comparing(_first, lambda same: same.mean()),
+            "You average over shifts and pictures, but each shift has its own share.",
+        ),
+        Mistake(
+            _comparing(_first, lambda same: same.sum(dim=1)),
+            "Those are counts. Divide by the number of pictures.",
+        ),
+        Mistake(
+            _comparing(_first, lambda same: same),
+            "That says for each picture whether its answer stays. Take the share of "
+            "the pictures, for each shift.",
+        ),
+        Mistake(
+            _comparing(_first, lambda same: 1 - same.mean(dim=1)),
+            "That is the share of the answers that *change*.",
+        ),
+        Mistake(
+            _comparing(_first, lambda same: same.mean(dim=1)[1:]),
+            "The first shift is missing. It is no shift at all, and its share is 1.",
+        ),
+        Mistake(
+            _comparing(_first, lambda same: 100 * same.mean(dim=1)),
+            "Your shares are in percent. A share lies between 0 and 1.",
+        ),
+        Mistake(
+            _comparing(_first, lambda same: same.cumprod(dim=0).mean(dim=1)),
+            "You count the pictures whose answer has *never* changed so far. An answer "
+            "that comes back counts again: look at each shift alone.",
+        ),
+        Mistake(
+            _comparing(_first, lambda same: same.amin(dim=1)),
+            "You ask whether *all* pictures keep their answer. The share of those that "
+            "do is wanted.",
+        ),
+        Mistake(_comparing(_before), _STEP_BY_STEP),
+        Mistake(
+            _comparing(_before, lambda same: same.mean(dim=1)[1:]),
+            _STEP_BY_STEP,
+        ),
+        Mistake(
+            _comparing(lambda answers: answers[-1]),
+            "You compare with the *last* shift. The first one is no shift.",
+        ),
+        Mistake(
+            _comparing(lambda answers: answers[:, :1]),
+            "You compare each picture with the first *picture*. Compare it with itself "
+            "under no shift; the shifts are the first axis.",
+        ),
+        Mistake(
+            _comparing(lambda answers: answers.mode(dim=0).values),
+            "You compare with the most frequent answer of all shifts. Compare with the "
+            "first, which is no shift.",
+        ),
+        Mistake(
+            _other_axis(1),
+            "Your `argmax` goes over the pictures. The classes are the last axis.",
+        ),
+        Mistake(
+            _other_axis(0),
+            "Your `argmax` goes over the shifts. The classes are the last axis.",
+        ),
+        Mistake(
+            _argmin,
+            "You compare the classes with the *smallest* logit. The answer is the "
+            "class with the largest.",
+        ),
+        Mistake(
+            lambda logits: (logits == logits[0]).float().mean(dim=(1, 2)),
+            _EQUAL_LOGITS,
+        ),
+        Mistake(
+            lambda logits: (logits == logits[0]).all(dim=-1).float().mean(dim=1),
+            _EQUAL_LOGITS,
+        ),
+        Mistake(
+            lambda logits: (logits == logits[0]).float().mean(dim=-1),
+            _EQUAL_LOGITS,
+        ),
+        Mistake(
+            _same_height,
+            "You compare how *large* the largest logit is. Compare for which class it "
+            "is the largest.",
+        ),
+        Mistake(
+            _old_probability,
+            "That is how probable the old answer still is. Count how often it is still "
+            "the answer.",
+        ),
+        Mistake(
+            lambda logits: F.cosine_similarity(logits, logits[:1], dim=-1).mean(dim=1),
+            "You measure how similar the logits are. Count how often the answer is the "
+            "same.",
+        ),
+        Mistake(
+            _answer_of_mean,
+            "You average the logits of all pictures before you ask for the answer. "
+            "Each picture has its own.",
+        ),
+        Mistake(
+            lambda logits: (
+                _comparing(_first, lambda same: same.sum(dim=1))(logits)
+                / logits.shape[2]
+            ),
+            "You divide by the number of classes. Divide by that of the pictures.",
+        ),
+        Mistake(
+            lambda logits: (
+                _comparing(_first, lambda same: same.sum(dim=1))(logits)
+                / logits.shape[0]
+            ),
+            "You divide by the number of shifts. Divide by that of the pictures.",
+        ),
+        Mistake(
+            _mean_of_bools,
+            "PyTorch takes no mean of True and False. Turn them into floats first.",
+        ),
+        Mistake(
+            lambda logits: logits.argmax(dim=-1),
+            "Those are the answers. Compare each with that of the same picture without "
+            "a shift, and take the share that agrees.",
+        ),
+    ),
+    hints=(
+        "First turn the logits into answers, of shape (S, B).",
+        "`answers[0]` holds the answers without a shift. Compared with all of "
+        "`answers`, it goes along for every shift.",
+        "Over which axis do the pictures run? `.float()` makes numbers of True and "
+        "False, and their mean is a share.",
+    ),
+    because="A share of 1 does not mean that the answers are right: a model that "
+    "always gives the same class is perfectly consistent. Read it beside the accuracy.",
+    alternatives=(_by_shift,),
+)
+
+EXERCISES = (COST, PERMUTATION, RACE, SHARE, KEEP, SLIDE)
