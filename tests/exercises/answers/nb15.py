@@ -680,7 +680,7 @@ wrong(
     "15.3",
     "sum over seeds",
     _choosing(lambda ps: sum(v for v, _ in ps)),
-    says="One seed alone chooses the",
+    says="You add the validation accuracies",
 )
 wrong(
     "15.3",
