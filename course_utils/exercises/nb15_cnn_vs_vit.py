@@ -261,253 +261,237 @@ COST = Exercise(
 # --- 15.2 One permutation for all -------------------------------------------------
 
 
-def permute_patches(images, P, order):
-    B, C, H, W = images.shape
-    grid = images.reshape(B, C, H // P, P, W // P, P)
-    patches = grid.permute(0, 1, 2, 4, 3, 5).reshape(B, C, -1, P, P)
-    patches = patches[:, :, order]  # (B, C, N, P, P)
-    grid = patches.reshape(B, C, H // P, W // P, P, P)
-    return grid.permute(0, 1, 2, 4, 3, 5).reshape(B, C, H, W)
+def rewired(weight, positions, inner, outer):
+    kernels = weight.flatten(2)  # (D, C, P * P)
+    patches = positions[1:]  # (N, D), without the class token's row
+    moved = torch.cat([positions[:1], patches[outer]])
+    return kernels[:, :, inner].reshape(weight.shape), moved
 
 
-def _cut(images, P):
-    """Cut images into patches: (B, C, H, W) -> (B, C, N, P, P)."""
-    return images.unfold(2, P, P).unfold(3, P, P).flatten(2, 3)
+def _pixels(weight, inner):
+    return weight.flatten(2)[:, :, inner]
 
 
-def _put(patches, height, width):
-    """Put patches together again: (B, C, N, P, P) -> (B, C, H, W)."""
-    P = patches.shape[-1]
-    columns = patches.flatten(3).transpose(2, 3).flatten(1, 2)
-    return F.fold(columns, (height, width), P, stride=P)
+def _patches(positions, outer):
+    return torch.cat([positions[:1], positions[1:][outer]])
 
 
-def _moving(move):
-    """Let ``move`` change the patches (B, C, N, P, P), given the order."""
+def _rewiring(pixels=_pixels, patches=_patches):
+    """Vary what happens to the weight, and what to the positions."""
 
-    def permute_patches(images, P, order):
-        return _put(move(_cut(images, P), order), *images.shape[2:])
+    def rewired(weight, positions, inner, outer):
+        weights = pixels(weight, inner).reshape(weight.shape)
+        return weights, patches(positions, outer)
 
-    return permute_patches
-
-
-def _scattered(patches, order):
-    moved = torch.empty_like(patches)
-    moved[:, :, order] = patches
-    return moved
+    return rewired
 
 
-def _overwritten(patches, order):
-    patches = patches.clone()
-    for place, patch in enumerate(order.tolist()):
-        patches[:, :, place] = patches[:, :, patch]
-    return patches
+def _giving_of(change):
+    """Change the right weight and positions, given the old weight, too."""
+
+    def rewired_wrongly(weight, positions, inner, outer):
+        return change(*rewired(weight, positions, inner, outer), weight)
+
+    return rewired_wrongly
 
 
-def _no_permute(images, P, order):
-    B, C, H, W = images.shape
-    return images.reshape(B, C, -1, P, P)[:, :, order].reshape(B, C, H, W)
+def _square(weight, flat):
+    return flat.reshape(weight.shape)
 
 
-def _no_permute_channels_mixed(images, P, order):
-    B, C, H, W = images.shape
-    return images.reshape(B, -1, C, P, P)[:, order].reshape(B, C, H, W)
+def _overwritten(rows, order):
+    rows = rows.clone()
+    for place, old in enumerate(order.tolist()):
+        rows[place] = rows[old]
+    return rows
 
 
-def _rows_of_pixels(images, P, order):
-    B, C, H, W = images.shape
-    return images.reshape(B, C, -1, P * P)[:, :, order].reshape(B, C, H, W)
+def _first_rows(weight, inner):
+    changed = weight.clone()
+    changed[: len(inner)] = weight[inner]
+    return changed
 
 
-def _no_way_back(images, P, order):
-    return _cut(images, P)[:, :, order].reshape(images.shape)
+def _across_channels(weight, inner):
+    flat = weight.flatten(1).clone()
+    flat[:, : len(inner)] = flat[:, inner]
+    return flat
 
 
-def _no_way_back_from_tokens(images, P, order):
-    tokens = _cut(images, P)[:, :, order].permute(0, 2, 1, 3, 4)
-    return tokens.reshape(images.shape)
+def _first_channel(weight, inner):
+    flat = weight.flatten(2).clone()
+    flat[:, 0] = flat[:, 0][:, inner]
+    return flat
 
 
-def _wrong_way_back(images, P, order):
-    B, C, H, W = images.shape
-    patches = _cut(images, P)[:, :, order].reshape(B, C, P, P, H // P, W // P)
-    return patches.permute(0, 1, 4, 2, 5, 3).reshape(B, C, H, W)
+def _channels_mixed(weight, inner):
+    D, C, P, _ = weight.shape
+    return weight.reshape(D, P * P, C)[:, inner]
 
 
-def _mixed_channels(images, P, order):
-    B, C, H, W = images.shape
-    patches = _cut(images, P)[:, :, order].permute(0, 2, 3, 4, 1)
-    return _put(patches.reshape(B, -1, C, P, P).transpose(1, 2), H, W)
+def _by_row_and_column(weight, positions, inner, outer):
+    P = weight.shape[-1]
+    moved = positions.clone()
+    moved[1:] = positions[outer + 1]
+    return weight[..., inner // P, inner % P].reshape(weight.shape), moved
 
 
-def _rows_for_columns(images, P, order):
-    moved, n = torch.zeros_like(images), images.shape[2] // P
-    for place, patch in enumerate(order.tolist()):
-        (r, c), (s, d) = divmod(place, n), divmod(patch, n)
-        piece = images[:, :, s * P : s * P + P, d * P : d * P + P]
-        moved[:, :, r * P : r * P + P, c * P : c * P + P] = piece
-    return moved
-
-
-def _pixels(images, P, order):
-    flat = images.flatten(2)
-    moved = flat.clone()
-    moved[:, :, : len(order)] = flat[:, :, order]
-    return moved.reshape(images.shape)
-
-
-def _by_pixels(images, P, order):
-    H, W = images.shape[2:]
-    row, column = torch.arange(H)[:, None], torch.arange(W)
-    source = order[row // P * (W // P) + column // P]
-    return images[
-        :, :, source // (W // P) * P + row % P, source % (W // P) * P + column % P
-    ]
-
-
-_AXES = (
-    "The pieces are not square patches. A `reshape` alone cuts the pixels in the order "
-    "of memory, row of pixels by row of pixels. The two axes *inside* a patch have to "
-    "be moved behind the two of the grid first."
+_WAY_ROUND = (
+    "Place `j` of the new picture shows what was `order[j]`, so place `j` of the new "
+    "numbers has to hold what was made for the old `order[j]`."
 )
-_BACK = (
-    "The patches are right, but on the way back to a picture their axes are missing a "
-    "`permute`: a `reshape` alone lays each patch out in one line of pixels."
-)
-_ORDER = np.array([4, 0, 3, 5, 1, 2])
+_inner, _outer = np.array([2, 0, 3, 1]), np.array([4, 0, 3, 5, 1, 2])
+_projections = np.random.default_rng(152)
 
 PERMUTATION = Exercise(
     id="15.2",
     title="One permutation for all",
-    solution=permute_patches,
+    solution=rewired,
     kinds=("torch",),
-    cases=(
-        (np.arange(144.0).reshape(2, 3, 4, 6), 2, _ORDER),
-        (np.arange(144.0).reshape(3, 2, 6, 4) + 5, 2, np.array([2, 4, 1, 5, 0, 3])),
-        (np.arange(108.0).reshape(2, 1, 6, 9) / 4, 3, _ORDER[::-1].copy()),
-        (np.arange(72.0).reshape(1, 3, 4, 6), 2, np.arange(6)),
+    cases=tuple(
+        (
+            _projections.normal(size=(D, C, P, P)).round(1),
+            _projections.normal(size=(len(outer) + 1, D)).round(1),
+            inner,
+            outer,
+        )
+        for D, C, P, inner, outer in (
+            (5, 3, 2, _inner, _outer),
+            (4, 2, 3, np.array([8, 3, 6, 0, 2, 7, 1, 5, 4]), np.arange(10) * 3 % 10),
+            (7, 1, 2, np.array([1, 3, 0, 2]), _outer[::-1].copy()),
+        )
     ),
     mistakes=(
         Mistake(
-            _moving(_scattered),
-            "That is the inverse: you send patch `i` to place `order[i]`. Place `i` is "
-            "to *show* patch `order[i]`.",
+            _rewiring(lambda w, inner: w.flatten(2)[:, :, inner.argsort()]),
+            "Inside the patches it is the inverse. " + _WAY_ROUND,
         ),
         Mistake(
-            _moving(lambda patches, order: patches),
-            "The patches stay where they are. Is `order` used?",
+            _rewiring(patches=lambda p, outer: _patches(p, outer.argsort())),
+            "With the positions it is the inverse. " + _WAY_ROUND,
         ),
         Mistake(
-            _moving(lambda patches, order: patches.flip(2)),
-            "The patches come in the reverse of their own order. Is `order` used?",
+            lambda w, p, inner, outer: rewired(w, p, inner.argsort(), outer.argsort()),
+            "Both are the inverse. " + _WAY_ROUND,
         ),
         Mistake(
-            _moving(lambda patches, order: patches[:, :, torch.randperm(len(order))]),
-            "Your order is drawn at random. Use the one that is given, which is the "
-            "same for all pictures, in training and in test.",
+            _rewiring(pixels=lambda w, inner: w),
+            "The weight of the projection is as it was, but each of its numbers now "
+            "meets another pixel of the patch.",
         ),
         Mistake(
-            _moving(
-                lambda patches, order: torch.stack(
-                    [each[:, order.roll(i)] for i, each in enumerate(patches)]
-                )
+            _rewiring(patches=lambda p, outer: p),
+            "The positions are as they were, but each place now shows another patch.",
+        ),
+        Mistake(
+            lambda w, p, inner, outer: (w, p),
+            "Weight and positions are as they were. Each number of the weight now "
+            "meets another pixel, and each position another patch.",
+        ),
+        Mistake(
+            _rewiring(patches=lambda p, outer: p[outer]),
+            "Patch 0 has row 1 of `positions`: the first row is the class token's. It "
+            "stays where it is, and `outer` speaks of the others.",
+        ),
+        Mistake(
+            _rewiring(patches=lambda p, outer: torch.cat([p[:1], p[outer]])),
+            "The first row stays, but after it you take the rows as if patch 0 had row "
+            "0. It has row 1.",
+        ),
+        Mistake(
+            _rewiring(patches=lambda p, outer: p[1:][outer]),
+            "The row of the class token is lost. It stays in front, as it was.",
+        ),
+        Mistake(
+            _rewiring(patches=lambda p, outer: torch.cat([p[1:][outer], p[:1]])),
+            "The row of the class token is last now. It belongs in front.",
+        ),
+        Mistake(
+            _rewiring(patches=lambda p, outer: torch.cat([p[:-1][outer], p[-1:]])),
+            "You take the *last* row for the class token's. It is the first one.",
+        ),
+        Mistake(
+            _rewiring(patches=lambda p, outer: torch.cat([0 * p[:1], p[1:][outer]])),
+            "The row of the class token is zero now. It stays as it was.",
+        ),
+        Mistake(
+            _rewiring(
+                patches=lambda p, outer: torch.cat([p[:1], _overwritten(p[1:], outer)])
             ),
-            "Only the first picture has the given order. All pictures are to have it.",
+            "You read from what you are writing to, so some rows are overwritten "
+            "before they are moved. Read from the old positions.",
         ),
         Mistake(
-            _moving(_overwritten),
-            "You read from what you are writing to, so some patches are overwritten "
-            "before they are moved. Read from `images`, and write somewhere else.",
+            _rewiring(lambda w, inner: _square(w, _pixels(w.mT, inner)).mT),
+            "You number the pixels of a patch column by column. They are numbered row "
+            "by row.",
         ),
         Mistake(
-            _moving(lambda patches, order: patches[:, :, order].mT),
-            "The patches lie in the right places, but each is turned over: rows and "
-            "columns *inside* a patch have changed places.",
+            _rewiring(lambda w, inner: _square(w, _pixels(w, inner)).mT),
+            "Rows and columns inside a patch have changed places.",
         ),
         Mistake(
-            _moving(lambda patches, order: patches[:, :, order].flip(3)),
-            "The patches lie in the right places, but each stands on its head.",
-        ),
-        Mistake(_no_permute, _AXES),
-        Mistake(_no_permute_channels_mixed, _AXES),
-        Mistake(_rows_of_pixels, _AXES),
-        Mistake(_no_way_back, _BACK),
-        Mistake(_no_way_back_from_tokens, _BACK),
-        Mistake(
-            _wrong_way_back,
-            "The patches are right, but on the way back to a picture the axes are "
-            "taken in another order than they were laid out.",
+            _rewiring(_first_rows),
+            "`inner` has moved whole kernels, along the axis D. It speaks of the "
+            "pixels inside a patch: the last two axes, as one.",
         ),
         Mistake(
-            _mixed_channels,
-            "The channels are mixed: they lie last when you reshape as if they lay "
-            "first.",
+            lambda w, p, inner, outer: (w[inner], _patches(p, outer)),
+            "`inner` has moved whole kernels, along the axis D. It speaks of the "
+            "pixels inside a patch: the last two axes, as one.",
         ),
         Mistake(
-            _rows_for_columns,
-            "The patches are counted as if a row held H / P of them. A row of patches "
-            "holds W / P.",
+            _rewiring(_across_channels),
+            "`inner` has moved numbers of the first channel only. Every channel is "
+            "rearranged.",
         ),
         Mistake(
-            lambda images, P, order: permute_patches(images.mT, P, order).mT,
-            "You number the patches column by column. They are numbered row by row.",
+            _rewiring(_first_channel),
+            "`inner` has moved numbers of the first channel only. Every channel is "
+            "rearranged.",
         ),
         Mistake(
-            _pixels,
-            "You move single *pixels*. `order` numbers patches of `P` × `P` pixels.",
+            _rewiring(_channels_mixed),
+            "You mix the channels: `weight` has its channels before its pixels, so "
+            "flatten only the last two axes.",
         ),
         Mistake(
-            lambda images, P, order: images[order],
-            "You put the *pictures* into another order: the first axis is B.",
+            _giving_of(lambda w, p, old: (p, w)),
+            "The two have changed places: the weight comes first.",
         ),
         Mistake(
-            lambda images, P, order: images[:, order],
-            "You put the *channels* into another order: the second axis is C.",
+            _giving_of(lambda w, p, old: w),
+            "That is the weight alone. Return the positions, too.",
         ),
         Mistake(
-            lambda images, P, order: images[:, :, order],
-            "You put *rows of pixels* into another order.",
+            _giving_of(lambda w, p, old: p),
+            "Those are the positions alone. Return the weight, too.",
         ),
         Mistake(
-            lambda images, P, order: images[..., order],
-            "You put *columns of pixels* into another order.",
+            _giving_of(lambda w, p, old: (w.flatten(2), p)),
+            "The weight has lost its shape. The projection expects (D, C, P, P).",
         ),
         Mistake(
-            lambda images, P, order: _cut(images, P)[:, :, order],
-            "Those are the patches in the right order. Put them together to pictures "
-            "of shape (B, C, H, W) again.",
+            _giving_of(lambda w, p, old: (w.flatten(1), p)),
+            "The weight has lost its shape. The projection expects (D, C, P, P).",
         ),
         Mistake(
-            lambda images, P, order: _cut(images, P)[:, :, order].transpose(1, 2),
-            "Those are the patches in the right order. Put them together to pictures "
-            "of shape (B, C, H, W) again.",
-        ),
-        Mistake(
-            lambda images, P, order: (
-                _cut(images, P)[:, :, order].transpose(1, 2).flatten(2)
-            ),
-            "Those are the patches as tokens, in the right order. Put them together to "
-            "pictures of shape (B, C, H, W) again.",
-        ),
-        Mistake(
-            lambda images, P, order: permute_patches(images, P, order).permute(
-                0, 2, 3, 1
-            ),
-            "The channels come last in your pictures. They came second: (B, C, H, W).",
+            lambda w, p, inner, outer: rewired(w, p, outer, inner),
+            "`inner` and `outer` have changed places: `inner` has a number for each "
+            "pixel of a patch, `outer` one for each patch.",
         ),
     ),
     hints=(
-        "Three steps: cut the pictures into patches, take the patches in the new "
-        "order, put pictures together again. Test the first and the last without the "
-        "middle one: they must give back what came in.",
-        "`images.reshape(B, C, H // P, P, W // P, P)` cuts without moving a number. "
-        "Which axes must lie side by side so that one axis can count the patches?",
-        "After `.permute(0, 1, 2, 4, 3, 5)` the grid's two axes lie side by side and "
-        "so do the patch's. The same `permute` is the way back.",
+        "The projection multiplies each pixel of a patch by a number of its own and "
+        "adds up. What must happen to these numbers if the pixels change places?",
+        "`weight.flatten(2)` has the shape (D, C, P·P): its last axis counts the "
+        "pixels of a patch row by row, as `inner` does.",
+        "Place `j` of the new weight holds what was in place `inner[j]` of the old "
+        "one. With the positions it is the same, behind the class token's row.",
     ),
-    because="The information is all there, in other places. What a model loses by it "
-    "is what it had assumed about neighbors.",
-    alternatives=(_by_pixels, _moving(lambda patches, order: patches[:, :, order])),
+    because="A ViT learns from rearranged pictures as well as from real ones: for each "
+    "set of weights for the one there is a set for the other. For a CNN there is not.",
+    alternatives=(_by_row_and_column,),
 )
 
 # --- 15.3 Spot the bug: the unfair race -------------------------------------------
@@ -1070,224 +1054,361 @@ SHARE = Exercise(
 # --- 15.5 Leave patches out -------------------------------------------------------
 
 
-def keep_tokens(tokens, positions, keep):
+def keep_tokens(tokens, positions, stay):
     placed = tokens + positions[1:]  # (B, N, D)
-    pictures = torch.arange(len(tokens))[:, None]  # (B, 1)
-    return placed[pictures, keep]
+    counts = stay.sum(dim=1, keepdim=True)  # (B, 1)
+    mask = torch.arange(counts.max()) < counts  # (B, k)
+    kept = torch.zeros(*mask.shape, tokens.shape[-1])
+    kept[mask] = placed[stay]
+    return kept, mask
 
 
-def _taken(tokens, keep):
-    """Take of each picture its own rows: (B, N, D), (B, k) -> (B, k, D)."""
-    return torch.stack([own[rows] for own, rows in zip(tokens, keep, strict=True)])
+def _padded(rows):
+    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
 
 
-def _keeping(position, token=lambda keep: keep):
-    """Vary which positions are added to the kept tokens."""
+def _filled(kept, stay):
+    return torch.arange(kept.shape[1]) < stay.sum(dim=1, keepdim=True)
 
-    def keep_tokens(tokens, positions, keep):
-        return _taken(tokens, token(keep)) + position(positions, keep)
+
+def _keeping(
+    place=lambda tokens, positions: tokens + positions[1:],
+    take=lambda own, stays: own[stays],
+    mask=_filled,
+):
+    """Vary what is added, what of each picture is taken, and what the mask says."""
+
+    def keep_tokens(tokens, positions, stay):
+        pairs = zip(place(tokens, positions), stay, strict=True)
+        kept = _padded([take(own, stays) for own, stays in pairs])
+        return kept, mask(kept, stay)
 
     return keep_tokens
 
 
-def _by_mask(value):
-    """Take the patches by a mask, which loses their order."""
+def _afterwards(change):
+    """Change the right tokens and mask, given the positions and ``stay``, too."""
 
-    def keep_tokens(tokens, positions, keep):
-        B, N, D = tokens.shape
-        mask = torch.full((B, N), not value).scatter(1, keep, value)
-        return (tokens + positions[1:])[mask].reshape(B, -1, D)
+    def keep_tokens(tokens, positions, stay):
+        kept, mask = _right_tokens(tokens, positions, stay)
+        return change(kept, mask, positions, stay)
 
     return keep_tokens
 
 
-def _zeroed(tokens, positions, keep):
-    stays = torch.zeros(tokens.shape[:2]).scatter(1, keep, 1.0)[..., None]
-    return (tokens + positions[1:]) * stays
+_right_tokens = _keeping()
 
 
-def _zeroed_tokens(tokens, positions, keep):
-    stays = torch.zeros(tokens.shape[:2]).scatter(1, keep, 1.0)[..., None]
-    return tokens * stays + positions[1:]
+def _counted_anew(first, padding=False):
+    """Give the kept tokens of a picture the positions from ``first`` on."""
+
+    def keep_tokens(tokens, positions, stay):
+        kept, mask = _right_tokens(tokens, 0 * positions, stay)
+        own = positions[first : first + kept.shape[1]]
+        return kept + own * (mask | padding)[..., None], mask
+
+    return keep_tokens
 
 
-def _with_class_row(tokens, positions, keep):
-    first = positions[:1].expand(len(tokens), 1, -1)
-    return torch.cat([first, keep_tokens(tokens, positions, keep)], dim=1)
+def _moved_to_front(tokens, positions, stay):
+    order = stay.int().argsort(dim=1, descending=True, stable=True)
+    order = order[:, : stay.sum(dim=1).max()]
+    pictures = torch.arange(len(tokens))[:, None]
+    return (tokens + positions[1:])[pictures, order], stay[pictures, order]
 
 
-def _counts_class_token(tokens, positions, keep):
-    zero = torch.zeros(len(tokens), 1, tokens.shape[-1])
-    return _taken(torch.cat([zero, tokens], dim=1) + positions, keep)
+def _first_picture(tokens, positions, stay):
+    kept = (tokens + positions[1:])[:, stay[0]]
+    return kept, torch.ones(kept.shape[:2], dtype=torch.bool)
 
 
-def _narrow_gather(tokens, positions, keep):
-    return torch.gather(tokens + positions[1:], 1, keep[..., None])
+def _by_stack(tokens, positions, stay):
+    pairs = zip(tokens + positions[1:], stay, strict=True)
+    kept = torch.stack([own[stays] for own, stays in pairs])
+    return kept, torch.ones(kept.shape[:2], dtype=torch.bool)
 
 
-def _by_gather(tokens, positions, keep):
-    index = keep[..., None].expand(-1, -1, tokens.shape[-1])
-    return tokens.gather(1, index) + positions[keep + 1]
+def _last_repeated(kept, mask, positions, stay):
+    last = kept[torch.arange(len(kept)), mask.sum(dim=1) - 1]
+    return torch.where(mask[..., None], kept, last[:, None]), mask
+
+
+def _padded_to_all(kept, mask, positions, stay):
+    more = stay.shape[1] - kept.shape[1]
+    return F.pad(kept, (0, 0, 0, more)), F.pad(mask, (0, more))
+
+
+def _class_row(kept, mask, positions, stay):
+    first = positions[:1].expand(len(kept), 1, -1)
+    return torch.cat([first, kept], dim=1), F.pad(mask, (1, 0), value=True)
+
+
+def _padding_first(kept, mask, positions, stay):
+    rows = [
+        torch.cat([own[~real], own[real]]) for own, real in zip(kept, mask, strict=True)
+    ]
+    return torch.stack(rows), mask.flip(1)
+
+
+def _shortest(kept, mask, positions, stay):
+    k = stay.sum(dim=1).min()
+    return kept[:, :k], mask[:, :k]
+
+
+def _by_sort(tokens, positions, stay):
+    placed = (tokens + positions[1:]) * stay[..., None]
+    order = stay.int().argsort(dim=1, descending=True, stable=True)
+    order = order[:, : stay.sum(dim=1).max()]
+    pictures = torch.arange(len(tokens))[:, None]
+    return placed[pictures, order], stay[pictures, order]
 
 
 _OTHER_PLACE = (
-    "Each kept token gets a position of another place: you number the positions anew, "
-    "from 0 or 1 up, as if the kept patches were all there are. A patch keeps the "
-    "position that it had in the whole picture."
+    "The positions are numbered anew, as if the kept patches were all there are. A "
+    "patch keeps the position that it had in the whole picture."
 )
-_KEEPS_ORDER = (
-    "The kept patches come in the order of the picture. They are to come in the order "
-    "of `keep`."
+_MASK = (
+    "The tokens are right, the mask is not: it has to say for each of the k rows that "
+    "you return whether it holds a kept token. `stay` speaks of the N old rows."
 )
-_numbers = np.random.default_rng(15)
-_values = [
-    (2, 5, 3, [[3, 0, 4, 1], [2, 4, 1, 0]]),
-    (3, 6, 2, [[5, 2, 0, 4], [1, 3, 5, 0], [4, 1, 2, 3]]),
-    (3, 4, 5, [[1, 3], [3, 0], [2, 1]]),
-]
+_TOO_LONG = (
+    "The patches that go are still there, as rows of zeros among the others. Leaving "
+    "out moves the kept ones up, so that k rows are enough."
+)
+
+
+def _holes():
+    """Return tokens, positions and what stays; the last holds a kept row of zeros."""
+    numbers = np.random.default_rng(155)
+    for stay in (
+        [[1, 0, 1, 1, 0, 1], [0, 0, 1, 0, 1, 0]],
+        [[0, 1, 0, 0, 0], [1, 1, 1, 1, 1], [0, 1, 0, 1, 1], [1, 0, 0, 1, 0]],
+        [[0, 1, 0, 1], [1, 1, 0, 1], [0, 0, 0, 1]],
+        [[0, 1, 0, 1], [1, 0, 0, 1], [0, 1, 1, 0]],
+    ):
+        (B, N), D = np.shape(stay), 2 if len(stay) == 4 else 5 - len(stay)
+        tokens = numbers.normal(size=(B, N, D)).round(1)
+        positions = numbers.normal(size=(N + 1, D)).round(1)
+        tokens[-1, 3] = -positions[4] if N == 4 else tokens[-1, 3]
+        yield tokens, positions, np.array(stay, bool)
+
 
 KEEP = Exercise(
     id="15.5",
     title="Leave patches out",
     solution=keep_tokens,
     kinds=("torch",),
-    cases=tuple(
-        (
-            _numbers.normal(size=(B, N, D)).round(1),
-            _numbers.normal(size=(N + 1, D)).round(1),
-            np.array(keep),
-        )
-        for B, N, D, keep in _values
-    ),
+    cases=tuple(_holes()),
     mistakes=(
         Mistake(
-            _keeping(lambda positions, keep: positions[keep]),
+            _keeping(lambda tokens, positions: tokens + positions[:-1]),
             "Each token gets the position of the patch before it: the *first* row of "
             "`positions` belongs to the class token, so patch 0 has row 1.",
         ),
+        Mistake(_counted_anew(1), _OTHER_PLACE),
+        Mistake(_counted_anew(0), _OTHER_PLACE),
+        Mistake(_counted_anew(1, padding=True), _OTHER_PLACE),
+        Mistake(_counted_anew(0, padding=True), _OTHER_PLACE),
         Mistake(
-            _keeping(lambda positions, keep: positions[1 : keep.shape[1] + 1]),
-            _OTHER_PLACE,
-        ),
-        Mistake(
-            _keeping(lambda positions, keep: positions[: keep.shape[1]]),
-            _OTHER_PLACE,
-        ),
-        Mistake(
-            _keeping(lambda positions, keep: positions[-keep.shape[1] :]),
-            _OTHER_PLACE,
-        ),
-        Mistake(
-            _keeping(lambda positions, keep: positions[keep[0] + 1]),
-            "Every picture gets the positions of the first picture's patches.",
-        ),
-        Mistake(
-            _keeping(lambda positions, keep: 0),
+            _keeping(lambda tokens, positions: tokens),
             "No position is added to the tokens.",
         ),
         Mistake(
-            _keeping(lambda positions, keep: 2 * positions[keep + 1]),
+            _keeping(lambda tokens, positions: tokens + 2 * positions[1:]),
             "The positions are added twice.",
         ),
         Mistake(
-            _keeping(lambda positions, keep: -positions[keep + 1]),
+            _keeping(lambda tokens, positions: tokens - positions[1:]),
             "The positions are subtracted.",
         ),
         Mistake(
-            _keeping(lambda positions, keep: positions[0]),
+            _keeping(lambda tokens, positions: tokens * positions[1:]),
+            "The positions are multiplied. They are *added* to the tokens.",
+        ),
+        Mistake(
+            _keeping(lambda tokens, positions: tokens + positions[0]),
             "Every token gets the position of the class token.",
         ),
         Mistake(
-            _keeping(lambda positions, keep: positions[:1] + positions[keep + 1]),
+            _keeping(lambda tokens, positions: tokens + positions[:1] + positions[1:]),
             "The position of the class token is added as well. It belongs to the class "
             "token alone.",
         ),
         Mistake(
-            _keeping(lambda positions, keep: positions[keep], lambda keep: keep - 1),
-            "You count the patches from 1, as if the class token were number 0. Patch "
-            "0 is the first *patch*.",
+            _keeping(lambda tokens, positions: tokens + positions),
+            "Tokens and positions differ in length: `positions` has one row more, the "
+            "first one, which is the class token's.",
         ),
         Mistake(
-            _counts_class_token,
-            "`keep` numbers the patches alone. With a class token in front, patch 0 is "
-            "token 1.",
-        ),
-        Mistake(
-            _keeping(lambda positions, keep: positions[keep + 1].flip(1)),
-            "The positions come in another order than the tokens.",
-        ),
-        Mistake(
-            lambda tokens, positions, keep: _taken(tokens * positions[1:], keep),
-            "The positions are multiplied. They are *added* to the tokens.",
-        ),
-        Mistake(
-            lambda tokens, positions, keep: (tokens + positions[1:])[:, keep],
-            "`x[:, keep]` takes for each picture the patches of *all* rows of `keep`, "
-            "so there is an axis too many. Each picture has its own row.",
-        ),
-        Mistake(
-            lambda tokens, positions, keep: (tokens + positions[1:])[:, keep[0]],
-            "All pictures lose the patches of the first one. Each picture has its own "
-            "row of `keep`.",
-        ),
-        Mistake(
-            lambda tokens, positions, keep: (
-                tokens[:, : keep.shape[1]] + positions[1 : keep.shape[1] + 1]
+            _keeping(
+                take=lambda own, stays: own[~stays],
+                mask=lambda kept, stay: _filled(kept, ~stay),
             ),
-            "You always keep the first k patches. Which ones stay, `keep` says.",
+            "You keep the patches that are to go. `stay` is True for those that stay.",
         ),
         Mistake(
-            _by_mask(False),
-            "You keep the patches that are to go. `keep` numbers those that *stay*.",
+            _keeping(take=lambda own, stays: own[~stays]),
+            "You keep the patches that are to go. `stay` is True for those that stay.",
         ),
-        Mistake(_by_mask(True), _KEEPS_ORDER),
         Mistake(
-            lambda tokens, positions, keep: keep_tokens(
-                tokens, positions, keep.sort(dim=1).values
+            _keeping(take=lambda own, stays: own[stays].flip(0)),
+            "The kept tokens come in reverse order.",
+        ),
+        Mistake(
+            _keeping(take=lambda own, stays: own[: stays.sum()]),
+            "You keep the *first* patches of each picture. Which ones stay, `stay` "
+            "says.",
+        ),
+        Mistake(
+            _keeping(take=lambda own, stays: own[stays].sort(dim=0).values),
+            "The numbers of the kept tokens are sorted, so tokens are mixed. They keep "
+            "their order.",
+        ),
+        Mistake(
+            _afterwards(
+                lambda kept, mask, positions, stay: (
+                    kept.sort(dim=1, descending=True).values,
+                    mask,
+                )
             ),
-            _KEEPS_ORDER,
+            "The numbers of the kept tokens are sorted, so tokens are mixed. They keep "
+            "their order.",
         ),
         Mistake(
-            lambda tokens, positions, keep: tokens + positions[1:],
-            "All patches are still there. Is `keep` used?",
+            _moved_to_front,
+            "Behind the kept tokens stand others that were to go. Padding is zeros.",
         ),
         Mistake(
-            _zeroed,
-            "The patches that go are zeros now, but still there. A token that is left "
-            "out takes part in nothing, and the result has k tokens a picture.",
+            _afterwards(_last_repeated),
+            "You pad with the last kept token again. Padding is zeros.",
         ),
         Mistake(
-            _zeroed_tokens,
-            "The patches that go are still there, as tokens that hold only their "
-            "position. That grays them; leaving out gives k tokens a picture.",
+            _afterwards(_padded_to_all),
+            "There is more padding than needed: the largest number of patches that "
+            "stay in a picture is k, and it may be smaller than N.",
         ),
         Mistake(
-            _with_class_row,
-            "There is a row for the class token in front. The result holds the k kept "
+            _afterwards(_padding_first),
+            "The padding stands in front. It comes behind the kept tokens.",
+        ),
+        Mistake(
+            _afterwards(_shortest),
+            "You cut all pictures to the smallest number of patches, so tokens that "
+            "are to stay get lost. Pad to the largest.",
+        ),
+        Mistake(
+            _afterwards(_class_row),
+            "There is a row for the class token in front. The result holds the kept "
             "patches only.",
         ),
         Mistake(
-            _narrow_gather,
-            "`gather` takes as many numbers as its index has, and yours has one for "
-            "each token: you get the first of its D numbers. Expand the index to D.",
+            lambda tokens, positions, stay: (
+                (tokens + positions[1:]) * stay[..., None],
+                stay,
+            ),
+            _TOO_LONG,
         ),
         Mistake(
-            lambda tokens, positions, keep: _taken(tokens + positions, keep),
-            "Tokens and positions differ in length: `positions` has one row more, the "
-            "first one, which is the class token's.",
+            lambda tokens, positions, stay: (tokens + positions[1:], stay),
+            "All patches are still there. Is `stay` used?",
+        ),
+        Mistake(
+            lambda tokens, positions, stay: (
+                tokens * stay[..., None] + positions[1:],
+                stay,
+            ),
+            "The patches that go are still there, as tokens that hold only their "
+            "position. That grays them; leaving out gives k rows for each picture.",
+        ),
+        Mistake(
+            lambda tokens, positions, stay: ((tokens + positions[1:])[stay], stay),
+            "The tokens of all pictures lie in one row. Each picture has its own, of "
+            "k tokens.",
+        ),
+        Mistake(
+            _afterwards(
+                lambda kept, mask, positions, stay: (
+                    [own[real] for own, real in zip(kept, mask, strict=True)],
+                    stay,
+                )
+            ),
+            "That is a list of rows of different lengths. Pad them with zeros to one "
+            "tensor.",
+        ),
+        Mistake(
+            _afterwards(
+                lambda kept, mask, positions, stay: (
+                    [own[real] for own, real in zip(kept, mask, strict=True)],
+                    mask,
+                )
+            ),
+            "That is a list of rows of different lengths. Pad them with zeros to one "
+            "tensor.",
+        ),
+        Mistake(
+            _first_picture,
+            "All pictures lose the patches of the first one. Each picture has its own "
+            "row of `stay`.",
+        ),
+        Mistake(
+            _by_stack,
+            "The pictures keep different numbers of patches, so their rows cannot be "
+            "stacked. Pad the shorter ones first.",
+        ),
+        Mistake(
+            _keeping(mask=lambda kept, stay: ~_filled(kept, stay)),
+            "The mask is the wrong way round: it is True where a kept token lies.",
+        ),
+        Mistake(
+            _keeping(
+                mask=lambda kept, stay: (
+                    torch.arange(kept.shape[1]) <= stay.sum(dim=1, keepdim=True)
+                )
+            ),
+            "The mask has one True too many where there is padding. Rows are counted "
+            "from 0.",
+        ),
+        Mistake(_keeping(mask=lambda kept, stay: stay), _MASK),
+        Mistake(_keeping(mask=lambda kept, stay: stay[:, : kept.shape[1]]), _MASK),
+        Mistake(
+            _keeping(mask=lambda kept, stay: torch.ones(kept.shape[:2], dtype=bool)),
+            "The mask is True everywhere. It is False where there is padding.",
+        ),
+        Mistake(
+            _keeping(mask=lambda kept, stay: (kept != 0).any(dim=-1)),
+            "You take every row of zeros for padding, but a token and its position may "
+            "cancel. Ask `stay`, not the numbers.",
+        ),
+        Mistake(
+            _keeping(mask=lambda kept, stay: kept != 0),
+            "The mask has one entry for each number. It is to have one for each row.",
+        ),
+        Mistake(
+            _keeping(mask=lambda kept, stay: stay.sum(dim=1)),
+            "You return how many patches stay. A mask is wanted, of shape (B, k).",
+        ),
+        Mistake(
+            _afterwards(lambda kept, mask, positions, stay: kept),
+            "Those are the tokens alone. Without the mask nobody knows which of them "
+            "are padding.",
+        ),
+        Mistake(
+            _afterwards(lambda kept, mask, positions, stay: (mask, kept)),
+            "The two have changed places: the tokens come first.",
         ),
     ),
     hints=(
         "Add the positions while every patch is still in its place. Which row of "
         "`positions` belongs to no patch?",
-        "`x[:, keep]` takes all rows of `keep` for every picture. An index for the "
-        "pictures is missing, which goes along with `keep`.",
-        "`x[torch.arange(B)[:, None], keep]` pairs picture b with the numbers in row b "
-        "of `keep`: the two indices have the shapes (B, 1) and (B, k).",
+        "The number of patches that stay is `stay.sum(dim=1)`. From it alone follows "
+        "the mask: row `i` holds a token if `i` is smaller than that number.",
+        "`x[stay]` lists the kept tokens of all pictures, one picture after the "
+        "other, and `kept[mask] = ...` fills rows in the same order. Or take "
+        "`x[b][stay[b]]` for each picture and pad it.",
     ),
-    because="Attention works on any number of tokens, so a ViT needs no filling for "
-    "what is gone. A convolution has to put something in its place.",
-    alternatives=(_by_gather,),
+    because="Attention takes any number of tokens, so a ViT needs no gray for what is "
+    "gone. Its attention must ignore the padding, though: hand the mask on.",
+    alternatives=(_right_tokens, _by_sort),
 )
 
 # --- 15.6 How far may it slide? ---------------------------------------------------

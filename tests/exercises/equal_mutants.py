@@ -324,20 +324,6 @@ EQUAL: dict[str, dict[str, str]] = {
             "two axes change places, in either order"
         ),
     },
-    "15.2": {
-        "line 3, column 11: images.reshape(B, C, H // P, P, W // P, P) -> "
-        "images.reshape(C, B, H // P, P, W // P, P)": (
-            "nothing is done along the first two axes, and the last reshape names them"
-        ),
-        "line 4, column 14: grid.permute(0, 1, 2, 4, 3, 5).reshape(B, C, -1, P, P) -> "
-        "grid.permute(0, 1, 2, 4, 3, 5).reshape(C, B, -1, P, P)": (
-            "nothing is done along the first two axes, and the last reshape names them"
-        ),
-        "line 6, column 11: patches.reshape(B, C, H // P, W // P, P, P) -> "
-        "patches.reshape(C, B, H // P, W // P, P, P)": (
-            "nothing is done along the first two axes, and the last reshape names them"
-        ),
-    },
     "15.4": {
         "line 4, column 4: if n == 0: return (np.nan, 0) -> "
         "if False: return (np.nan, 0)": (
@@ -348,6 +334,6 @@ EQUAL: dict[str, dict[str, str]] = {
         ),
     },
     "15.5": {
-        "line 3, column 32: tokens -> keep": ("both have a row for each picture"),
+        "line 5, column 36: tokens -> positions": "both have D numbers in a row",
     },
 }

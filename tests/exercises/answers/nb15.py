@@ -283,234 +283,237 @@ def prints(c_in, c_out, k, height, width, stride):
 
 
 @right("15.2")
-def reshape_and_index(images, P, order):
-    B, C, H, W = images.shape
-    h, w = H // P, W // P
-    x = images.reshape(B, C, h, P, w, P).permute(0, 2, 4, 1, 3, 5)
-    x = x.reshape(B, h * w, C, P, P)[:, order]
-    x = x.reshape(B, h, w, C, P, P).permute(0, 3, 1, 4, 2, 5)
-    return x.reshape(B, C, H, W)
+def by_flatten(weight, positions, inner, outer):
+    new_weight = weight.flatten(2)[:, :, inner].view(weight.shape)
+    new_positions = torch.cat([positions[:1], positions[1:][outer]])
+    return new_weight, new_positions
 
 
 @right("15.2")
-def by_loop(images, P, order):
-    result = torch.zeros_like(images)
-    columns = images.shape[3] // P
-    for i, j in enumerate(order.tolist()):
-        r, c = divmod(i, columns)
-        s, d = divmod(j, columns)
-        result[:, :, r * P : r * P + P, c * P : c * P + P] = images[
-            :, :, s * P : s * P + P, d * P : d * P + P
-        ]
-    return result
+def by_loops(weight, positions, inner, outer):
+    P = weight.shape[-1]
+    w, p = weight.clone(), positions.clone()
+    for j, old in enumerate(inner.tolist()):
+        w[:, :, j // P, j % P] = weight[:, :, old // P, old % P]
+    for i, old in enumerate(outer.tolist()):
+        p[1 + i] = positions[1 + old]
+    return w, p
 
 
 @right("15.2")
-def by_unfold_and_fold(images, P, order):
-    columns = F.unfold(images, P, stride=P)  # (B, C * P * P, N)
-    return F.fold(columns[:, :, order], images.shape[-2:], P, stride=P)
+def outer_plus_one(weight, positions, inner, outer):
+    rows = torch.cat([torch.zeros(1, dtype=torch.long), outer + 1])
+    D, C, P, _ = weight.shape
+    columns = weight.reshape(D * C, P * P)
+    return columns[:, inner].reshape(D, C, P, P), positions[rows]
 
 
 @right("15.2")
-def by_cat(images, P, order):
-    pieces = [piece for row in images.split(P, dim=2) for piece in row.split(P, dim=3)]
-    n = images.shape[3] // P
-    moved = [pieces[j] for j in order]
-    rows = [torch.cat(moved[i : i + n], dim=3) for i in range(0, len(moved), n)]
-    return torch.cat(rows, dim=2)
+def by_row_and_column(weight, positions, inner, outer):
+    P = weight.shape[-1]
+    grid = inner.view(P, P)
+    moved = positions.clone()
+    moved[1:] = positions[outer + 1]
+    return weight[:, :, grid // P, grid % P], moved
 
 
 @right("15.2")
-def by_pixels(images, P, order):
-    B, C, H, W = images.shape
-    row = torch.arange(H).view(-1, 1).expand(H, W)
-    column = torch.arange(W).expand(H, W)
-    source = order[row // P * (W // P) + column // P]
-    y = source // (W // P) * P + row % P
-    x = source % (W // P) * P + column % P
-    return images[:, :, y, x]
+def by_permutation_matrices(weight, positions, inner, outer):
+    inside = F.one_hot(inner).float()  # row j picks inner[j]
+    between = F.one_hot(outer).float()
+    new = torch.einsum("dcp,jp->dcj", weight.flatten(2), inside)
+    rest = between @ positions[1:]
+    return [new.reshape(weight.shape), torch.vstack([positions[0], rest])]
 
 
 @right("15.2")
-def by_gather_of_tokens(images, P, order):
-    B, C, H, W = images.shape
-    tokens = images.unfold(2, P, P).unfold(3, P, P)  # (B, C, h, w, P, P)
-    shape = tokens.shape
-    tokens = tokens.flatten(2, 3).index_select(2, order).reshape(shape)
-    return tokens.transpose(3, 4).reshape(B, C, H, W)
+def by_scatter_with_inverses(weight, positions, inner, outer):
+    flat = weight.flatten(2)
+    w = torch.empty_like(flat)
+    w[:, :, inner.argsort()] = flat
+    p = positions.clone()
+    p[outer.argsort() + 1] = positions[1:]
+    return w.reshape_as(weight), p
 
 
 @right("15.2")
-def by_scatter_with_the_inverse(images, P, order):
-    B, C, H, W = images.shape
-    x = images.view(B, C, H // P, P, W // P, P).transpose(3, 4).flatten(2, 3)
-    out = torch.empty_like(x)
-    out[:, :, torch.argsort(order)] = x
-    out = out.view(B, C, H // P, W // P, P, P).transpose(3, 4)
-    return out.contiguous().view(B, C, H, W)
+def by_gather_and_select(weight, positions, inner, outer):
+    D, C, P, _ = weight.shape
+    index = inner.expand(D, C, P * P)
+    w = weight.reshape(D, C, -1).gather(2, index).unflatten(2, (P, P))
+    p = torch.index_select(positions[1:], 0, outer)
+    return w, F.pad(p, (0, 0, 1, 0)) + F.pad(positions[:1], (0, 0, 0, len(p)))
 
 
 @right("15.2")
-def in_numpy(images, P, order):
-    x = np.asarray(images)
-    B, C, H, W = x.shape
-    x = x.reshape(B, C, H // P, P, W // P, P).swapaxes(3, 4)
-    shape = x.shape
-    x = x.reshape(B, C, -1, P, P)[:, :, np.asarray(order)]
-    return torch.from_numpy(x.reshape(shape).swapaxes(3, 4).reshape(B, C, H, W))
+def through_numpy(weight, positions, inner, outer):
+    w, p = np.asarray(weight), np.asarray(positions)
+    shape = w.shape
+    w = w.reshape(*shape[:2], -1)[..., np.asarray(inner)].reshape(shape)
+    return w, np.concatenate([p[:1], np.take(p[1:], np.asarray(outer), axis=0)])
 
 
-def _to_patches(images, P):
-    B, C, H, W = images.shape
-    x = images.reshape(B, C, H // P, P, W // P, P).permute(0, 2, 4, 1, 3, 5)
-    return x.reshape(B, -1, C, P, P)
+def _rewiring(pixels=None, patches=None):
+    """Vary what happens to the weight and to the positions."""
+    pixels = pixels or (lambda weight, inner: weight.flatten(2)[:, :, inner])
+    patches = patches or (lambda p, outer: torch.cat([p[:1], p[1:][outer]]))
+
+    def rewired(weight, positions, inner, outer):
+        w = pixels(weight, inner).reshape(weight.shape)
+        return w, patches(positions, outer)
+
+    return rewired
 
 
-def _to_images(patches, H, W):
-    B, _, C, P, _ = patches.shape
-    x = patches.reshape(B, H // P, W // P, C, P, P).permute(0, 3, 1, 4, 2, 5)
-    return x.reshape(B, C, H, W)
-
-
-@wrong("15.2", "the inverse", says="That is the inverse: you")
-def inverse(images, P, order):
-    return reshape_and_index(images, P, order.argsort())
-
-
-@wrong(
-    "15.2", "scatters: patch i goes to place order[i]", says="That is the inverse: you"
-)
-def scatters(images, P, order):
-    x = _to_patches(images, P)
-    out = torch.zeros_like(x)
-    out[:, order] = x
-    return _to_images(out, *images.shape[2:])
-
-
-@wrong("15.2", "nothing moves", says="The patches stay where they")
-def nothing_moves(images, P, order):
-    return _to_images(_to_patches(images, P), *images.shape[2:])
-
-
-@wrong("15.2", "no permute before the reshape", says="The pieces are not square")
-def plain_reshape(images, P, order):
-    B, C, H, W = images.shape
-    x = images.reshape(B, -1, C, P, P)[:, order]
-    return x.reshape(B, C, H, W)
-
-
-@wrong(
+wrong(
     "15.2",
-    "the way back without a permute",
-    says="The patches are right, but on the way back to a picture their",
+    "the inverse inside",
+    _rewiring(lambda w, i: w.flatten(2)[..., i.argsort()]),
+    says="Inside the patches it is",
 )
-def back_without_permute(images, P, order):
-    return _to_patches(images, P)[:, order].reshape(images.shape)
-
-
-@wrong("15.2", "returns the patches", says="Those are the patches in")
-def returns_patches(images, P, order):
-    return _to_patches(images, P)[:, order]
-
-
-@wrong("15.2", "permutes the pictures", says="You put the *pictures* into")
-def permutes_pictures(images, P, order):
-    return images[order]
-
-
-@wrong("15.2", "permutes pixels, not patches", says="You move single *pixels*.")
-def permutes_pixels(images, P, order):
-    flat = images.flatten(2)
-    moved = flat.clone()
-    moved[:, :, : len(order)] = flat[:, :, order]
-    return moved.view(images.shape)
-
-
-@wrong(
-    "15.2", "numbers the patches column by column", says="You number the patches column"
-)
-def by_columns(images, P, order):
-    return reshape_and_index(images.mT, P, order).mT
-
-
-@wrong(
+wrong(
     "15.2",
-    "turns each patch over",
-    says="The patches lie in the right places, but each is",
+    "the inverse between",
+    _rewiring(patches=lambda p, o: torch.cat([p[:1], p[1:][o.argsort()]])),
+    says="With the positions it is",
 )
-def transposes_each_patch(images, P, order):
-    return _to_images(_to_patches(images, P)[:, order].mT, *images.shape[2:])
-
-
-@wrong(
-    "15.2", "another permutation for each picture", says="Only the first picture has"
+wrong(
+    "15.2",
+    "both inverses",
+    lambda w, p, i, o: by_flatten(w, p, i.argsort(), o.argsort()),
+    says="Both are the inverse. Place",
 )
-def one_for_each(images, P, order):
-    x = _to_patches(images, P)
-    rows = [patches[order.roll(i)] for i, patches in enumerate(x)]
-    return _to_images(torch.stack(rows), *images.shape[2:])
-
-
-@wrong("15.2", "a random order", says="Your order is drawn at random.")
-def random_order(images, P, order):
-    x = _to_patches(images, P)
-    return _to_images(x[:, torch.randperm(len(order))], *images.shape[2:])
-
-
-@wrong("15.2", "mixes the channels", says="The channels are mixed: they")
-def mixes_channels(images, P, order):
-    B, C, H, W = images.shape
-    x = _to_patches(images, P)[:, order].permute(0, 1, 3, 4, 2)
-    return _to_images(x.reshape(B, -1, C, P, P), H, W)
-
-
-@wrong("15.2", "takes H for W", says="The patches are counted as")
-def rows_for_columns(images, P, order):
-    result = torch.zeros_like(images)
-    columns = images.shape[2] // P
-    for i, j in enumerate(order.tolist()):
-        r, c = divmod(i, columns)
-        s, d = divmod(j, columns)
-        result[:, :, r * P : r * P + P, c * P : c * P + P] = images[
-            :, :, s * P : s * P + P, d * P : d * P + P
-        ]
-    return result
-
-
-@wrong("15.2", "writes into the images")
-def in_place(images, P, order):
-    images.copy_(reshape_and_index(images, P, order))
-    return images
-
-
-@wrong(
-    "15.2", "overwrites what it still has to read", says="You read from what you are"
+wrong(
+    "15.2",
+    "weight as it was",
+    _rewiring(lambda w, i: w),
+    says="The weight of the projection",
 )
-def overwrites(images, P, order):
-    result = images.clone()
-    n = images.shape[3] // P
-    for i, j in enumerate(order.tolist()):
-        r, c, s, d = i // n * P, i % n * P, j // n * P, j % n * P
-        result[:, :, r : r + P, c : c + P] = result[:, :, s : s + P, d : d + P]
-    return result
+wrong(
+    "15.2",
+    "positions as they were",
+    _rewiring(patches=lambda p, o: p),
+    says="The positions are as they",
+)
+wrong(
+    "15.2",
+    "all as it was",
+    lambda weight, positions, inner, outer: (weight, positions),
+    says="Weight and positions are",
+)
+wrong(
+    "15.2",
+    "class row not skipped",
+    _rewiring(patches=lambda p, o: p[o]),
+    says="Patch 0 has row 1 of `positions`:",
+)
+wrong(
+    "15.2",
+    "class row not skipped, but put in front",
+    _rewiring(patches=lambda p, o: torch.cat([p[:1], p[o]])),
+    says="The first row stays, but",
+)
+wrong(
+    "15.2",
+    "class row lost",
+    _rewiring(patches=lambda p, o: p[1:][o]),
+    says="The row of the class token is lost.",
+)
+wrong(
+    "15.2",
+    "class row last",
+    _rewiring(patches=lambda p, o: torch.cat([p[1:][o], p[:1]])),
+    says="The row of the class token is last",
+)
+wrong(
+    "15.2",
+    "class row thought to be last",
+    _rewiring(patches=lambda p, o: torch.cat([p[:-1][o], p[-1:]])),
+    says="You take the *last* row for",
+)
+wrong(
+    "15.2",
+    "column by column",
+    _rewiring(lambda w, i: w.mT.flatten(2)[..., i].unflatten(2, w.shape[2:]).mT),
+    says="You number the pixels of",
+)
+wrong(
+    "15.2",
+    "turned over",
+    _rewiring(lambda w, i: w.flatten(2)[..., i].unflatten(2, w.shape[2:]).mT),
+    says="Rows and columns inside a",
+)
+wrong(
+    "15.2",
+    "zeros for the class token",
+    _rewiring(patches=lambda p, o: torch.cat([0 * p[:1], p[1:][o]])),
+    says="The row of the class token is zero",
+)
 
 
-@wrong("15.2", "shuffles inside the patches")
-def inside_patches(images, P, order):
-    x = _to_patches(images, P).flatten(3)
-    x = x[..., order % (P * P)]
-    return x
+@wrong("15.2", "the wrong way round", says="The two have changed places:")
+def positions_first(weight, positions, inner, outer):
+    return by_flatten(weight, positions, inner, outer)[::-1]
 
 
-@wrong("15.2", "fold without a stride")
-def fold_without_stride(images, P, order):
-    columns = F.unfold(images, P)
-    return F.fold(columns[:, :, order], images.shape[-2:], P)
+@wrong("15.2", "the weight alone", says="That is the weight alone.")
+def weight_alone(weight, positions, inner, outer):
+    return by_flatten(weight, positions, inner, outer)[0]
 
 
-@wrong("15.2", "channels last", says="The channels come last in")
-def channels_last(images, P, order):
-    return reshape_and_index(images, P, order).permute(0, 2, 3, 1)
+@wrong("15.2", "flat weights", says="The weight has lost its shape.")
+def flat_weight(weight, positions, inner, outer):
+    w, p = by_flatten(weight, positions, inner, outer)
+    return w.flatten(2), p
+
+
+@wrong("15.2", "flatter weights", says="The weight has lost its shape.")
+def linear_weight(weight, positions, inner, outer):
+    w, p = by_flatten(weight, positions, inner, outer)
+    return w.flatten(1), p
+
+
+@wrong("15.2", "kernels reordered", says="`inner` has moved whole kernels,")
+def kernels_reordered(weight, positions, inner, outer):
+    _, p = by_flatten(weight, positions, inner, outer)
+    w = weight.clone()
+    w[: len(inner)] = weight[inner]
+    return w, p
+
+
+@wrong("15.2", "channels and pixels in one axis", says="`inner` has moved numbers")
+def channels_and_pixels(weight, positions, inner, outer):
+    _, p = by_flatten(weight, positions, inner, outer)
+    flat = weight.flatten(1).clone()
+    flat[:, : len(inner)] = flat[:, inner]
+    return flat.view(weight.shape), p
+
+
+@wrong("15.2", "writes into the positions")
+def writes_into_positions(weight, positions, inner, outer):
+    positions[1:] = positions[1:][outer]
+    return weight.flatten(2)[:, :, inner].reshape(weight.shape), positions
+
+
+@wrong("15.2", "inner and outer exchanged", says="`inner` and `outer` have")
+def exchanged(weight, positions, inner, outer):
+    return by_flatten(weight, positions, outer, inner)
+
+
+@wrong("15.2", "rows by inner, columns by inner")
+def rows_and_columns(weight, positions, inner, outer):
+    _, p = by_flatten(weight, positions, inner, outer)
+    P = weight.shape[-1]
+    return weight[:, :, inner[:P] % P][..., inner[:P] % P], p
+
+
+@wrong("15.2", "overwrites what it still reads", says="You read from what you are")
+def overwrites(weight, positions, inner, outer):
+    w, _ = by_flatten(weight, positions, inner, outer)
+    p = positions.clone()
+    for i, j in enumerate(outer.tolist()):
+        p[1 + i] = p[1 + j]
+    return w, p
 
 
 # --- 15.3: the unfair race ---
@@ -1071,197 +1074,320 @@ def nan_for_both(predicted, shape, texture):
 
 
 @right("15.5")
-def by_index(tokens, positions, keep):
-    x = tokens + positions[1:]
-    return x[torch.arange(len(x)).unsqueeze(1), keep]
-
-
-@right("15.5")
-def by_gather(tokens, positions, keep):
-    D = tokens.shape[-1]
-    index = keep[..., None].expand(-1, -1, D)
-    return torch.gather(tokens + positions[1:], 1, index)
-
-
-@right("15.5")
-def by_two_lookups(tokens, positions, keep):
-    kept = torch.stack([t[k] for t, k in zip(tokens, keep, strict=True)])
-    return kept + positions[keep + 1]
-
-
-@right("15.5")
-def by_loops(tokens, positions, keep):
-    B, k = keep.shape
-    result = torch.zeros(B, k, tokens.shape[-1])
-    for b in range(B):
-        for i in range(k):
-            j = int(keep[b, i])
-            result[b, i] = tokens[b, j] + positions[j + 1]
-    return result
-
-
-@right("15.5")
-def by_one_hot(tokens, positions, keep):
-    chooser = F.one_hot(keep, tokens.shape[1]).to(tokens.dtype)  # (B, k, N)
-    return chooser @ (tokens + positions[1:].unsqueeze(0))
-
-
-@right("15.5")
-def by_take_along_dim(tokens, positions, keep):
-    placed = tokens + positions[None, 1:, :]
-    return torch.take_along_dim(placed, keep.unsqueeze(-1), dim=1)
-
-
-@right("15.5")
-def by_flat_index(tokens, positions, keep):
+def by_zeros_and_loop(tokens, positions, stay):
     B, N, D = tokens.shape
-    placed = (tokens + positions[1:]).reshape(B * N, D)
-    flat = keep + N * torch.arange(B)[:, None]
-    return placed.index_select(0, flat.flatten()).view(B, -1, D)
+    k = int(stay.sum(1).max())
+    kept, mask = torch.zeros(B, k, D), torch.zeros(B, k, dtype=torch.bool)
+    for b in range(B):
+        i = 0
+        for n in range(N):
+            if stay[b, n]:
+                kept[b, i] = tokens[b, n] + positions[n + 1]
+                mask[b, i] = True
+                i += 1
+    return kept, mask
 
 
 @right("15.5")
-def in_numpy_too(tokens, positions, keep):
-    t, p, k = (np.asarray(x) for x in (tokens, positions, keep))
-    return np.take_along_axis(t, k[:, :, None], 1) + p[1:][k]
+def by_pad_sequence(tokens, positions, stay):
+    x = tokens + positions[1:]
+    rows = [t[s] for t, s in zip(x, stay, strict=True)]
+    ones = [torch.ones(len(r), dtype=torch.bool) for r in rows]
+    pad = torch.nn.utils.rnn.pad_sequence
+    return pad(rows, batch_first=True), pad(ones, batch_first=True)
 
 
-@wrong(
-    "15.5", "the class token's row is not skipped", says="Each token gets the position"
+@right("15.5")
+def by_stable_sort(tokens, positions, stay):
+    order = stay.long().sort(dim=1, descending=True, stable=True).indices
+    mask = stay.gather(1, order)
+    k = stay.sum(1).max()
+    x = (tokens + positions[1:]) * stay[..., None]
+    x = x.gather(1, order[..., None].expand_as(x))
+    return x[:, :k], mask[:, :k]
+
+
+@right("15.5")
+def by_cumsum(tokens, positions, stay):
+    B, N, D = tokens.shape
+    place = stay.cumsum(1) - 1
+    k = int(place.max()) + 1
+    kept = torch.zeros(B, k, D)
+    b, n = stay.nonzero(as_tuple=True)
+    kept[b, place[b, n]] = tokens[b, n] + positions[1 + n]
+    mask = torch.zeros(B, k)
+    mask[b, place[b, n]] = 1
+    return kept, mask.bool()
+
+
+@right("15.5")
+def by_boolean_assignment(tokens, positions, stay):
+    lengths = stay.sum(dim=1)
+    mask = torch.arange(lengths.max())[None] < lengths[:, None]
+    kept = tokens.new_zeros(*mask.shape, tokens.shape[2])
+    kept[mask] = (tokens + positions[None, 1:])[stay]
+    return kept, mask
+
+
+@right("15.5")
+def by_masked_scatter(tokens, positions, stay):
+    counts = stay.sum(1, keepdim=True)
+    k = counts.max().item()
+    mask = torch.arange(k).expand(len(stay), k) < counts
+    x = tokens[stay] + positions[1:].expand_as(tokens)[stay]
+    kept = torch.zeros(len(stay), k, tokens.shape[-1])
+    return kept.masked_scatter(mask[..., None], x), mask
+
+
+@right("15.5")
+def by_pad_of_each(tokens, positions, stay):
+    k = max(int(s.sum()) for s in stay)
+    kept, mask = [], []
+    for picture, which in zip(tokens, stay, strict=True):
+        places = which.nonzero().flatten()
+        rows = picture[places] + positions[places + 1]
+        missing = k - len(rows)
+        kept.append(F.pad(rows, (0, 0, 0, missing)))
+        mask.append([True] * len(rows) + [False] * missing)
+    return torch.stack(kept), torch.tensor(mask)
+
+
+def _keeping(x=None, rows=None, mask=None):
+    """Vary what is added, which tokens stay, and what the mask says."""
+    x = x or (lambda t, p: t + p[1:])
+    rows = rows or (lambda own, s: own[s])
+    mask = mask or (lambda kept, s: torch.arange(kept.shape[1]) < s.sum(1)[:, None])
+
+    def keep_tokens(tokens, positions, stay):
+        both = zip(x(tokens, positions), stay, strict=True)
+        each = [rows(own, s) for own, s in both]
+        kept = torch.nn.utils.rnn.pad_sequence(each, batch_first=True)
+        return kept, mask(kept, stay)
+
+    return keep_tokens
+
+
+wrong(
+    "15.5",
+    "the class token's row is not skipped",
+    _keeping(lambda t, p: t + p[:-1]),
+    says="Each token gets the position",
 )
-def class_row_not_skipped(tokens, positions, keep):
-    return (tokens + positions[:-1])[torch.arange(len(tokens))[:, None], keep]
+wrong(
+    "15.5", "no positions", _keeping(lambda t, p: t), says="No position is added to the"
+)
+wrong(
+    "15.5",
+    "positions twice",
+    _keeping(lambda t, p: t + 2 * p[1:]),
+    says="The positions are added twice.",
+)
+wrong(
+    "15.5",
+    "positions with the class token's",
+    _keeping(lambda t, p: t + p[1:] + p[:1]),
+    says="The position of the class",
+)
+wrong(
+    "15.5",
+    "multiplies",
+    _keeping(lambda t, p: t * p[1:]),
+    says="The positions are multiplied.",
+)
+wrong(
+    "15.5",
+    "shapes do not fit",
+    _keeping(lambda t, p: t + p),
+    says="Tokens and positions differ",
+)
+wrong(
+    "15.5",
+    "removes what should stay",
+    _keeping(rows=lambda own, s: own[~s]),
+    says="You keep the patches that",
+)
+wrong(
+    "15.5",
+    "reversed",
+    _keeping(rows=lambda own, s: own[s].flip(0)),
+    says="The kept tokens come in reverse",
+)
+wrong(
+    "15.5",
+    "the mask says what is padded",
+    _keeping(mask=lambda kept, s: torch.arange(kept.shape[1]) >= s.sum(1)[:, None]),
+    says="The mask is the wrong way",
+)
+wrong(
+    "15.5",
+    "one True too many",
+    _keeping(mask=lambda kept, s: torch.arange(kept.shape[1]) <= s.sum(1)[:, None]),
+    says="The mask has one True too",
+)
+wrong(
+    "15.5",
+    "gives stay as the mask",
+    _keeping(mask=lambda kept, s: s),
+    says="The tokens are right, the",
+)
+wrong(
+    "15.5",
+    "mask from the zeros",
+    _keeping(mask=lambda kept, s: (kept != 0).any(-1)),
+    says="You take every row of zeros",
+)
+wrong(
+    "15.5",
+    "mask for each number",
+    _keeping(mask=lambda kept, s: kept != 0),
+    says="The mask has one entry for",
+)
+wrong(
+    "15.5",
+    "all True",
+    _keeping(mask=lambda kept, s: torch.ones(kept.shape[:2])),
+    says="The mask is True everywhere.",
+)
+wrong(
+    "15.5",
+    "counts instead of a mask",
+    _keeping(mask=lambda kept, s: s.sum(1)),
+    says="You return how many patches",
+)
+wrong(
+    "15.5",
+    "stay cut to k",
+    _keeping(mask=lambda kept, s: s[:, : kept.shape[1]]),
+    says="The tokens are right, the",
+)
 
 
-@wrong("15.5", "positions[keep]", says="Each token gets the position")
-def positions_of_keep(tokens, positions, keep):
-    return by_gather(tokens, torch.zeros_like(positions), keep) + positions[keep]
-
-
-@wrong("15.5", "the first k positions", says="Each kept token gets a position")
-def first_positions(tokens, positions, keep):
-    kept = by_gather(tokens, torch.zeros_like(positions), keep)
-    return kept + positions[1 : keep.shape[1] + 1]
+@wrong("15.5", "positions counted anew", says="The positions are numbered")
+def positions_anew(tokens, positions, stay):
+    kept, mask = by_zeros_and_loop(tokens, 0 * positions, stay)
+    k = kept.shape[1]
+    return kept + positions[1 : k + 1] * mask[..., None], mask
 
 
 @wrong(
     "15.5",
-    "the first k rows, with the class token's",
-    says="Each kept token gets a position",
+    "positions counted anew, on the padding, too",
+    says="The positions are numbered",
 )
-def first_rows(tokens, positions, keep):
-    kept = by_gather(tokens, torch.zeros_like(positions), keep)
-    return kept + positions[: keep.shape[1]]
+def positions_anew_everywhere(tokens, positions, stay):
+    kept, mask = by_zeros_and_loop(tokens, 0 * positions, stay)
+    return kept + positions[1 : kept.shape[1] + 1], mask
 
 
-@wrong("15.5", "no positions", says="No position is added to the")
-def no_positions(tokens, positions, keep):
-    return by_gather(tokens, torch.zeros_like(positions), keep)
+@wrong(
+    "15.5",
+    "zeros instead of removal",
+    says="The patches that go are still there, as rows",
+)
+def zeroed(tokens, positions, stay):
+    return (tokens + positions[1:]) * stay[..., None], stay
 
 
-@wrong("15.5", "all pictures with all rows of keep", says="`x[:, keep]` takes for each")
-def tokens_by_keep(tokens, positions, keep):
-    return (tokens + positions[1:])[:, keep]
+@wrong(
+    "15.5",
+    "zeroed tokens keep their positions",
+    says="The patches that go are still there, as tokens",
+)
+def zeroed_tokens(tokens, positions, stay):
+    return tokens * stay[..., None] + positions[1:], stay
+
+
+@wrong("15.5", "padded to N", says="There is more padding than")
+def padded_to_n(tokens, positions, stay):
+    kept, mask = by_zeros_and_loop(tokens, positions, stay)
+    more = tokens.shape[1] - kept.shape[1]
+    return F.pad(kept, (0, 0, 0, more)), F.pad(mask, (0, more))
+
+
+@wrong("15.5", "padding in front", says="The padding stands in front.")
+def padding_in_front(tokens, positions, stay):
+    kept, mask = by_zeros_and_loop(tokens, positions, stay)
+    rows = [torch.cat([k[~m], k[m]]) for k, m in zip(kept, mask, strict=True)]
+    return torch.stack(rows), mask.flip(1)
+
+
+@wrong("15.5", "cut to the shortest", says="You cut all pictures to the")
+def cut_to_the_shortest(tokens, positions, stay):
+    kept, mask = by_zeros_and_loop(tokens, positions, stay)
+    k = int(stay.sum(1).min())
+    return kept[:, :k], mask[:, :k]
+
+
+@wrong("15.5", "not zeros behind, but the rest", says="Behind the kept tokens stand")
+def the_rest_behind(tokens, positions, stay):
+    order = (~stay).int().argsort(dim=1, stable=True)
+    k = int(stay.sum(1).max())
+    x = tokens + positions[1:]
+    rows = torch.arange(len(x))[:, None]
+    return x[rows, order[:, :k]], stay[rows, order[:, :k]]
+
+
+@wrong("15.5", "tokens alone", says="Those are the tokens alone.")
+def tokens_alone(tokens, positions, stay):
+    return by_zeros_and_loop(tokens, positions, stay)[0]
+
+
+@wrong("15.5", "all pictures in one row", says="The tokens of all pictures")
+def all_in_one(tokens, positions, stay):
+    return (tokens + positions[1:])[stay], stay
+
+
+@wrong("15.5", "a list of rows", says="That is a list of rows of")
+def list_of_rows(tokens, positions, stay):
+    x = tokens + positions[1:]
+    return [t[s] for t, s in zip(x, stay, strict=True)], stay
 
 
 @wrong(
     "15.5", "the first picture's patches for all", says="All pictures lose the patches"
 )
-def first_picture(tokens, positions, keep):
-    return (tokens + positions[1:])[:, keep[0]]
+def first_picture(tokens, positions, stay):
+    x = (tokens + positions[1:])[:, stay[0]]
+    return x, torch.ones(x.shape[:2], dtype=torch.bool)
 
 
-@wrong("15.5", "removes what should stay", says="You keep the patches that")
-def removes(tokens, positions, keep):
-    B, N, D = tokens.shape
-    stays = torch.ones(B, N, dtype=torch.bool)
-    stays[torch.arange(B)[:, None], keep] = False
-    return (tokens + positions[1:])[stays].view(B, -1, D)
-
-
-@wrong("15.5", "in the order of the picture", says="The kept patches come in")
-def sorted_patches(tokens, positions, keep):
-    return by_gather(tokens, positions, keep.sort(dim=1).values)
-
-
-@wrong("15.5", "a mask loses the order", says="The kept patches come in")
-def by_mask(tokens, positions, keep):
-    B, N, D = tokens.shape
-    stays = torch.zeros(B, N, dtype=torch.bool).scatter(1, keep, True)
-    return (tokens + positions[1:])[stays].view(B, -1, D)
-
-
-@wrong("15.5", "zeros instead of removal", says="The patches that go are zeros")
-def zeroed(tokens, positions, keep):
-    B, N, D = tokens.shape
-    stays = torch.zeros(B, N).scatter(1, keep, 1.0)
-    return (tokens + positions[1:]) * stays[..., None]
-
-
-@wrong(
-    "15.5", "zeroed tokens keep their positions", says="The patches that go are still"
-)
-def zeroed_tokens(tokens, positions, keep):
-    B, N, D = tokens.shape
-    stays = torch.zeros(B, N).scatter(1, keep, 1.0)
-    return tokens * stays[..., None] + positions[1:]
+@wrong("15.5", "stacks rows of different lengths", says="The pictures keep different")
+def stacks(tokens, positions, stay):
+    x = tokens + positions[1:]
+    rows = torch.stack([t[s] for t, s in zip(x, stay, strict=True)])
+    return rows, torch.ones(rows.shape[:2], dtype=torch.bool)
 
 
 @wrong("15.5", "class row in front", says="There is a row for the class")
-def with_class_row(tokens, positions, keep):
-    kept = by_gather(tokens, positions, keep)
+def with_class_row(tokens, positions, stay):
+    kept, mask = by_zeros_and_loop(tokens, positions, stay)
     first = positions[:1].expand(len(kept), 1, -1)
-    return torch.cat([first, kept], dim=1)
+    return torch.cat([first, kept], dim=1), F.pad(mask, (1, 0), value=True)
 
 
-@wrong("15.5", "keep counts the class token", says="`keep` numbers the patches")
-def keep_from_one(tokens, positions, keep):
-    B, _, D = tokens.shape
-    x = torch.cat([torch.zeros(B, 1, D), tokens], dim=1) + positions
-    return x[torch.arange(B)[:, None], keep]
+@wrong("15.5", "mask first", says="The two have changed places:")
+def mask_first(tokens, positions, stay):
+    return by_zeros_and_loop(tokens, positions, stay)[::-1]
 
 
-@wrong("15.5", "token and position one off", says="You count the patches from")
-def tokens_one_off(tokens, positions, keep):
-    rows = torch.arange(len(tokens))[:, None]
-    return tokens[rows, keep - 1] + positions[keep]
-
-
-@wrong(
-    "15.5",
-    "positions without slice: shapes do not fit",
-    says="Tokens and positions differ",
-)
-def shapes_do_not_fit(tokens, positions, keep):
-    return (tokens + positions)[torch.arange(len(tokens))[:, None], keep]
-
-
-@wrong("15.5", "gather without expand", says="`gather` takes as many numbers")
-def gather_one_column(tokens, positions, keep):
-    return torch.gather(tokens + positions[1:], 1, keep[..., None])
-
-
-@wrong("15.5", "positions twice", says="The positions are added twice.")
-def positions_twice(tokens, positions, keep):
-    return by_gather(tokens + positions[1:], positions, keep)
+@wrong("15.5", "repeats the last token", says="You pad with the last kept")
+def repeats_the_last(tokens, positions, stay):
+    kept, mask = by_zeros_and_loop(tokens, positions, stay)
+    for rows, m in zip(kept, mask, strict=True):
+        rows[~m] = rows[m][-1]
+    return kept, mask
 
 
 @wrong("15.5", "writes into the tokens")
-def writes_into_tokens(tokens, positions, keep):
+def writes_into_tokens(tokens, positions, stay):
     tokens += positions[1:]
-    return tokens[torch.arange(len(tokens))[:, None], keep]
+    return by_zeros_and_loop(tokens, 0 * positions, stay)
 
 
-@wrong("15.5", "multiplies by the positions", says="The positions are multiplied.")
-def multiplies(tokens, positions, keep):
-    return (tokens * positions[1:])[torch.arange(len(tokens))[:, None], keep]
-
-
-@wrong("15.5", "positions at equal steps")
-def positions_at_equal_steps(tokens, positions, keep):
-    rows = torch.arange(len(tokens))[:, None]
-    places = torch.linspace(1, tokens.shape[1], keep.shape[1]).long()
-    return tokens[rows, keep] + positions[places]
+@wrong("15.5", "the largest tokens first", says="The numbers of the kept tokens")
+def largest_first(tokens, positions, stay):
+    kept, mask = by_zeros_and_loop(tokens, positions, stay)
+    return kept.sort(dim=1, descending=True).values, mask
 
 
 # --- 15.6: how far may it slide? ---
