@@ -9,8 +9,6 @@ fills it. The controls show one of the two alone: an outline in one color, or a 
 that fills the whole picture.
 """
 
-import math
-
 import numpy as np
 from PIL import Image, ImageFilter
 
@@ -228,6 +226,4 @@ def _check(outline, texture, split):
     if split not in SPLITS:
         raise ValueError(f"there is no split {split!r}; choose one of {list(SPLITS)}")
     if outline is None and texture is None:
-        raise ValueError(
-            "give an outline, a texture, or both; there is nothing to draw"
-        )
+        raise ValueError("there is nothing to draw; give an outline or a texture")
