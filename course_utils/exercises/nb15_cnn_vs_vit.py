@@ -48,6 +48,15 @@ def _places(count):
     return conv_cost
 
 
+def _of_both(change):
+    """Change the right parameters and work, given the channels, too."""
+
+    def conv_cost_changed(*sizes):
+        return change(*conv_cost(*sizes), *sizes[:2])
+
+    return conv_cost_changed
+
+
 def _inside_alone(c_in, c_out, k, height, width, stride):
     ones = torch.ones(1, 1, height, width)
     met = F.conv2d(ones, torch.ones(1, 1, k, k), stride=stride, padding=k // 2)
@@ -67,6 +76,7 @@ _ROUNDING = (
     "of `stride`; count its places for a side of 5 and a stride of 2."
 )
 
+_MILLIONS = "Return the numbers themselves, not thousands or millions of them."
 _ONCE = "You round once, at the end. Rows and columns are whole numbers each."
 
 COST = Exercise(
@@ -224,6 +234,10 @@ COST = Exercise(
             "You pad on one side only, but the picture gets `k // 2` zeros on both.",
         ),
         Mistake(
+            _cost(side=lambda n, k, s: (n + 2 * (k // 2 + 1) - k) // s + 1),
+            "You pad with more zeros than the layer does: `k // 2` rounds *down*.",
+        ),
+        Mistake(
             _cost(side=lambda n, k, s: (n + 2 * k - k) // s + 1),
             "You pad with `k` zeros on each side. The layer pads with `k // 2`.",
         ),
@@ -231,6 +245,31 @@ COST = Exercise(
             _inside_alone,
             "You leave out the products with padding. They count: the layer computes "
             "them, although they are zero.",
+        ),
+        Mistake(
+            _of_both(lambda p, w, c_in, c_out: (p, w + c_out)),
+            "You count the bias as work, too. Adding it does not count here.",
+        ),
+        Mistake(
+            _of_both(lambda p, w, c_in, c_out: (p, w + p)),
+            "Your second number holds the parameters once more. It is the work alone.",
+        ),
+        Mistake(
+            _of_both(lambda p, w, c_in, c_out: (p + c_in, w)),
+            "You count biases for the channels that come in, too. Only those that come "
+            "out have one.",
+        ),
+        Mistake(_of_both(lambda p, w, c_in, c_out: (p, w / 1e6)), _MILLIONS),
+        Mistake(_of_both(lambda p, w, c_in, c_out: (p, w / 1e3)), _MILLIONS),
+        Mistake(_of_both(lambda p, w, c_in, c_out: (p / 1e6, w / 1e6)), _MILLIONS),
+        Mistake(
+            _of_both(lambda p, w, c_in, c_out: (p - c_out, c_out, w)),
+            "You give three numbers. Weights and biases together are the parameters: "
+            "return two.",
+        ),
+        Mistake(
+            _cost(side=lambda n, k, s: (n - 1) // s),
+            _ROUNDING,
         ),
         Mistake(
             lambda *sizes: conv_cost(*sizes)[::-1],
@@ -266,6 +305,14 @@ def rewired(weight, positions, inner, outer):
     patches = positions[1:]  # (N, D), without the class token's row
     moved = torch.cat([positions[:1], patches[outer]])
     return kernels[:, :, inner].reshape(weight.shape), moved
+
+
+def _probe_rewired(answer, weight, positions, inner, outer):
+    """Name the two results, so that the check can say which of them is wrong."""
+    found = answer(weight, positions, inner, outer)
+    if isinstance(found, tuple | list) and len(found) == 2:
+        return dict(zip(("weight", "positions"), found, strict=True))
+    return found
 
 
 def _pixels(weight, inner):
@@ -340,13 +387,14 @@ _WAY_ROUND = (
     "Place `j` of the new picture shows what was `order[j]`, so place `j` of the new "
     "numbers has to hold what was made for the old `order[j]`."
 )
-_inner, _outer = np.array([2, 0, 3, 1]), np.array([4, 0, 3, 5, 1, 2])
+_inner, _outer = np.array([3, 2, 0, 1]), np.array([2, 4, 5, 1, 0, 3])
 _projections = np.random.default_rng(152)
 
 PERMUTATION = Exercise(
     id="15.2",
     title="One permutation for all",
     solution=rewired,
+    probe=_probe_rewired,
     kinds=("torch",),
     cases=tuple(
         (
@@ -454,6 +502,36 @@ PERMUTATION = Exercise(
             _rewiring(_channels_mixed),
             "You mix the channels: `weight` has its channels before its pixels, so "
             "flatten only the last two axes.",
+        ),
+        Mistake(
+            _rewiring(lambda w, inner: w.flatten(2)[:, :, inner][:, :, inner]),
+            "`inner` is applied twice.",
+        ),
+        Mistake(
+            _rewiring(patches=lambda p, outer: _patches(_patches(p, outer), outer)),
+            "`outer` is applied twice.",
+        ),
+        Mistake(
+            _rewiring(patches=lambda p, outer: torch.zeros_like(p)),
+            "The positions are zero now. Then the ViT knows of no place, but it did.",
+        ),
+        Mistake(
+            _rewiring(patches=lambda p, outer: torch.cat([p[:1], p[1:] * 0])),
+            "The positions are zero now. Then the ViT knows of no place, but it did.",
+        ),
+        Mistake(
+            _rewiring(patches=lambda p, outer: _patches(p, outer)[None]),
+            "The positions have an axis more than before. Their shape is (N + 1, D).",
+        ),
+        Mistake(
+            _rewiring(patches=lambda p, outer: p[F.pad(outer, (1, 0))]),
+            "The first row stays, but after it you take the rows as if patch 0 had row "
+            "0. It has row 1.",
+        ),
+        Mistake(
+            lambda w, p, inner, outer: (w[..., inner], _patches(p, outer)),
+            "`inner` runs over the P · P pixels of a patch, but the last axis alone "
+            "has only P of them. Make one axis of the last two.",
         ),
         Mistake(
             _giving_of(lambda w, p, old: (p, w)),
@@ -658,6 +736,13 @@ RACE = Exercise(
                 },
             },
         ),
+        (  # one seed; together the families do best with the larger rate
+            {
+                "ViT": {0.01: [(0.82, 0.84)], 0.001: [(0.84, 0.81)]},
+                "CNN": {0.001: [(0.71, 0.74)], 0.01: [(0.93, 0.9)]},
+                "MLP": {0.001: [(0.846, 0.83)], 0.01: [(0.854, 0.82)]},
+            },
+        ),
     ),
     mistakes=(
         Mistake(
@@ -712,6 +797,14 @@ RACE = Exercise(
             _choosing(lambda pairs: sum(_validations(pairs))),
             "You add the validation accuracies up, so a rate with more seeds wins. "
             "Compare the mean.",
+        ),
+        Mistake(
+            _choosing(lambda pairs: round(_mean(_validations(pairs)), 1)),
+            "You round the means before you compare them. Small differences count.",
+        ),
+        Mistake(
+            _choosing(lambda pairs: round(_mean(_validations(pairs)), 2)),
+            "You round the means before you compare them. Small differences count.",
         ),
         Mistake(
             _choosing(lambda pairs: -_mean(_validations(pairs))),
@@ -782,6 +875,71 @@ RACE = Exercise(
             "You report one seed alone. Report the test accuracy of each.",
         ),
         Mistake(
+            _choosing(report=lambda pairs: _mean(_tests(pairs)), rates=_own, tie=next),
+            "You report a mean where the test of each seed is wanted, and a family may "
+            "win with a rate that the others never tried.",
+        ),
+        Mistake(
+            _choosing(report=lambda pairs: max(_tests(pairs)), rates=_own, tie=next),
+            "The luckiest seed is still reported alone, and a family may win with a "
+            "rate that the others never tried.",
+        ),
+        Mistake(
+            _choosing(rates=_own, tie=next),
+            "A family may win with a rate that the others never tried, and of equally "
+            "good rates you take the first in the dict, not the smaller one.",
+        ),
+        Mistake(
+            _choosing(
+                lambda pairs: max(_validations(pairs)),
+                report=lambda pairs: max(_tests(pairs)),
+                rates=_own,
+                tie=next,
+            ),
+            "The luckiest seed still chooses the rate and is reported alone, and a "
+            "family may win with a rate that the others never tried.",
+        ),
+        Mistake(
+            _choosing(
+                lambda pairs: _mean(_tests(pairs)),
+                report=lambda pairs: _mean(_tests(pairs)),
+                rates=_own,
+            ),
+            _LEAK,
+        ),
+        Mistake(
+            _choosing(
+                lambda pairs: _mean(_tests(pairs)),
+                report=lambda pairs: _mean(_tests(pairs)),
+            ),
+            _LEAK,
+        ),
+        Mistake(
+            _choosing(report=lambda pairs: [max(pairs)[1]]),
+            "You report one seed alone, the one with the best validation accuracy. "
+            "Report the test accuracy of each.",
+        ),
+        Mistake(
+            _choosing(report=lambda pairs: max(pairs)[1]),
+            "You report one seed alone, the one with the best validation accuracy. "
+            "Report the test accuracy of each.",
+        ),
+        Mistake(
+            lambda results: {
+                f: (r, *tests) for f, (r, tests) in chosen(results).items()
+            },
+            "The numbers are right, but for each family two things are wanted: the "
+            "rate, and a *list* of test accuracies.",
+        ),
+        Mistake(
+            lambda results: [(f, *found) for f, found in chosen(results).items()],
+            "You return a list. A dict is wanted, with the families as keys.",
+        ),
+        Mistake(
+            lambda results: list(chosen(results).values()),
+            "You return a list. A dict is wanted, with the families as keys.",
+        ),
+        Mistake(
             lambda results: {f: rate for f, (rate, _) in chosen(results).items()},
             "Those are the rates alone. For each family return the rate *and* the list "
             "of test accuracies.",
@@ -823,7 +981,8 @@ RACE = Exercise(
 
 
 def shape_share(predicted, shape, texture):
-    decided = (shape != texture) & ((predicted == shape) | (predicted == texture))
+    one_of_both = (predicted == shape) | (predicted == texture)
+    decided = one_of_both & (shape != texture)
     n = decided.sum()
     if n == 0:
         return np.nan, 0
@@ -876,6 +1035,19 @@ def _over(divisor):
     return _giving(share_over)
 
 
+def _per_class(predicted, shape, texture):
+    kept = _deciding(predicted, shape, texture)
+    votes, classes = (predicted == shape)[kept], shape[kept]
+    shares = [votes[classes == each].mean() for each in np.unique(classes)]
+    return (np.mean(shares) if shares else math.nan), kept.sum()
+
+
+def _by_identity(predicted, shape, texture):
+    triples = zip(predicted, shape, texture, strict=True)
+    votes = [answer is outline for answer, outline, t in triples if outline != t]
+    return np.mean(votes), len(votes)
+
+
 def _by_loop(predicted, shape, texture):
     votes = []
     for answer, outline, filling in zip(predicted, shape, texture, strict=True):
@@ -900,9 +1072,9 @@ SHARE = Exercise(
     solution=shape_share,
     cases=(
         (
-            np.array([2, 0, 1, 3, 2, 0, 1, 3, 0, 2]),
-            np.array([2, 0, 3, 3, 1, 0, 2, 1, 3, 2]),
-            np.array([1, 3, 1, 3, 2, 2, 0, 0, 3, 0]),
+            np.array([2, 0, 1, 3, 2, 0, 1, 3, 0, 2, 4]),
+            np.array([2, 0, 3, 3, 1, 0, 2, 1, 3, 2, 3]),
+            np.array([1, 3, 1, 3, 2, 2, 0, 0, 3, 0, 5]),
         ),
         (
             np.array([5, 7, 0, 7, 5, 0, 4]),
@@ -1035,6 +1207,37 @@ SHARE = Exercise(
             "texture are of the same class. They are to be left out there as well.",
         ),
         Mistake(
+            _sharing(lambda p, s, t: (s != t) | (p == s) | (p == t)),
+            "`|` joins all your conditions, so one of them is enough. The classes must "
+            "differ *and* the answer must be one of the two.",
+        ),
+        Mistake(
+            _sharing(lambda p, s, t: (s != t) & np.isin(p, s)),
+            "You ask whether an answer is the class of *any* outline. Compare it with "
+            "the classes of the same picture.",
+        ),
+        Mistake(
+            _sharing(lambda p, s, t: (s != t) & (np.isin(p, s) | np.isin(p, t))),
+            "You ask whether an answer is a class of *any* picture. Compare it with "
+            "the classes of the same picture.",
+        ),
+        Mistake(_giving(lambda share, n, p, s, t: (share if n else None, n)), _NONE),
+        Mistake(_giving(lambda share, n, p, s, t: (share if n else "nan", n)), _NONE),
+        Mistake(
+            _giving(lambda share, n, p, s, t: (share, 1 - share, n)),
+            "You give three numbers. Two are wanted: the share of the outline, and how "
+            "many pictures count.",
+        ),
+        Mistake(
+            _per_class,
+            "You average the shares of the classes. Each picture that counts has the "
+            "same weight.",
+        ),
+        Mistake(
+            _by_identity,
+            "`is` asks whether two numbers are the same *object*. Compare with `==`.",
+        ),
+        Mistake(
             _giving(lambda share, n, p, s, t: (n, share)),
             "The two numbers have changed places: the share comes first.",
         ),
@@ -1061,6 +1264,14 @@ def keep_tokens(tokens, positions, stay):
     kept = torch.zeros(*mask.shape, tokens.shape[-1])
     kept[mask] = placed[stay]
     return kept, mask
+
+
+def _probe_kept(answer, tokens, positions, stay):
+    """Name the two results, so that the check can say which of them is wrong."""
+    found = answer(tokens, positions, stay)
+    if isinstance(found, tuple | list) and len(found) == 2:
+        return dict(zip(("tokens", "mask"), found, strict=True))
+    return found
 
 
 def _padded(rows):
@@ -1117,6 +1328,17 @@ def _moved_to_front(tokens, positions, stay):
     return (tokens + positions[1:])[pictures, order], stay[pictures, order]
 
 
+def _taken(tokens, rows):
+    return tokens[torch.arange(len(tokens))[:, None], rows]
+
+
+def _padding_of(value):
+    def padded(kept, mask, positions, stay):
+        return kept.masked_fill(~mask[..., None], value), mask
+
+    return _afterwards(padded)
+
+
 def _first_picture(tokens, positions, stay):
     kept = (tokens + positions[1:])[:, stay[0]]
     return kept, torch.ones(kept.shape[:2], dtype=torch.bool)
@@ -1171,6 +1393,7 @@ _MASK = (
     "The tokens are right, the mask is not: it has to say for each of the k rows that "
     "you return whether it holds a kept token. `stay` speaks of the N old rows."
 )
+_ZEROS = "The rows behind the kept tokens are not zeros."
 _TOO_LONG = (
     "The patches that go are still there, as rows of zeros among the others. Leaving "
     "out moves the kept ones up, so that k rows are enough."
@@ -1197,6 +1420,7 @@ KEEP = Exercise(
     id="15.5",
     title="Leave patches out",
     solution=keep_tokens,
+    probe=_probe_kept,
     kinds=("torch",),
     cases=tuple(_holes()),
     mistakes=(
@@ -1279,6 +1503,19 @@ KEEP = Exercise(
             "Behind the kept tokens stand others that were to go. Padding is zeros.",
         ),
         Mistake(
+            _afterwards(
+                lambda kept, mask, positions, stay: (
+                    kept + positions[0] * ~mask[..., None],
+                    mask,
+                )
+            ),
+            "Your padding holds the position of the class token. Padding is zeros.",
+        ),
+        Mistake(_padding_of(-math.inf), _ZEROS),
+        Mistake(_padding_of(math.nan), _ZEROS),
+        Mistake(_padding_of(1.0), _ZEROS),
+        Mistake(_padding_of(-1.0), _ZEROS),
+        Mistake(
             _afterwards(_last_repeated),
             "You pad with the last kept token again. Padding is zeros.",
         ),
@@ -1351,6 +1588,41 @@ KEEP = Exercise(
             "row of `stay`.",
         ),
         Mistake(
+            lambda tokens, positions, stay: (
+                (tokens + positions[1:])[:, stay.all(dim=0)],
+                torch.ones(len(stay), int(stay.all(dim=0).sum()), dtype=torch.bool),
+            ),
+            "You keep the patches that stay in *every* picture. Each picture has its "
+            "own row of `stay`.",
+        ),
+        Mistake(
+            lambda tokens, positions, stay: (
+                ((tokens + positions[1:]) * stay[..., None])[:, stay.any(dim=0)],
+                stay[:, stay.any(dim=0)],
+            ),
+            "You keep the places where *any* picture keeps its patch, so there are "
+            "rows of zeros among the kept ones. Each picture has its own row of "
+            "`stay`.",
+        ),
+        Mistake(
+            lambda tokens, positions, stay: (
+                _taken(tokens + positions[1:], stay.long()),
+                stay,
+            ),
+            "`stay.long()` is 0 and 1, and as an index it takes patch 0 and patch 1. "
+            "Index with `stay` itself, or with where it is True.",
+        ),
+        Mistake(
+            lambda tokens, positions, stay: (
+                (tokens + positions[1:])[stay].reshape(
+                    len(tokens), -1, tokens.shape[2]
+                ),
+                stay,
+            ),
+            "You deal the kept tokens to the pictures in equal shares, so some land in "
+            "another picture. Each picture keeps its own, and is padded.",
+        ),
+        Mistake(
             _by_stack,
             "The pictures keep different numbers of patches, so their rows cannot be "
             "stacked. Pad the shorter ones first.",
@@ -1382,6 +1654,26 @@ KEEP = Exercise(
         Mistake(
             _keeping(mask=lambda kept, stay: kept != 0),
             "The mask has one entry for each number. It is to have one for each row.",
+        ),
+        Mistake(
+            _keeping(mask=lambda kept, stay: _filled(kept, stay)[..., None]),
+            "The mask has an axis too many. Its shape is (B, k).",
+        ),
+        Mistake(
+            _keeping(
+                mask=lambda kept, stay: (
+                    _filled(kept, stay)[:, None] & _filled(kept, stay)[..., None]
+                )
+            ),
+            "You made a mask of pairs, who sees whom. The mask that is wanted has one "
+            "entry for each row, of shape (B, k).",
+        ),
+        Mistake(
+            _keeping(
+                mask=lambda kept, stay: torch.where(_filled(kept, stay), 0.0, -math.inf)
+            ),
+            "You made a mask that is added to scores, 0 and -inf. True and False are "
+            "wanted.",
         ),
         Mistake(
             _keeping(mask=lambda kept, stay: stay.sum(dim=1)),
@@ -1465,6 +1757,17 @@ def _mean_of_bools(logits):
     return (answers == answers[0]).mean(dim=1)
 
 
+def _top_two(logits):
+    old = logits[0].argmax(dim=-1)[:, None]
+    best = logits.topk(2).indices
+    return (best == old).any(dim=-1).float().mean(dim=1)
+
+
+def _sorted_answers(logits):
+    answers = logits.argmax(dim=-1).sort(dim=1).values
+    return (answers == answers[0]).float().mean(dim=1)
+
+
 def _answer_of_mean(logits):
     answers = logits.mean(dim=1).argmax(dim=-1)
     return (answers == answers[0]).float()
@@ -1483,15 +1786,14 @@ _STEP_BY_STEP = (
     "You compare each shift with the one before. Compare all of them with the first, "
     "which is no shift."
 )
-_shifts = np.random.default_rng(2)
+_shifts = np.random.default_rng(84)  # no two largest logits of a picture are equal
 
 
 def _logits(shifts, pictures, classes):
     """Return logits that drift away from the first ones, shift by shift."""
-    start = _shifts.normal(size=(pictures, classes))
     drift = _shifts.normal(size=(shifts, pictures, classes))
-    drift[0] = 0
-    return (start + 0.8 * drift.cumsum(axis=0)).round(1)
+    drift[1:] *= 0.8
+    return drift.cumsum(axis=0).round(1)
 
 
 SLIDE = Exercise(
@@ -1622,6 +1924,51 @@ SLIDE = Exercise(
                 / logits.shape[0]
             ),
             "You divide by the number of shifts. Divide by that of the pictures.",
+        ),
+        Mistake(
+            lambda logits: (
+                (logits.argsort() == logits[0].argsort())
+                .all(dim=-1)
+                .float()
+                .mean(dim=1)
+            ),
+            "You ask whether the classes keep their whole *order*. Only the first of "
+            "them is the answer.",
+        ),
+        Mistake(
+            lambda logits: (
+                (logits.argsort() == logits[0].argsort()).float().mean(dim=(1, 2))
+            ),
+            "You compare the whole *order* of the classes. Only the first of them is "
+            "the answer.",
+        ),
+        Mistake(
+            _top_two,
+            "You count an old answer that is still among the two best. It must be the "
+            "best.",
+        ),
+        Mistake(
+            _comparing(_first, lambda same: same.mean(dim=1).cummin(dim=0).values),
+            "You give the smallest share so far. Each shift has its own, and it may "
+            "rise again.",
+        ),
+        Mistake(
+            _comparing(
+                _first,
+                lambda same: (
+                    same.mean(dim=1).cumsum(dim=0) / torch.arange(1, len(same) + 1)
+                ),
+            ),
+            "You give the mean of all shares so far. Each shift has its own.",
+        ),
+        Mistake(
+            _sorted_answers,
+            "You sort the answers before you compare, so a picture is compared with "
+            "another one.",
+        ),
+        Mistake(
+            _comparing(_first, lambda same: dict(enumerate(same.mean(dim=1)))),
+            "You return a dict. A tensor of S numbers is wanted, one for each shift.",
         ),
         Mistake(
             _mean_of_bools,

@@ -325,11 +325,11 @@ EQUAL: dict[str, dict[str, str]] = {
         ),
     },
     "15.4": {
-        "line 4, column 4: if n == 0: return (np.nan, 0) -> "
+        "line 5, column 4: if n == 0: return (np.nan, 0) -> "
         "if False: return (np.nan, 0)": (
             "NumPy's mean of no numbers is nan, too, with a warning"
         ),
-        "line 4, column 12: 0 -> -1": (
+        "line 5, column 12: 0 -> -1": (
             "NumPy's mean of no numbers is nan, too, with a warning"
         ),
     },

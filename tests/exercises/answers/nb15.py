@@ -1598,3 +1598,941 @@ def all_or_nothing(logits):
 @wrong("15.6", "cosine similarity", says="You measure how similar the")
 def cosine(logits):
     return F.cosine_similarity(logits, logits[:1], dim=-1).mean(1)
+
+
+# --- written after the catalog, in other styles ---
+
+
+@right("15.1")
+def by_lengths_of_ranges(c_in, c_out, k, height, width, stride):
+    outputs = c_out * len(range(0, height, stride)) * len(range(0, width, stride))
+    each = sum(1 for _ in range(c_in) for _ in range(k) for _ in range(k))
+    return sum((each + 1) for _ in range(c_out)), outputs * each
+
+
+@right("15.1")
+def by_functional(c_in, c_out, k, height, width, stride):
+    weight, bias = torch.zeros(c_out, c_in, k, k), torch.zeros(c_out)
+    out = F.conv2d(torch.zeros(1, c_in, height, width), weight, bias, stride, k // 2)
+    return torch.tensor(
+        [weight.numel() + len(bias), weight.numel() * out[0, 0].numel()]
+    )
+
+
+@right("15.1")
+def by_flop_counter(c_in, c_out, k, height, width, stride):
+    from torch.utils.flop_counter import FlopCounterMode
+
+    layer = torch.nn.Conv2d(c_in, c_out, k, stride, padding=k // 2)
+    with FlopCounterMode(display=False) as counter:
+        layer(torch.randn(1, c_in, height, width))
+    n = sum(map(torch.numel, layer.parameters()))
+    return n, counter.get_total_flops() / 2
+
+
+@right("15.1")
+def by_divmod(c_in, c_out, k, height, width, stride):
+    out = 1
+    for side in (height, width):
+        whole, rest = divmod(side, stride)
+        out *= whole + (rest > 0)
+    return c_out * (1 + c_in * k * k), out * c_out * c_in * k * k
+
+
+@right("15.1")
+def by_strided_slices(c_in, c_out, k, height, width, stride):
+    places = np.zeros((height, width))[::stride, ::stride].size
+    weights = np.zeros((c_out, c_in, k, k)).size
+    return weights + c_out, weights * places
+
+
+@right("15.1")
+def with_torch_unfold(c_in, c_out, k, height, width, stride):
+    picture = torch.zeros(1, c_in, height, width)
+    columns = F.unfold(picture, k, padding=k // 2, stride=stride)  # (1, n, L)
+    _, n, places = columns.shape
+    return c_out * n + c_out, c_out * n * places
+
+
+def _of_whole(change):
+    return lambda *sizes: change(*by_formula(*sizes), *sizes)
+
+
+wrong(
+    "15.1",
+    "in millions",
+    _of_whole(lambda p, w, *s: (p, w / 1e6)),
+    says="Return the numbers themselves,",
+)
+wrong("15.1", "both in thousands", _of_whole(lambda p, w, *s: (p / 1e3, w / 1e3)))
+wrong(
+    "15.1",
+    "work plus parameters",
+    _of_whole(lambda p, w, *s: (p, w + p)),
+    says="Your second number holds",
+)
+wrong(
+    "15.1",
+    "the bias counts, once",
+    _of_whole(lambda p, w, c_in, c_out, *s: (p, w + c_out)),
+    says="You count the bias as work,",
+)
+wrong(
+    "15.1",
+    "three numbers",
+    _of_whole(lambda p, w, a, b, *s: (p - b, b, w)),
+    says="You give three numbers. Weights",
+)
+wrong(
+    "15.1",
+    "parameters, biases included, at every place",
+    _of_whole(lambda p, w, a, b, k, *s: (p, w // (a * b * k * k) * p)),
+    says="You count the bias as work,",
+)
+wrong("15.1", "a dict", _of_whole(lambda p, w, *s: {"parameters": p, "work": w}))
+wrong(
+    "15.1",
+    "padding (k + 1) // 2",
+    _cost(side=lambda n, k, s: (n + 1) // s + 1),
+    says="You pad with more zeros than",
+)
+wrong(
+    "15.1",
+    "side times stride",
+    _cost(side=lambda n, k, s: n * s),
+)
+wrong(
+    "15.1",
+    "the stride shrinks the kernel, too",
+    _cost(work=lambda a, b, k, h, w: a * b * k * h * w),
+    says="In the multiply-adds `k`",
+)
+wrong(
+    "15.1",
+    "only the last step is rounded down",
+    _of_whole(
+        lambda p, w, a, b, k, height, width, s: (
+            p,
+            a * b * k * k * ((height - 1) // s) * ((width - 1) // s),
+        )
+    ),
+    says="The number of places in a",
+)
+wrong(
+    "15.1",
+    "the channels that come in have a bias each, too",
+    _of_whole(lambda p, w, a, *s: (p + a, w)),
+    says="You count biases for the",
+)
+wrong(
+    "15.1", "sizes of the output", lambda a, b, k, h, w, s: (b, -(-h // s), -(-w // s))
+)
+
+
+@right("15.2")
+def by_list_comprehension(weight, positions, inner, outer):
+    P = weight.shape[2]
+    columns = [weight[:, :, j // P, j % P] for j in inner]
+    w = torch.stack(columns, dim=-1).reshape(weight.shape)
+    rows = [positions[0]] + [positions[1 + j] for j in outer]
+    return w, torch.stack(rows)
+
+
+@right("15.2")
+def through_a_linear_layer(weight, positions, inner, outer):
+    D, C, P, P2 = weight.shape
+    as_rows = weight.permute(2, 3, 0, 1).reshape(P * P2, D, C)[inner]
+    w = as_rows.reshape(P, P2, D, C).permute(2, 3, 0, 1).contiguous()
+    p = torch.empty(len(positions), D)
+    p[0], p[1:] = positions[0], positions[1:][outer]
+    return w, p
+
+
+@right("15.2")
+def by_rearranging_kernels_as_pictures(weight, positions, inner, outer):
+    # A kernel is rearranged like a picture whose patches are single pixels.
+    D, C, P, _ = weight.shape
+    pixels = F.unfold(weight, 1)  # (D, C, P * P)
+    w = F.fold(pixels[:, :, inner], (P, P), 1)
+    p = positions.clone()
+    p[1:] = positions[1:].index_select(0, outer)
+    return w, p
+
+
+@right("15.2")
+def with_split(weight, positions, inner, outer):
+    first, rest = positions.split([1, len(positions) - 1])
+    w = torch.take_along_dim(weight.flatten(-2), inner[None, None], dim=-1)
+    return w.unflatten(-1, weight.shape[-2:]), torch.concat((first, rest[outer, :]))
+
+
+@right("15.2")
+def in_lists(weight, positions, inner, outer):
+    D, C, P, _ = weight.shape
+    w = weight.tolist()
+    new = [
+        [
+            [
+                [w[d][c][inner[y * P + x] // P][inner[y * P + x] % P] for x in range(P)]
+                for y in range(P)
+            ]
+            for c in range(C)
+        ]
+        for d in range(D)
+    ]
+    return new, [positions.tolist()[r] for r in [0] + [int(o) + 1 for o in outer]]
+
+
+@right("15.2")
+def with_parameters(weight, positions, inner, outer):
+    w = torch.nn.Parameter(weight.clone())
+    p = torch.nn.Parameter(positions.clone())
+    with torch.no_grad():
+        w.copy_(w.flatten(2)[:, :, inner].view_as(w))
+        p[1:] = p[1:][outer].clone()
+    return w, p
+
+
+wrong(
+    "15.2",
+    "inverse of the order in the positions, class row counted",
+    _rewiring(patches=lambda p, o: p[F.pad(o.argsort() + 1, (1, 0))]),
+    says="With the positions it is",
+)
+wrong(
+    "15.2",
+    "flips the kernel",
+    _rewiring(lambda w, i: w.flatten(2)[..., i].flip(-1)),
+)
+wrong(
+    "15.2",
+    "sorted order",
+    _rewiring(lambda w, i: w.flatten(2)[..., i.sort().values]),
+    says="The weight of the projection",
+)
+wrong(
+    "15.2",
+    "the order applied twice",
+    _rewiring(lambda w, i: w.flatten(2)[..., i][..., i]),
+    says="`inner` is applied twice.",
+)
+wrong(
+    "15.2",
+    "positions applied twice",
+    _rewiring(patches=lambda p, o: torch.cat([p[:1], p[1:][o][o]])),
+    says="`outer` is applied twice.",
+)
+wrong(
+    "15.2",
+    "mean of the kernel",
+    _rewiring(lambda w, i: w.mean((2, 3), keepdim=True).expand_as(w)),
+)
+wrong(
+    "15.2",
+    "mean of the positions",
+    _rewiring(
+        patches=lambda p, o: torch.cat([p[:1], p[1:].mean(0).expand(len(o), -1)])
+    ),
+)
+wrong(
+    "15.2",
+    "columns of the positions",
+    _rewiring(patches=lambda p, o: p[:, o % p.shape[1]]),
+)
+wrong(
+    "15.2",
+    "class row is also in the middle",
+    _rewiring(patches=lambda p, o: p[F.pad(o, (1, 0))]),
+    says="The first row stays, but",
+)
+wrong(
+    "15.2",
+    "random positions",
+    _rewiring(patches=lambda p, o: torch.randn_like(p)),
+)
+wrong(
+    "15.2",
+    "zero positions",
+    _rewiring(patches=lambda p, o: torch.zeros_like(p)),
+    says="The positions are zero now.",
+)
+wrong(
+    "15.2",
+    "positions with an axis in front",
+    _rewiring(patches=lambda p, o: _patches_of(p, o)[None]),
+    says="The positions have an axis",
+)
+wrong(
+    "15.2",
+    "moves the last axis only",
+    lambda w, p, i, o: (w[..., i], _patches_of(p, o)),
+    says="`inner` runs over the P ·",
+)
+
+
+def _patches_of(positions, outer):
+    return torch.cat([positions[:1], positions[1:][outer]])
+
+
+@right("15.3")
+def with_counter(results):
+    from collections import Counter
+
+    seen = Counter(rate for runs in results.values() for rate in runs)
+    shared = [rate for rate, n in seen.items() if n == len(results)]
+    best = {}
+    for family in results:
+        order = sorted(shared)
+        means = [statistics.mean(v for v, _ in results[family][r]) for r in order]
+        rate = order[means.index(max(means))]
+        best[family] = (rate, [t for _, t in results[family][rate]])
+    return best
+
+
+@right("15.3")
+def with_reduce(results):
+    from functools import reduce
+
+    shared = reduce(lambda a, b: a & b, (runs.keys() for runs in results.values()))
+
+    def pick(runs):
+        table = {r: tuple(zip(*runs[r], strict=True)) for r in shared}
+        rate = max(table, key=lambda r: (math.fsum(table[r][0]) / len(table[r][0]), -r))
+        return rate, list(table[rate][1])
+
+    return {family: pick(runs) for family, runs in results.items()}
+
+
+@right("15.3")
+def with_nested_loops(results):
+    answer = {}
+    for family in results:
+        best_rate, best_mean = None, None
+        for rate in results[family]:
+            everywhere = True
+            for other in results:
+                if rate not in results[other]:
+                    everywhere = False
+            if not everywhere:
+                continue
+            total = 0
+            for pair in results[family][rate]:
+                total += pair[0]
+            mean = total / len(results[family][rate])
+            if (
+                best_rate is None
+                or mean > best_mean
+                or (mean == best_mean and rate < best_rate)
+            ):
+                best_rate, best_mean = rate, mean
+        tests = []
+        for pair in results[family][best_rate]:
+            tests.append(pair[1])
+        answer[family] = (best_rate, tests)
+    return answer
+
+
+@right("15.3")
+def with_numpy_columns(results):
+    shared = np.array(sorted(set.intersection(*map(set, results.values()))))
+    out = {}
+    for name, runs in results.items():
+        tables = {r: np.array(runs[r]) for r in shared}
+        means = np.array([tables[r].mean(axis=0)[0] for r in shared])
+        r = shared[means.argmax()]
+        out[name] = r, tables[r][:, 1].tolist()
+    return out
+
+
+@right("15.3")
+def with_sort(results):
+    shared = set.intersection(*(set(r) for r in results.values()))
+    out = {}
+    for name, runs in results.items():
+        ranking = sorted(
+            (
+                (sum(v for v, _ in p) / len(p), -r)
+                for r, p in runs.items()
+                if r in shared
+            ),
+            reverse=True,
+        )
+        rate = -ranking[0][1]
+        out[name] = (rate, [t for _, t in runs[rate]])
+    return out
+
+
+@wrong("15.3", "repairs the report alone", says="The *test* pictures choose")
+def report_alone(results):
+    best = {}
+    for family, runs in results.items():
+        rate = max(runs, key=lambda r: max(test for _, test in runs[r]))
+        best[family] = (rate, [test for _, test in runs[rate]])
+    return best
+
+
+@wrong(
+    "15.3",
+    "mean test of the rate of the mean test, own rates",
+    says="The *test* pictures choose",
+)
+def all_means_of_tests(results):
+    best = {}
+    for family, runs in results.items():
+        rate = max(runs, key=lambda r: np.mean([test for _, test in runs[r]]))
+        best[family] = (rate, np.mean([test for _, test in runs[rate]]))
+    return best
+
+
+@wrong("15.3", "max validation for max test", says="The luckiest seed still chooses")
+def max_validation_for_test(results):
+    best = {}
+    for family, runs in results.items():
+        rate = max(runs, key=lambda r: max(v for v, _ in runs[r]))
+        best[family] = (rate, max(test for _, test in runs[rate]))
+    return best
+
+
+@wrong(
+    "15.3", "mean validation, own rates, mean test", says="You report a mean where the"
+)
+def means_without_sharing(results):
+    best = {}
+    for family, runs in results.items():
+        rate = max(runs, key=lambda r: np.mean([v for v, _ in runs[r]]))
+        best[family] = (rate, np.mean([test for _, test in runs[rate]]))
+    return best
+
+
+@wrong(
+    "15.3", "mean validation, own rates, best test", says="The luckiest seed is still"
+)
+def best_without_sharing(results):
+    best = {}
+    for family, runs in results.items():
+        rate = max(runs, key=lambda r: np.mean([v for v, _ in runs[r]]))
+        best[family] = (rate, max(test for _, test in runs[rate]))
+    return best
+
+
+@wrong("15.3", "mean of all numbers", says="The test pictures help to")
+def mean_of_pairs(results):
+    shared = set.intersection(*map(set, results.values()))
+    best = {}
+    for family, runs in results.items():
+        rate = max(sorted(shared), key=lambda r: np.mean(runs[r]))
+        best[family] = (rate, [t for _, t in runs[rate]])
+    return best
+
+
+@wrong("15.3", "test of the best seed by validation", says="You report one seed alone,")
+def test_of_best_seed(results):
+    found = with_sets(results)
+    return {f: (r, [max(results[f][r])[1]]) for f, (r, _) in found.items()}
+
+
+@wrong("15.3", "max of a dict of means gives no rate")
+def mean_for_rate(results):
+    found = with_sets(results)
+    return {
+        f: (np.mean([v for v, _ in results[f][r]]), tests)
+        for f, (r, tests) in found.items()
+    }
+
+
+@wrong("15.3", "a list of tuples", says="You return a list. A dict")
+def list_of_tuples(results):
+    return [(f, rate, tests) for f, (rate, tests) in with_sets(results).items()]
+
+
+@wrong("15.3", "flat tuples", says="The numbers are right, but")
+def flat_tuples(results):
+    return {f: (rate, *tests) for f, (rate, tests) in with_sets(results).items()}
+
+
+@wrong("15.3", "sets iterate in their own order", says="Where two rates are equally")
+def without_sorting(results):
+    shared = set.intersection(*map(set, results.values()))
+    out = {}
+    for family, runs in results.items():
+        in_order = [rate for rate in runs if rate in shared]
+        rate = max(in_order, key=lambda r: np.mean([v for v, _ in runs[r]]))
+        out[family] = (rate, [t for _, t in runs[rate]])
+    return out
+
+
+@wrong("15.3", "from large to small", says="Where two rates are equally")
+def from_large_to_small(results):
+    shared = set.intersection(*map(set, results.values()))
+    out = {}
+    for family, runs in results.items():
+        falling = sorted(shared, reverse=True)
+        rate = max(falling, key=lambda r: np.mean([v for v, _ in runs[r]]))
+        out[family] = (rate, [t for _, t in runs[rate]])
+    return out
+
+
+@wrong("15.3", "rounds the means", says="You round the means before")
+def rounded_means(results):
+    shared = set.intersection(*map(set, results.values()))
+    out = {}
+    for family, runs in results.items():
+        rate = max(
+            sorted(shared), key=lambda r: round(np.mean([v for v, _ in runs[r]]), 1)
+        )
+        out[family] = (rate, [t for _, t in runs[rate]])
+    return out
+
+
+@right("15.4")
+def by_sets_of_indices(predicted, shape, texture):
+    s = set(np.flatnonzero(predicted == shape))
+    t = set(np.flatnonzero(predicted == texture))
+    only_s, only_t = s - t, t - s
+    n = len(only_s) + len(only_t)
+    return (len(only_s) / n if n else float("nan")), n
+
+
+@right("15.4")
+def by_counter(predicted, shape, texture):
+    from collections import Counter
+
+    votes = Counter()
+    for p, s, t in zip(
+        predicted.tolist(), shape.tolist(), texture.tolist(), strict=True
+    ):
+        if s != t:
+            votes["shape" if p == s else "texture" if p == t else "other"] += 1
+    n = votes["shape"] + votes["texture"]
+    try:
+        return votes["shape"] / n, n
+    except ZeroDivisionError:
+        return float("nan"), 0
+
+
+@right("15.4")
+def by_bincount(predicted, shape, texture):
+    code = 2 * (predicted == shape) + (predicted == texture)
+    _, texture_alone, shape_alone, _ = np.bincount(code, minlength=4)
+    n = texture_alone + shape_alone
+    return [np.float64(shape_alone) / n, n]
+
+
+@right("15.4")
+def by_average(predicted, shape, texture):
+    counts = np.isin(predicted, predicted) & (shape != texture)
+    counts &= (predicted - shape) * (predicted - texture) == 0
+    if not counts.any():
+        return np.nan, 0
+    return np.average(predicted == shape, weights=counts), counts.sum()
+
+
+@right("15.4")
+def in_torch(predicted, shape, texture):
+    p, s, t = map(torch.as_tensor, (predicted, shape, texture))
+    keep = (s != t) & ((p == s) | (p == t))
+    return (p == s)[keep].float().mean(), keep.sum()
+
+
+@right("15.4")
+def by_masked_array(predicted, shape, texture):
+    keep = (shape != texture) & np.any(
+        [predicted == shape, predicted == texture], axis=0
+    )
+    n = keep.sum()
+    hits = np.ma.array(predicted == shape, mask=~keep).sum()
+    return (hits / n, int(n)) if n > 0 else (math.nan, 0)
+
+
+wrong(
+    "15.4",
+    "or on both sides",
+    _sharing(lambda p, s, t: (s != t) | (p == s) | (p == t)),
+    says="`|` joins all your conditions,",
+)
+wrong(
+    "15.4",
+    "in all shapes",
+    _sharing(lambda p, s, t: (s != t) & np.isin(p, s)),
+    says="You ask whether an answer is the",
+)
+wrong(
+    "15.4",
+    "in all shapes and textures",
+    _sharing(lambda p, s, t: (s != t) & (np.isin(p, s) | np.isin(p, t))),
+    says="You ask whether an answer is a",
+)
+
+
+@wrong("15.4", "nan through 0 / 0 in Python", says="Where no picture counts you divide")
+def zero_by_zero(predicted, shape, texture):
+    keep = (shape != texture) & ((predicted == shape) | (predicted == texture))
+    return int((predicted == shape)[keep].sum()) / int(keep.sum()), int(keep.sum())
+
+
+@wrong("15.4", "text for nan", says="Where no picture counts, the")
+def text_for_nan(predicted, shape, texture):
+    share, n = by_masks(predicted, shape, texture)
+    return (share if n else "nan"), n
+
+
+@wrong("15.4", "None for nan", says="Where no picture counts, the")
+def none_for_nan(predicted, shape, texture):
+    share, n = by_masks(predicted, shape, texture)
+    return (share if n else None), n
+
+
+@wrong("15.4", "rounded to a whole number")
+def rounded(predicted, shape, texture):
+    share, n = by_masks(predicted, shape, texture)
+    return (round(share) if n else share), n
+
+
+@wrong("15.4", "mean of shares per class", says="You average the shares of")
+def per_class(predicted, shape, texture):
+    keep = (shape != texture) & ((predicted == shape) | (predicted == texture))
+    if not keep.any():
+        return math.nan, 0
+    hits = (predicted == shape)[keep]
+    shares = [hits[shape[keep] == c].mean() for c in np.unique(shape[keep])]
+    return np.mean(shares), keep.sum()
+
+
+@wrong("15.4", "three numbers", says="You give three numbers. Two")
+def three_numbers(predicted, shape, texture):
+    share, n = by_masks(predicted, shape, texture)
+    return share, 1 - share, n
+
+
+@wrong("15.4", "compares with the place, not with the class")
+def with_places(predicted, shape, texture):
+    keep = (shape != texture) & ((predicted == shape) | (predicted == texture))
+    n = keep.sum()
+    return (len(np.flatnonzero(predicted == 1)) / n if n else math.nan), n
+
+
+@wrong(
+    "15.4",
+    "agreement of shape and answer among all, n of all",
+    says="All pictures are counted.",
+)
+def plain_accuracy(predicted, shape, texture):
+    return (predicted == shape).mean(), len(predicted)
+
+
+@wrong(
+    "15.4",
+    "accuracy among those in conflict, n of these",
+    says="Answers that are neither",
+)
+def accuracy_in_conflict(predicted, shape, texture):
+    keep = shape != texture
+    return (predicted[keep] == shape[keep]).mean(), keep.sum()
+
+
+@wrong("15.4", "is instead of equals", says="`is` asks whether two numbers")
+def with_is(predicted, shape, texture):
+    votes = [
+        p is s for p, s, t in zip(predicted, shape, texture, strict=True) if s != t
+    ]
+    return np.mean(votes), len(votes)
+
+
+@right("15.5")
+def by_where(tokens, positions, stay):
+    B, N, D = tokens.shape
+    index = torch.where(stay, torch.arange(N), N).sort(dim=1).values
+    index = index[:, : int(stay.sum(1).max())]
+    padded = F.pad(tokens + positions[1:], (0, 0, 0, 1))  # a row of zeros behind
+    kept = padded.gather(1, index.unsqueeze(2).expand(-1, -1, D))
+    return kept, index < N
+
+
+@right("15.5")
+def in_numpy_arrays(tokens, positions, stay):
+    t, p, s = np.asarray(tokens), np.asarray(positions), np.asarray(stay)
+    k = s.sum(axis=1).max()
+    kept = np.zeros((len(t), k, t.shape[2]), np.float32)
+    mask = np.zeros((len(t), k), bool)
+    for b, which in enumerate(s):
+        n = which.sum()
+        kept[b, :n] = (t[b] + p[1:])[which]
+        mask[b, :n] = True
+    return kept, mask
+
+
+@right("15.5")
+def by_lists(tokens, positions, stay):
+    rows = [
+        [t + p for t, p, s in zip(ts, positions[1:], ss, strict=True) if s]
+        for ts, ss in zip(tokens, stay, strict=True)
+    ]
+    k = max(map(len, rows))
+    zero = torch.zeros(tokens.shape[-1])
+    kept = torch.stack([torch.stack(r + [zero] * (k - len(r))) for r in rows])
+    mask = torch.tensor([[i < len(r) for i in range(k)] for r in rows])
+    return kept, mask
+
+
+@right("15.5")
+def by_one_hot_of_places(tokens, positions, stay):
+    place = (stay.cumsum(1) - 1).clamp(min=0)  # (B, N)
+    k = int(stay.sum(1).max())
+    chooser = F.one_hot(place, k) * stay[..., None]  # (B, N, k)
+    chooser = chooser.transpose(1, 2).float()
+    return chooser @ (tokens + positions[1:]), chooser.sum(-1) > 0
+
+
+@right("15.5")
+def by_split(tokens, positions, stay):
+    counts = stay.sum(1)
+    together = tokens[stay] + positions[1:].expand_as(tokens)[stay]
+    k = counts.max()
+    kept = torch.stack(
+        [
+            F.pad(part, (0, 0, 0, k - len(part)))
+            for part in together.split(counts.tolist())
+        ]
+    )
+    return kept, torch.arange(k).repeat(len(stay), 1).lt(counts.view(-1, 1))
+
+
+@wrong("15.5", "unstable order: by topk of True and False")
+def by_topk_with_values(tokens, positions, stay):
+    score = stay.float() * torch.arange(stay.shape[1], 0, -1)
+    k = int(stay.sum(1).max())
+    index = score.topk(k, dim=1).indices
+    x = tokens + positions[1:]
+    return x.gather(1, index[..., None].expand(-1, -1, x.shape[2])), stay.gather(
+        1, index
+    )
+
+
+@wrong(
+    "15.5", "topk of the places, from behind", says="The kept tokens come in reverse"
+)
+def by_topk_from_behind(tokens, positions, stay):
+    score = stay.float() * torch.arange(1, stay.shape[1] + 1)
+    k = int(stay.sum(1).max())
+    index = score.topk(k, dim=1).indices
+    x = (tokens + positions[1:]) * stay[..., None]
+    return x.gather(1, index[..., None].expand(-1, -1, x.shape[2])), stay.gather(
+        1, index
+    )
+
+
+@wrong("15.5", "k of the first picture")
+def k_of_the_first(tokens, positions, stay):
+    kept, mask = by_zeros_and_loop(tokens, positions, stay)
+    k = int(stay[0].sum())
+    return kept[:, :k], mask[:, :k]
+
+
+@wrong("15.5", "pads with -inf", says="The rows behind the kept tokens")
+def pads_with_minus_infinity(tokens, positions, stay):
+    kept, mask = by_zeros_and_loop(tokens, positions, stay)
+    return kept.masked_fill(~mask[..., None], float("-inf")), mask
+
+
+@wrong("15.5", "pads with nan", says="The rows behind the kept tokens")
+def pads_with_nan(tokens, positions, stay):
+    kept, mask = by_zeros_and_loop(tokens, positions, stay)
+    return kept.masked_fill(~mask[..., None], float("nan")), mask
+
+
+@wrong("15.5", "pads with ones", says="The rows behind the kept tokens")
+def pads_with_ones(tokens, positions, stay):
+    kept, mask = by_zeros_and_loop(tokens, positions, stay)
+    return kept.masked_fill(~mask[..., None], 1.0), mask
+
+
+@wrong("15.5", "additive mask", says="You made a mask that is added")
+def additive_mask(tokens, positions, stay):
+    kept, mask = by_zeros_and_loop(tokens, positions, stay)
+    return kept, torch.zeros(mask.shape).masked_fill(~mask, float("-inf"))
+
+
+@wrong("15.5", "mask with an axis behind", says="The mask has an axis too")
+def mask_with_axis(tokens, positions, stay):
+    kept, mask = by_zeros_and_loop(tokens, positions, stay)
+    return kept, mask[..., None]
+
+
+@wrong("15.5", "mask (B, k, k)", says="You made a mask of pairs,")
+def mask_of_pairs(tokens, positions, stay):
+    kept, mask = by_zeros_and_loop(tokens, positions, stay)
+    return kept, mask[:, :, None] & mask[:, None, :]
+
+
+@wrong("15.5", "stays everywhere", says="You keep the patches that stay")
+def stays_everywhere(tokens, positions, stay):
+    always = stay.all(dim=0)
+    kept = (tokens + positions[1:])[:, always]
+    return kept, torch.ones(kept.shape[:2], dtype=torch.bool)
+
+
+@wrong("15.5", "stays somewhere", says="You keep the places where")
+def stays_somewhere(tokens, positions, stay):
+    ever = stay.any(dim=0)
+    kept = ((tokens + positions[1:]) * stay[..., None])[:, ever]
+    return kept, stay[:, ever]
+
+
+@wrong("15.5", "indexes with 0 and 1", says="`stay.long()` is 0 and 1,")
+def indexes_with_numbers(tokens, positions, stay):
+    x = tokens + positions[1:]
+    rows = torch.arange(len(x))[:, None]
+    return x[rows, stay.long()], stay
+
+
+@wrong("15.5", "views the kept rows", says="You deal the kept tokens")
+def views_kept_rows(tokens, positions, stay):
+    x = (tokens + positions[1:])[stay]
+    return x.view(len(tokens), -1, tokens.shape[-1]), stay
+
+
+@wrong(
+    "15.5",
+    "position added after padding, by the mask's row",
+    says="Your padding holds the position",
+)
+def class_position_on_padding(tokens, positions, stay):
+    kept, mask = by_zeros_and_loop(tokens, positions, stay)
+    return kept + positions[0] * ~mask[..., None], mask
+
+
+@right("15.6")
+def by_sorting(logits):
+    answers = logits.argsort(dim=-1)[..., -1]
+    return torch.stack([(a == answers[0]).float().mean() for a in answers])
+
+
+@right("15.6")
+def in_plain_lists(logits):
+    answers = [
+        [max(range(len(p)), key=p.__getitem__) for p in s] for s in logits.tolist()
+    ]
+    return [
+        sum(a == b for a, b in zip(row, answers[0], strict=True)) / len(row)
+        for row in answers
+    ]
+
+
+@right("15.6")
+def by_differences(logits):
+    answers = logits.argmax(2)
+    changed = torch.count_nonzero(answers - answers[0], dim=1)
+    return 1 - changed / logits.size(1)
+
+
+@right("15.6")
+def by_vmap(logits):
+    base = logits[0].argmax(-1)
+    return torch.vmap(lambda x: (x.argmax(-1) == base).float().mean())(logits)
+
+
+@right("15.6")
+def picture_by_picture(logits):
+    S, B, _ = logits.shape
+    same = torch.zeros(S)
+    for b in range(B):
+        answers = logits[:, b].argmax(1)
+        same += answers == answers[0]
+    return same / B
+
+
+@right("15.6")
+def by_accuracy_score(logits):
+    from sklearn.metrics import accuracy_score
+
+    answers = logits.argmax(-1).numpy()
+    return np.array([accuracy_score(answers[0], a) for a in answers])
+
+
+@right("15.6")
+def by_largest_probability(logits):
+    answers = logits.log_softmax(-1).max(dim=-1).indices
+    return answers.eq(answers[0:1]).to(torch.float64).mean(-1)
+
+
+@wrong("15.6", "rounded to two decimals")
+def two_decimals(logits):
+    return by_argmax(logits).round(decimals=2)
+
+
+@wrong("15.6", "starts with the mean over all")
+def mean_in_front(logits):
+    shares = by_argmax(logits)
+    return torch.cat([shares.mean()[None], shares[1:]])
+
+
+@wrong("15.6", "running mean", says="You give the mean of all")
+def running_mean(logits):
+    shares = by_argmax(logits)
+    return shares.cumsum(0) / torch.arange(1, len(shares) + 1)
+
+
+@wrong("15.6", "smallest so far", says="You give the smallest share")
+def smallest_so_far(logits):
+    return by_argmax(logits).cummin(0).values
+
+
+@wrong("15.6", "one of the two best classes", says="You count an old answer that")
+def top_two(logits):
+    base = logits[0].argmax(-1)
+    return (logits.topk(2, -1).indices == base[..., None]).any(-1).float().mean(1)
+
+
+@wrong("15.6", "top-1 logit above its old value")
+def still_above(logits):
+    base = logits[0].argmax(-1)
+    own = logits[:, torch.arange(len(base)), base]
+    return (own >= own[0]).float().mean(1)
+
+
+@wrong("15.6", "sign of the logits")
+def signs(logits):
+    return (logits.sign() == logits[0].sign()).float().mean((1, 2))
+
+
+@wrong("15.6", "standard deviation of the answers")
+def spread(logits):
+    return logits.argmax(-1).float().std(1)
+
+
+@wrong("15.6", "mean of the answers")
+def mean_answer(logits):
+    answers = logits.argmax(-1).float()
+    return (answers.mean(1) == answers.mean(1)[0]).float()
+
+
+@wrong("15.6", "sorts the answers first", says="You sort the answers before")
+def sorted_answers(logits):
+    answers = logits.argmax(-1).sort(1).values
+    return (answers == answers[0]).float().mean(1)
+
+
+@wrong(
+    "15.6", "all orders of the classes are the same", says="You ask whether the classes"
+)
+def whole_ranking(logits):
+    order = logits.argsort(-1)
+    return (order == order[0]).all(-1).float().mean(1)
+
+
+@wrong(
+    "15.6", "share of equal places in the ranking", says="You compare the whole *order*"
+)
+def ranking_shares(logits):
+    order = logits.argsort(-1)
+    return (order == order[0]).float().mean((1, 2))
+
+
+@wrong("15.6", "with an axis behind")
+def with_an_axis(logits):
+    return by_argmax(logits)[:, None]
+
+
+@wrong("15.6", "a dict from shift to share", says="You return a dict. A tensor")
+def as_a_dict(logits):
+    return dict(enumerate(by_argmax(logits).tolist()))
