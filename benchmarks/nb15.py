@@ -13,9 +13,10 @@ test pictures are reported. The stages, in this order:
 
 *curve*: 100 to 9,001 digits, and of the models of 3,000: shifted digits and CKA.
 *permuted*: one order of the patches for all pictures. *conflict*: shape against
-texture. *no_stride*: shifted digits again. *stem*: a convolutional stem. *moved*: the
-curve with augmentation. *drawn*: drawn-cifar10 from tiny-vit and from scratch, whole,
-shuffled and covered. *grid*: batch size, digits seen and optimizer. *longer*: four
+texture. *stem*: a convolutional stem. *drawn*: drawn-cifar10 from tiny-vit and from
+scratch, whole, shuffled and covered. *no_stride*: shifted digits in a CNN with one
+stride, and in the CNN's own weights with dilation in place of all strides. *moved*: the
+curve with augmentation. *grid*: batch size, digits seen and optimizer. *longer*: four
 times the steps. *nearest*: the nearest digit, as a baseline.
 
 One thread. Each run is written to nb15.json at once, and a second call goes on where
@@ -23,7 +24,6 @@ the first one stopped; delete a run to have it anew. Takes an hour of a processo
 """
 
 import argparse
-import ast
 import datetime
 import itertools
 import json
@@ -35,6 +35,7 @@ import numpy as np
 import torch
 
 from benchmarks import nb15_parts as parts
+from benchmarks.nb13 import lesson
 from course_utils.session import ROOT
 from course_utils.training import adamw, sgd
 
@@ -46,27 +47,6 @@ FEW, MIDDLE = TRIED = 300, 3_000  # numbers of digits on which all rates are tri
 LOOKED_AT = 1_000  # test digits that are shifted
 COMPARED = 500  # test digits for CKA
 BATCHES, SEEN, SGD_RATES = (32, 128, 512), (16_000, 4_000), (0.01, 0.03, 0.1, 0.3)
-
-
-# The lesson's own functions
-
-
-def definitions(path=LESSON):
-    """Return what the cells tagged `bench` import, define and assign, as a tree."""
-    kept = ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign
-    found = []
-    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-        if "bench" in cell["metadata"].get("tags", ()):
-            tree = ast.parse("".join(cell["source"]))
-            found += [part for part in tree.body if isinstance(part, kept)]
-    return ast.Module(found, type_ignores=[])
-
-
-def lesson(path=LESSON):
-    """Run these; return the lesson's names."""
-    names = {}
-    exec(compile(definitions(path), str(path), "exec"), names)
-    return names
 
 
 # Runs, and the table that they give
@@ -275,15 +255,20 @@ class Bench:
         )
 
     def no_stride(self):
-        """The CNN without stride: its rate, half its steps, twenty times its work."""
-        family, half = "CNN, no stride", self.names["STEPS"] // 2
+        """Shift digits in a CNN with one stride, and without: the CNN's weights."""
+        family, rate = "CNN, one stride", self.rate("CNN")
 
         def work(rate, seed):
-            model = self.trained(family, MIDDLE, rate, seed, steps=half)
+            model = self.trained(family, MIDDLE, rate, seed)
             self.once(f"{family}, shifts, seed {seed}", self.shifts, model)
             return self.counts(model)
 
-        self.group(f"{family}, {MIDDLE} digits", [self.rate("CNN")], work)
+        self.group(f"{family}, {MIDDLE} digits", [rate], work)
+        for seed in self.names["SEEDS"]:
+            key = f"CNN, no stride, shifts, seed {seed}"
+            if key not in self.runs:
+                model = self.trained("CNN", MIDDLE, rate, seed)
+                self.once(key, self.shifts, self.names["without_stride"](model))
 
     def shifts(self, model):
         """Count right and unchanged answers for shifts of 0 to 8 pixels."""
@@ -293,7 +278,7 @@ class Bench:
         ink = (images + 1).sum()
         for pixels in range(9):
             moved = self.names["shifted"](images, pixels)
-            answers = self.names["predict"](model, moved).argmax(dim=1)
+            answers = self.names["predict"](model, moved, 100).argmax(dim=1)
             found["right"].append(int((answers == labels).sum()))
             found["same"].append(int((answers == first).sum()))
             found["ink"].append(round(float((moved + 1).sum() / ink), 4))
@@ -392,7 +377,7 @@ def main():
         return report(json.loads(FILE.read_text(encoding="utf-8")))
     os.environ["COURSE_PROFILE"] = "reduced"
     torch.set_num_threads(1)
-    bench = Bench(lesson())
+    bench = Bench(lesson(LESSON))
     for stage in options.only:
         getattr(bench, stage)()
     report(bench.found)

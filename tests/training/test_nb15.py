@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 
-from benchmarks import nb15
+from benchmarks import nb13, nb15
 from benchmarks import nb15_parts as parts
 from course_utils.training import predict
 
@@ -16,7 +16,7 @@ RATES = (0.001, 0.003, 0.01)
 
 @functools.cache
 def lesson():
-    return nb15.lesson()
+    return nb13.lesson(nb15.LESSON)
 
 
 def defined(tree):
@@ -48,7 +48,7 @@ def asked_for(module):
 def test_cells_tagged_bench_define_all_that_the_benchmark_asks_for():
     wanted = asked_for(nb15) | asked_for(parts)
     assert len(wanted) > 15
-    assert wanted - defined(nb15.definitions()) == set()
+    assert wanted - defined(nb13.definitions(nb15.LESSON)) == set()
 
 
 def runs_of(group, validation, test=(0, 0, 0)):
@@ -177,6 +177,19 @@ def test_vit_with_positions_moved_along_does_not_notice_an_order_of_patches():
     torch.testing.assert_close(
         predict(moved, other), predict(model, images), rtol=0, atol=1e-5
     )
+
+
+def test_dilation_in_place_of_strides_keeps_what_the_strides_computed():
+    names = lesson()
+    cnn = names["CNN"](1, 10, (4, 4, 8), (2, 1, 2)).eval()
+    for norm in (m for m in cnn.modules() if isinstance(m, torch.nn.GroupNorm)):
+        norm.forward = torch.nn.Identity().forward  # its means are of other places
+    dense, images = names["without_stride"](cnn), torch.randn(2, 1, 12, 12)
+    x, y = cnn.stem(images), dense.stem(images)
+    for block, other in zip(cnn.blocks, dense.blocks, strict=True):
+        x, y = block(x), other(y)
+    assert x.shape[2:] == (3, 3) and y.shape[2:] == (12, 12)
+    torch.testing.assert_close(y[..., ::4, ::4], x, rtol=0, atol=1e-5)
 
 
 def test_shifted_pictures_move_in_four_directions():
