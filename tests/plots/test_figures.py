@@ -27,6 +27,7 @@ from course_utils.plots import (
     nb10_11,
     nb12,
     nb12_13,
+    nb15,
 )
 from course_utils.session import ROOT
 
@@ -220,6 +221,27 @@ FIGURES = {
         title="t",
     ),
     "swin_windows": lambda: nb12_13.swin_windows(title="t"),
+    "draw_reach": lambda: nb15.draw_reach(
+        {n: {k: RNG.random((28, 28)) for k in ("first", "block 1")} for n in "ab"},
+        title="t",
+    ),
+    "draw_panels": lambda: nb15.draw_panels(
+        {n: {k: 1 + RNG.random((3, 2)) for k in "abc"} for n in ("one", "two")},
+        [100, 1000],
+        log="xy",
+        mark=(300, "here"),
+        title="t",
+        xlabel="x",
+        ylabel="y",
+    ),
+    "draw_decisions": lambda: nb15.draw_decisions(
+        {"ViT": (0.5, 0.3, 0.2), "CNN": (0.1, 0.85, 0.05)}, title="t"
+    ),
+    "draw_grids": lambda: nb15.draw_grids(
+        {n: (RNG.random((2, 3)), ["r", "s"], ["x", "y", "z"]) for n in "ab"},
+        title="t",
+        xlabel="x",
+    ),
 }
 
 
