@@ -57,6 +57,11 @@ def same(images):
     return images
 
 
+def gentle_sgd(parameters, rate, decay):
+    """SGD with its usual decay: AdamW's, multiplied by the momentum, lets it shrink."""
+    return sgd(parameters, rate, decay / 100)
+
+
 def key_of(group, rate, seed):
     return f"{group}, lr {rate:g}, seed {seed}"
 
@@ -287,14 +292,22 @@ class Bench:
     # Drawn pictures
 
     def conflict(self):
+        """Shape against texture; from scratch with four times the steps, too."""
         kinds = parts.conflict_pictures()
-        for family in parts.FAMILIES:
 
-            def work(rate, seed, family=family):
-                model = parts.learned(self.names, family, kinds["train"], rate, seed)
-                return parts.decisions(model, kinds)
+        def learn(family, word, rates, steps):
+            def work(rate, seed):
+                given = self.names, family, kinds["train"], rate, seed, steps
+                return parts.decisions(parts.learned(*given), kinds)
 
-            self.group(f"{family}, conflict", parts.RATES, work)
+            return self.group(f"{family}, conflict{word}", rates, work)
+
+        rates = [
+            learn(family, "", parts.RATES[1:3], parts.STEPS)
+            for family in parts.FAMILIES
+        ]
+        for family, rate in list(zip(parts.FAMILIES, rates, strict=True))[1:]:
+            learn(family, ", longer", [rate], 4 * parts.STEPS)
 
     def drawn(self):
         kinds = parts.cifar10_pictures()
@@ -313,7 +326,7 @@ class Bench:
         for family, seen, batch in itertools.product(families, SEEN, BATCHES):
             for name, (optimizer, rates) in {
                 "AdamW": (adamw, self.names["RATES"]),
-                "SGD": (sgd, SGD_RATES),
+                "SGD": (gentle_sgd, SGD_RATES),
             }.items():
                 word = ", {}, batch {}, {} seen"
                 if seen != SEEN[0]:

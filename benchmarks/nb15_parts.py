@@ -101,11 +101,11 @@ def varied(images):
     return small_affine(images, degrees=8, shift=0.08)
 
 
-def learned(names, family, train, rate, seed):
+def learned(names, family, train, rate, seed, steps=STEPS):
     """Return a model of the family that has learned ``train``."""
     images, labels, _ = train
     model = build(names, family, int(labels.max()) + 1, seed)
-    how = dict(steps=STEPS, batch=BATCH, augment=varied)
+    how = dict(steps=steps, batch=BATCH, augment=varied)
     return names["learn"](model, images, labels, rate, seed, **how)
 
 
