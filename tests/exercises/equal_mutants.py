@@ -351,6 +351,18 @@ EQUAL: dict[str, dict[str, str]] = {
         "line 7, column 17: 2 -> 3": "a multiple of the F1 is largest where the F1 is",
         "line 7, column 17: 2 -> 1": "half the F1 is largest where the F1 is",
     },
+    "15.4": {
+        "line 5, column 4: if n == 0: return (np.nan, 0) -> "
+        "if False: return (np.nan, 0)": (
+            "NumPy's mean of no numbers is nan, too, with a warning"
+        ),
+        "line 5, column 12: 0 -> -1": (
+            "NumPy's mean of no numbers is nan, too, with a warning"
+        ),
+    },
+    "15.5": {
+        "line 5, column 36: tokens -> positions": "both have D numbers in a row",
+    },
     "16.1": {
         "line 6, column 37: rank - turn -> turn - rank": (
             "the ring begins with other pieces, and each goes the same way"

@@ -28,6 +28,7 @@ from course_utils.plots import (
     nb12,
     nb12_13,
     nb14,
+    nb15,
     nb16,
 )
 from course_utils.session import ROOT
@@ -237,6 +238,27 @@ FIGURES = {
         np.array([[1, 1, 0]] * 8),
         np.array([[1, 0, 1]] * 8),
         title="t",
+    ),
+    "draw_reach": lambda: nb15.draw_reach(
+        {n: {k: RNG.random((28, 28)) for k in ("first", "block 1")} for n in "ab"},
+        title="t",
+    ),
+    "draw_panels": lambda: nb15.draw_panels(
+        {n: {k: 1 + RNG.random((3, 2)) for k in "abc"} for n in ("one", "two")},
+        [100, 1000],
+        log="xy",
+        mark=(300, "here"),
+        title="t",
+        xlabel="x",
+        ylabel="y",
+    ),
+    "draw_decisions": lambda: nb15.draw_decisions(
+        {"ViT": (0.5, 0.3, 0.2), "CNN": (0.1, 0.85, 0.05)}, title="t"
+    ),
+    "draw_grids": lambda: nb15.draw_grids(
+        {n: (RNG.random((2, 3)), ["r", "s"], ["x", "y", "z"]) for n in "ab"},
+        title="t",
+        xlabel="x",
     ),
     "dealt_digits": lambda: nb16.dealt_digits(
         RNG.random((3, 28, 28)), [[0, 2], [1, 0]], title="t"
