@@ -62,17 +62,17 @@ def draw_map(picture):
         words(ax, x, 0.77, lessons, weight="bold")
     ax.plot([3.1, 3.1, 5.6, 5.6], [0.62, 0.47, 0.47, 0.62], color="black", lw=1, ls="-")
     words(ax, 4.35, 0.27, "an encoder block, repeated", **small)
-    arrow(ax, (3.5, 2.1), (3.5, 2.5))
-    words(ax, 3.64, 2.3, "the same model, already trained", ha="left", **small)
+    arrow(ax, (3.5, 1.98), (3.5, 2.24))
+    words(ax, 3.64, 2.1, "the same model, already trained", ha="left", **small)
     uses = (
-        (0.78, "look inside", "what it looks at,\nnumber by number", "06, 07"),
-        (2.6, "fine-tune", "new pictures,\nnew classes", "08, 09"),
-        (4.4, "few pictures", "a hundred\ncats and dogs", "10, 11"),
-        (6.22, "modify", "freeze, insert,\nexchange", "12, 13"),
+        (0.78, 2.64, "look inside", "06, 07"),
+        (2.6, 2.64, "fine-tune", "08, 09"),
+        (4.4, 2.64, "few pictures", "10, 11"),
+        (6.22, 2.64, "modify", "12, 13"),
+        (1.69, 3.46, "several labels", "14"),
+        (3.5, 3.46, "against a CNN", "15"),
+        (5.31, 3.46, "more devices", "16"),
     )
-    for x, name, what, lessons in uses:
-        box(ax, x, 3.12, name, color="sky", width=1.5)
-        words(ax, x, 3.66, what, **small)
-        words(ax, x, 2.69, lessons, weight="bold")
-        if x > 1:
-            arrow(ax, (x - 1.04, 3.12), (x - 0.78, 3.12))
+    for x, y, name, lessons in uses:
+        box(ax, x, y, name, color="sky", width=1.54, height=0.42)
+        words(ax, x, y + 0.36, lessons, weight="bold")

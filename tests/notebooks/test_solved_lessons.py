@@ -29,23 +29,24 @@ from course_tools import cli, runner
 from course_tools.export import export
 from course_utils import session
 from course_utils.data import hub, sets
+from course_utils.data.attributes import BREEDS
 from course_utils.exercises import catalog
 
 PYTORCH = {"torch", "transformers", "accelerate", "peft"}
 TENSORFLOW = {"tensorflow", "tensorflow_text", "keras", "keras_hub"}
 ABSENT = {  # the packages that a lesson must not need; those that take longest first
     **dict.fromkeys(("09", "13", "11", "05"), PYTORCH),
-    **dict.fromkeys(("04", "12", "08", "10", "06"), TENSORFLOW),
+    **dict.fromkeys(("04", "12", "08", "10", "14", "15", "16", "06"), TENSORFLOW),
     **dict.fromkeys(("02", "03", "07", "01"), TENSORFLOW),
     "00": TENSORFLOW,
 }
 EITHER = "00"  # takes the framework that is there, so it is tried without each
 REAL = session.ROOT.parent / "shared" / "datasets"
 if REAL.exists():
-    TINY = ("04", "05", "08", "09", "10", "11", "12", "13")  # from a COURSE_HUB
-    ROWS = {**dict.fromkeys(TINY, 300), "04": 2000}
+    TINY = "04 05 08 09 10 11 12 13 14 15".split()  # from a COURSE_HUB
+    ROWS = {**dict.fromkeys([*TINY, "16"], 300), "04": 2000}
 else:
-    ROWS, TINY = {"04": 200, "05": 200}, ()  # they show 50 digits
+    ROWS, TINY = {"04": 200, "05": 200, "15": 300, "16": 300}, ()  # of digits
 FEW_ROWS = 32
 BASICS = ("00", "01", "02", "03")
 # Each new Python imports this first. The packages look as if they were not installed,
@@ -149,7 +150,7 @@ def write_checkpoints(folder):
 def write_data_sets(folder):
     """Write the Hub's columns, splits and shards; cats_vs_dogs sorted by class."""
     random = np.random.default_rng(0)
-    animals, breeds = ["cat", "dog"], [f"breed_{i}" for i in range(37)]
+    animals, breeds = ["cat", "dog"], list(BREEDS)[:37]
 
     def write(name, columns, classes, each, size, splits, spoil=()):
         labels = np.repeat(np.arange(len(classes)), each)
