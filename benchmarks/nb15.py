@@ -14,10 +14,10 @@ test pictures are reported. The stages, in this order:
 *curve*: 100 to 9,001 digits, and of the models of 3,000: shifted digits and CKA.
 *permuted*: one order of the patches for all pictures. *conflict*: shape against
 texture. *stem*: a convolutional stem. *drawn*: drawn-cifar10 from tiny-vit and from
-scratch, whole, shuffled and covered. *no_stride*: shifted digits in the
-CNN's own weights, with dilation in place of all strides. *moved*: the
-curve with augmentation. *grid*: batch size, digits seen and optimizer. *longer*: four
-times the steps. *nearest*: the nearest digit, as a baseline.
+scratch, whole, shuffled and covered. *no_stride*: shifted digits, for the CNN's own
+weights with dilation in place of all strides. *moved*: the curve with augmentation.
+*grid*: batch size, digits seen and optimizer. *longer*: four times the steps.
+*nearest*: the nearest digit, as a baseline.
 
 One thread. Each run is written to nb15.json at once, and a second call goes on where
 the first one stopped; delete a run to have it anew. Takes an hour of a processor core.
