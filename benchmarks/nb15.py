@@ -219,12 +219,8 @@ class Bench:
             self.digits(family, MIDDLE, ", permuted", rates, change)
 
     def stem(self):
-        self.digits("ViT, conv stem", MIDDLE)
-        for n in (FEW, 9_001):
-            rate = best(
-                self.runs, f"ViT, conv stem, {MIDDLE} digits", self.names["RATES"]
-            )
-            self.digits("ViT, conv stem", n, rates=[rate])
+        for n in TRIED:
+            self.digits("ViT, conv stem", n)
 
     # Looks into trained models
 
