@@ -37,28 +37,34 @@ def draw_panels(panels, x, *, title, xlabel, ylabel, log="", mark=None):
     """Draw the mean and its standard error over seeds, in a panel for each key.
 
     ``panels`` is ``{panel: {name: array (seeds, len(x))}}``. The letters in ``log`` say
-    which axes are logarithmic; ``mark`` is ``(x, text)`` for a vertical line.
+    which axes are logarithmic; ``mark`` is ``(x, text)`` for a vertical line. NaN is left
+    out.
     """
     figure, axes = plt.subplots(1, len(panels), figsize=(7, 3.7), sharey=True)
-    for ax, (name, found) in zip(np.atleast_1d(axes), panels.items(), strict=True):
-        for (label, values), marker in zip(found.items(), MARKERS, strict=False):
-            values = np.asarray(values, float)
+    axes = np.atleast_1d(axes)
+    looks = dict.fromkeys(label for found in panels.values() for label in found)
+    looks = dict(zip(looks, plt.rcParams["axes.prop_cycle"], strict=False))
+    for ax, (name, found) in zip(axes, panels.items(), strict=True):
+        for label, values in found.items():
+            values, look = np.asarray(values, float), looks[label]
             error = values.std(axis=0, ddof=1) / len(values) ** 0.5
-            line = {"marker": marker, "markersize": 5, "capsize": 3, "label": label}
-            ax.errorbar(x, values.mean(axis=0), error, **line)
+            look = look | {"marker": MARKERS[list(looks).index(label)]}
+            there = np.isfinite(error)
+            points = (part[there] for part in (np.array(x), values.mean(axis=0), error))
+            ax.errorbar(*points, capsize=3, label=label, **look)
         ax.set_title(name, fontsize=11)
         ax.set_xlabel(xlabel)
         if "x" in log:
             ax.set_xscale("log")
         if "y" in log:
             ax.set_yscale("log")
-            ax.yaxis.set_major_formatter("{x:g}")
+            ax.set_yticks([5, 10, 20, 50], ["5", "10", "20", "50"])
         ax.set_xticks(x, [f"{value:,}" for value in x])
         ax.minorticks_off()
         if mark:
             ax.axvline(mark[0], color=COLORS["gray"], linewidth=1, linestyle=":")
-            ax.annotate(mark[1], (mark[0], 0.02), xycoords=("data", "axes fraction"))
-    axes = np.atleast_1d(axes)
+            place = {"xy": (mark[0], 0.94), "xycoords": ("data", "axes fraction")}
+            ax.annotate(mark[1], ha="right", **place)
     axes[0].set_ylabel(ylabel)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3)
@@ -94,7 +100,8 @@ def draw_grids(grids, *, title, xlabel, digits=2):
 
     ``grids`` is ``{name: (values (R, C), rows, columns)}``.
     """
-    figure, axes = plt.subplots(1, len(grids), figsize=(7, 3.4), squeeze=False)
+    size = 7, 1.6 + 0.45 * max(len(rows) for _, rows, _ in grids.values())
+    figure, axes = plt.subplots(1, len(grids), figsize=size, squeeze=False)
     every = np.concatenate([np.ravel(values) for values, *_ in grids.values()])
     look = {"vmin": np.nanmin(every), "vmax": np.nanmax(every), "aspect": "auto"}
     for i, (ax, (name, (values, rows, columns))) in enumerate(
