@@ -193,11 +193,13 @@ class Bench:
                 self.looks()
 
     def moved(self):
-        """The curve with augmentation, at the rates of the plain one."""
+        """The curve with augmentation, which chooses its rates anew."""
         augment = self.names["small_moves"]
-        for n in (1_000, 100, 9_001, FEW, MIDDLE):
+        for n in (MIDDLE, FEW, 100, 1_000, 9_001):
             for family in PAIR:
-                rates = [self.rate(family, n)]
+                near = f"{family}, {FEW if n < 1_000 else MIDDLE} digits, moved"
+                tried = n in TRIED
+                rates = None if tried else [best(self.runs, near, self.names["RATES"])]
                 self.digits(family, n, ", moved", rates, augment=augment)
 
     def longer(self):
@@ -207,7 +209,7 @@ class Bench:
             self.digits(family, MIDDLE, ", longer", rates, steps=steps)
 
     def permuted(self):
-        """One order of the patches for all pictures, at the rates of the plain ones."""
+        """One order of the patches for all pictures, which chooses its rates anew."""
 
         def change(images):
             return self.names["rearranged"](
@@ -215,8 +217,7 @@ class Bench:
             )
 
         for family in PAIR:
-            rates = [self.rate(family)]
-            self.digits(family, MIDDLE, ", permuted", rates, change)
+            self.digits(family, MIDDLE, ", permuted", change=change)
 
     def stem(self):
         for n in TRIED:

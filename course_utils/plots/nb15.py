@@ -37,8 +37,8 @@ def draw_panels(panels, x, *, title, xlabel, ylabel, log="", mark=None):
     """Draw the mean and its standard error over seeds, in a panel for each key.
 
     ``panels`` is ``{panel: {name: array (seeds, len(x))}}``. The letters in ``log`` say
-    which axes are logarithmic; ``mark`` is ``(x, text)`` for a vertical line. NaN is left
-    out.
+    which axes are logarithmic; ``mark`` is ``(x, text)`` for a vertical line. NaN is
+    left out.
     """
     figure, axes = plt.subplots(1, len(panels), figsize=(7, 3.7), sharey=True)
     axes = np.atleast_1d(axes)
@@ -82,7 +82,7 @@ def draw_decisions(shares, *, title):
     kinds = ("shape", "texture", "neither")
     for kind, color, hatch, part in zip(kinds, KINDS, HATCHES, table.T, strict=True):
         look = {"edgecolor": COLORS["black"], "hatch": hatch, "label": kind}
-        ax.barh(list(shares), part, 0.6, left, color=COLORS[color] + "55", **look)
+        ax.barh(list(shares), part, 0.6, left, color=(COLORS[color], 0.33), **look)
         for row, share in enumerate(part):
             if share > 0.07:
                 behind = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}

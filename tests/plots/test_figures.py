@@ -246,11 +246,8 @@ FIGURES = {
     "draw_panels": lambda: nb15.draw_panels(
         {n: {k: 1 + RNG.random((3, 2)) for k in "abc"} for n in ("one", "two")},
         [100, 1000],
-        log="xy",
         mark=(300, "here"),
-        title="t",
-        xlabel="x",
-        ylabel="y",
+        **{"log": "xy", "title": "t", "xlabel": "x", "ylabel": "y"},
     ),
     "draw_decisions": lambda: nb15.draw_decisions(
         {"ViT": (0.5, 0.3, 0.2), "CNN": (0.1, 0.85, 0.05)}, title="t"
@@ -267,10 +264,7 @@ FIGURES = {
         [2, 4], {"one chief": [1, 3], "ring": [1, 1.5]}, title="t"
     ),
     "held_by_rank": lambda: nb16.held_by_rank(
-        {
-            f"rank {rank}": {"parameters": 1.0, "gradients": 1.0, "moments": 2.0}
-            for rank in range(2)
-        },
+        {n: {"parameters": 1.0, "gradients": 1.0, "moments": 2.0} for n in "ab"},
         title="t",
     ),
     "streams": lambda: nb16.streams(
