@@ -37,6 +37,7 @@ FILES = (
     "data/*/*.png",
     "data/*/test.parquet",
     "data/*/train.parquet",
+    "data/*/validation.parquet",
     "data/*-vit/*.json",
     "data/*-vit/model.safetensors",
     "docs/*.html",

@@ -152,8 +152,9 @@ def _cast_shadow(canvas, layer, rng):
 def _light_subject(layer, rng):
     """Light the subject from one side: integers, lighter there, darker opposite."""
     dx, dy = rng.randint(-100, 101), rng.randint(-100, 101)
-    across = np.arange(CANVAS, dtype=np.int64) - CANVAS // 2
-    light = 256 + (across[None, :] * dx + across[:, None] * dy) * 2 // CANVAS
+    side = layer.width
+    across = np.arange(side, dtype=np.int64) - side // 2
+    light = 256 + (across[None, :] * dx + across[:, None] * dy) * 2 // side
     pixels = np.asarray(layer.convert("RGB"), np.int64) * light[..., None] // 256
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 

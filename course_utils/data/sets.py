@@ -33,6 +33,7 @@ class Source:
     mode: str = "RGB"  # of the pictures
     sorted: bool = False  # by class, so that the course shuffles the rows once
     bundled_label: str = ""  # the column of the labels in data/, if it differs
+    several: bool = False  # a row has a list of labels, handed on as column "labels"
     also: tuple[str, ...] = ()  # columns that are handed on as they are
     files: dict[str, list[Path]] = field(default_factory=dict)  # of each split
     remedy: str = ""  # what to do about a damaged file
@@ -47,6 +48,9 @@ DATA_SETS = {  # under their names in hub.REPOSITORIES
     ),
     "pets": Source("drawn-pets", bundled_label="breed", sorted=True),
     "pretraining": Source("drawn-world", also=("mask",)),  # not on the Hub
+    "scenes": Source(  # not on the Hub
+        "drawn-scenes", label="labels", several=True, also=("caption", "mask")
+    ),
 }
 
 
@@ -65,17 +69,20 @@ def load(name: str):
     Parameters
     ----------
     name : str
-        ``"mnist"``, ``"cifar10"``, ``"cats_vs_dogs"``, ``"pets"`` (breeds), or
-        ``"pretraining"`` (a sample of tiny-vit's own task, bundled only).
+        ``"mnist"``, ``"cifar10"``, ``"cats_vs_dogs"``, ``"pets"`` (breeds),
+        ``"pretraining"`` (a sample of tiny-vit's own task, bundled only), or
+        ``"scenes"`` (several things in one picture, bundled only).
 
     Returns
     -------
     datasets.DatasetDict
         Splits ``train``, ``validation`` (a tenth of the training rows) and ``test``
-        (a fifth of the rows if the source has none): the same rows each time, each
+        (a fifth of the rows), or those of the source: the same rows each time, each
         class in proportion, never sorted by class. Columns ``image`` (PIL, upright,
         mode RGB; L for mnist) and ``label`` (ClassLabel); ``"pretraining"`` has a
         column ``mask``, too (PIL, mode L, 255 where the named thing is seen).
+        ``"scenes"`` has ``labels`` (a list of ClassLabel) in place of ``label``,
+        ``caption`` (text) and ``mask`` (PIL, mode L, k + 1 where class k is seen).
 
     """
     if name not in DATA_SETS:
@@ -141,15 +148,16 @@ def in_cache(source: Source):
 
 
 def _features(source):
-    from datasets import ClassLabel, Features, Image, Value
+    from datasets import ClassLabel, Features, Image, List, Value
 
     stored = source.also and Features.from_arrow_schema(
         pq.read_schema(source.files["train"][0])
     )
+    classes = ClassLabel(names=list(source.names))
     return Features(
         {name: stored[name] for name in source.also},
         image=Image(),
-        label=ClassLabel(names=list(source.names)),
+        **({"labels": List(classes)} if source.several else {"label": classes}),
         split=Value("string"),
         problem=Value("string"),  # why the picture cannot be read
         pixels=Value("int64"),  # equal for pictures that look the same
@@ -167,7 +175,7 @@ def _rows(source, key=None):
                 where = f"{split} row {next(number)} ({name or path.name})"
                 yield {
                     "image": content and {"bytes": content, "path": name},
-                    "label": label,
+                    "labels" if source.several else "label": label,
                     "split": split,
                     "problem": why and f"{where}: {why}",
                     "pixels": pixels,
@@ -219,14 +227,18 @@ def _labels(path, file, source):
             why = "is unknown" if name not in source.names else "is there twice"
             raise ValueError(f"the class {name!r} {why}; the classes are {known}")
     labels = file.read(columns=[source.label]).column(0).to_pylist()
-    return [source.names.index(names[i]) for i in class_numbers(labels, len(names))]
+    number = [source.names.index(name) for name in names]
+    if source.several:
+        return [[number[i] for i in class_numbers(x, len(names))] for x in labels]
+    return [number[i] for i in class_numbers(labels, len(names))]
 
 
 def names_in(path: Path, column: str) -> tuple[str, ...]:
     """Return the class names that a file states for a column, or none."""
     try:  # Features.from_arrow_schema would stop at any other column it does not know
         metadata = json.loads(pq.read_schema(path).metadata[b"huggingface"])
-        return tuple(metadata["info"]["features"][column]["names"])
+        feature = metadata["info"]["features"][column]
+        return tuple(feature.get("feature", feature)["names"])  # those of a list
     except (pa.ArrowException, OSError, TypeError, KeyError, ValueError):
         return ()  # no metadata, or without names; who reads the rows says more
 
@@ -238,26 +250,27 @@ def _splits(table, source, title, limit):
     """Divide the rows of a source among train, validation and test."""
     from datasets import DatasetDict
 
-    columns = ("label", "pixels", "split")
-    labels, looks, given = (np.array(table[column][:]) for column in columns)
+    label = "labels" if source.several else "label"
+    looks, given = (np.array(table[column][:]) for column in ("pixels", "split"))
     readable = _readable(table["problem"][:], looks, title)
     rows = {split: readable[given[readable] == split] for split in source.files}
     if source.sorted:
         rows = {split: _shuffled(part) for split, part in rows.items()}
-    if "test" not in rows:
-        rows["train"], rows["test"] = _draw(rows["train"], labels, looks, TEST_SHARE)
-    train, validation = _draw(rows["train"], labels, looks, VALIDATION_SHARE)
-    parts = {"train": train, "validation": validation, "test": rows["test"]}
+    for split, share in (("test", TEST_SHARE), ("validation", VALIDATION_SHARE)):
+        if split not in rows:
+            labels = np.array(table[label][:])
+            rows["train"], rows[split] = _draw(rows["train"], labels, looks, share)
     splits = DatasetDict()
-    for split, part in parts.items():
+    for split in ("train", "validation", "test"):
+        part = rows[split]
         if split != "test":
-            part = part[~np.isin(looks[part], looks[parts["test"]])]
+            part = part[~np.isin(looks[part], looks[rows["test"]])]
         most = limit if split == "train" else limit and max(1, limit // 2)
         if most and most < len(part):  # drawn with a fixed seed, in their old order
             part = part[np.sort(_shuffled(np.arange(len(part)))[:most])]
-        columns = ["image", "label", *source.also]
+        columns = ["image", label, *source.also]
         splits[split] = table.select_columns(columns).select(part)
-        _check_classes(title, split, splits[split])
+        _check_classes(title, split, splits[split], label)
     return splits
 
 
@@ -303,14 +316,17 @@ def _draw(rows, labels, looks, share):
     return rows[~drawn], rows[drawn]
 
 
-def _check_classes(title, split, part):
+def _check_classes(title, split, part, label):
     """Refuse a split without pictures; say which classes have none in it."""
     if not len(part):
         raise hub.DataError(
             f"{title}: the pictures are too few, so the split {split!r} is empty.",
             "It takes a share of each class; use ten pictures of each, or more.",
         )
-    classes, there = part.features["label"], set(part["label"][:])
+    classes, there = part.features[label], part[label][:]
+    if label == "labels":
+        classes, there = classes.feature, itertools.chain.from_iterable(there)
+    there = set(there)
     absent = [x for number, x in enumerate(classes.names) if number not in there]
     if absent:
         warn(

@@ -156,7 +156,8 @@ def gallery(model: ViT, look: dict) -> tuple[list, list]:
     """
     number = {name: k for k, name in enumerate(look["classes"])}
     mode = "L" if model.embed.project.in_channels == 1 else "RGB"
-    fitting = [_Pictures(one) for one in sets.DATA_SETS.values() if one.mode == mode]
+    single = (one for one in sets.DATA_SETS.values() if not one.several)
+    fitting = [_Pictures(one) for one in single if one.mode == mode]
     best = max(fitting, key=lambda one: sum(name in number for name in one.names))
     images, labels = best.first(500, "test")
     with torch.inference_mode():

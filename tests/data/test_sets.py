@@ -214,6 +214,43 @@ def test_course_rows_caps_a_prepared_set(monkeypatch, hub_sets):
     assert sizes == [32, 8, 16]
 
 
+# Several labels for one picture
+
+
+@pytest.mark.parametrize("profile", ["reduced", "full"])
+def test_scenes_have_lists_of_labels_captions_and_masks(monkeypatch, profile):
+    monkeypatch.setenv("COURSE_PROFILE", profile)
+    rows = load("scenes")
+    sizes = {"train": 700, "validation": 200, "test": 300}
+    assert {split: len(part) for split, part in rows.items()} == sizes
+    for part in rows.values():
+        assert part.column_names == ["image", "labels", "caption", "mask"]
+        names = part.features["labels"].feature.names
+        assert len(names) == 12 and {"apple", "banana"} <= set(names)
+        row = part[0]
+        assert row["image"].mode == "RGB" and row["mask"].mode == "L"
+        assert row["image"].size == row["mask"].size
+        seen = set(np.unique(np.asarray(row["mask"])).tolist()) - {0}
+        assert seen == {k + 1 for k in row["labels"]}
+        assert all(names[k] in row["caption"] for k in row["labels"])
+
+
+def test_every_split_of_the_scenes_has_every_label_and_pictures_of_its_own():
+    rows = load("scenes")
+    for part in rows.values():
+        assert {k for labels in part["labels"] for k in labels} == set(range(12))
+    train, validation, test = map(looks, rows.values())
+    assert not train & validation and not (train | validation) & test
+
+
+def test_course_rows_caps_the_scenes_and_missing_labels_are_named(monkeypatch, capsys):
+    monkeypatch.setenv("COURSE_ROWS", "20")
+    sizes = [len(split) for split in load("scenes").values()]
+    assert sizes == [20, 10, 10]
+    told = capsys.readouterr().err
+    assert "drawn-scenes, validation" in told and "have no picture" in told
+
+
 # Copies
 
 

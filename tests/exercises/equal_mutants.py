@@ -324,4 +324,31 @@ EQUAL: dict[str, dict[str, str]] = {
             "two axes change places, in either order"
         ),
     },
+    "14.2": {
+        "line 3, column 4: if positives == 0: return float('nan') -> "
+        "if False: return float('nan')": (
+            "in NumPy a recall of 0 / 0 is nan, only with a warning"
+        ),
+        "line 3, column 20: 0 -> -1": (
+            "in NumPy a recall of 0 / 0 is nan, only with a warning"
+        ),
+    },
+    "14.3": {
+        "line 7, column 11: np.mean(found) if found else np.nan -> np.mean(found)": (
+            "the mean of an empty list is nan, only with a warning"
+        ),
+    },
+    "14.4": {
+        "line 2, column 20: scores -> truth": "both have the same shape",
+        "line 3, column 19: scores -> truth": "both have the same shape",
+        "line 5, column 42: (:, k) -> (:,)": (
+            "a score of another label says the same as the next higher own one, "
+            "and the larger of the two is kept"
+        ),
+        "line 7, column 17: 2 * truth[said, k].sum() -> truth[said, k].sum()": (
+            "half the F1 is largest where the F1 is"
+        ),
+        "line 7, column 17: 2 -> 3": "a multiple of the F1 is largest where the F1 is",
+        "line 7, column 17: 2 -> 1": "half the F1 is largest where the F1 is",
+    },
 }

@@ -165,6 +165,13 @@ def test_pictures_are_of_the_data_set_with_the_models_classes():
     assert len(training) == 256 and training[0].size == (32, 32)
 
 
+def test_pictures_with_several_labels_are_not_shown(monkeypatch):
+    few = {name: reading.sets.DATA_SETS[name] for name in ("scenes", "cifar10")}
+    monkeypatch.setattr(reading.sets, "DATA_SETS", few)
+    _, training = shown(("apple", "banana", "bus"), 3)
+    assert training[0].size == (32, 32)  # those of drawn-cifar10
+
+
 def test_page_says_where_its_pictures_come_from(stored, packed):
     # MNIST's license asks for it.
     assert packed["pictures_from"] == "mnist"

@@ -27,6 +27,7 @@ from course_utils.plots import (
     nb10_11,
     nb12,
     nb12_13,
+    nb14,
 )
 from course_utils.session import ROOT
 
@@ -220,6 +221,22 @@ FIGURES = {
         title="t",
     ),
     "swin_windows": lambda: nb12_13.swin_windows(title="t"),
+    "label_precision": lambda: nb14.label_precision(
+        [f"name {i}" for i in range(12)], RNG.random(12), np.full(12, 0.2), title="t"
+    ),
+    "threshold_curves": lambda: nb14.threshold_curves(
+        {n: [(RNG.random(50), RNG.integers(0, 2, 50))] * 2 for n in "abc"}, title="t"
+    ),
+    "calibration": lambda: nb14.calibration(
+        {n: np.array([[40, 4, 3], [0, 0, 0], [10, 8, 10]]) for n in "abc"}, title="t"
+    ),
+    "answers": lambda: nb14.answers(
+        [np.zeros((64, 64, 3), np.uint8)] * 8,
+        ["apple", "butterfly", "umbrella"],
+        np.array([[1, 1, 0]] * 8),
+        np.array([[1, 0, 1]] * 8),
+        title="t",
+    ),
 }
 
 
