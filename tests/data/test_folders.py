@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from data_files import (
+    TURNS,
     assert_looks_like,
     class_names,
     jpeg,
@@ -14,6 +15,7 @@ from data_files import (
     of_class,
     photo,
     put_jpegs,
+    sixteen,
     sizes,
     stored,
 )
@@ -213,57 +215,48 @@ def test_copies_stay_on_one_side_of_given_splits(tmp_path, capsys):
 # Pictures of every kind
 
 
-def turned():
+def as_jpeg(image, **settings):
+    return stored(image, "JPEG", quality=95, subsampling=0, **settings)
+
+
+def orientation(number):
     exif = Image.Exif()
-    exif[Base.Orientation] = 6
-    return photo().transpose(Image.Transpose.ROTATE_90), {"exif": exif}
+    exif[Base.Orientation] = number
+    return exif
 
 
 def glass():
     image = photo().convert("RGBA")
-    image.putalpha(Image.new("L", image.size, 0))
-    return image
+    image.putalpha(0)
+    return stored(image)
 
 
-def white():
-    return Image.new("RGB", photo().size, "white")
-
-
+TURNED = photo().transpose(TURNS[6])
+GRAY, WHITE = photo().convert("L"), Image.new("RGB", photo().size, "white")
 KINDS = {
-    "turned.jpg": (lambda: stored(turned()[0], "JPEG", **turned()[1]), photo),
-    "cmyk.jpg": (lambda: stored(photo().convert("CMYK"), "JPEG"), photo),
-    "gray.JPG": (
-        lambda: stored(photo().convert("L"), "JPEG"),
-        lambda: photo().convert("L"),
-    ),
-    "glass.png": (lambda: stored(glass()), white),
-    "few colors.gif": (lambda: stored(photo(), "GIF"), photo),
-    "really a.png": (lambda: stored(photo(), "JPEG"), photo),
-    "no iphone.heic": (lambda: stored(photo(), "JPEG"), photo),
+    "turned.jpg": (as_jpeg(TURNED, exif=orientation(6)), photo()),
+    "cmyk.jpg": (stored(photo().convert("CMYK"), "JPEG", quality=95), photo()),
+    "gray.JPG": (as_jpeg(GRAY), GRAY),
+    "glass.png": (glass(), WHITE),
+    "16 bits.png": (stored(sixteen()), GRAY),
+    "few colors.gif": (stored(photo(), "GIF"), photo()),
+    "really a jpeg.png": (as_jpeg(photo()), photo()),
+    "really a jpeg.heic": (as_jpeg(photo()), photo()),
 }
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_pictures_are_upright_and_rgb(folder, name):
-    make, seen = KINDS[name]
-    for file in (folder / "dog").iterdir():
-        file.unlink()
-    for k in range(10):  # the last row counts k, so that none is a copy
-        path = folder / "dog" / f"{k} {name}"
-        path.write_bytes(make())
-    splits = load(folder)
-    dogs = [x["image"] for part in splits.values() for x in part if x["label"]]
-    assert len(dogs) == 10
-    for image in dogs:
-        assert_looks_like(image, seen(), 25)
+    content, seen = KINDS[name]
+    (folder / "dog" / name).write_bytes(content)
+    every = [x["image"] for rows in load(folder).values() for x in rows]
+    (image,) = [x for x in every if x.size == photo().size]
+    assert_looks_like(image, seen)
 
 
 def test_photographs_are_not_copied_into_the_cache(folder):
-    exif = Image.Exif()
-    exif[Base.Orientation] = 8
-    image = Image.open(folder / "cat" / "0.jpg")
-    image.save(folder / "cat" / "0.jpg", exif=exif)
-    (folder / "cat" / "1.jpg").write_bytes(stored(photo().convert("L"), "JPEG"))
+    (folder / "cat" / "0.jpg").write_bytes(as_jpeg(photo(), exif=orientation(8)))
+    (folder / "cat" / "1.jpg").write_bytes(as_jpeg(GRAY))
     cells = [
         cell.as_py()
         for rows in load(folder).values()
@@ -287,7 +280,7 @@ def test_pictures_are_read_once_until_one_changes(monkeypatch, folder):
     second = load(folder)
     assert not read and looks(first["train"]) == looks(second["train"])
     (folder / "cat" / "0.jpg").write_bytes(jpeg(1000, (30, 30)))
-    assert jpeg(1000, (30, 30)) and load(folder) and len(read) == 30
+    assert load(folder) and len(read) == 30
     monkeypatch.setitem(Image.OPEN, "HEIF", Image.OPEN["JPEG"])  # a plugin came
     assert load(folder) and len(read) == 60
 
