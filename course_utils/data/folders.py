@@ -20,7 +20,6 @@ SPLITS = {
     **dict.fromkeys(("test", "testing"), "test"),
 }
 _NOT_YET = {".heic", ".heif", ".avif"}  # pictures that Pillow may not be able to read
-_DEPTH = 4  # how many folders deep pictures are looked for
 
 
 def find(path, known) -> Path:
@@ -52,17 +51,18 @@ def classes_and_files(folder: Path) -> tuple[tuple[str, ...], dict[str, list[Pat
         files.setdefault(split, []).append(folder.joinpath(*parts))
     if not files:
         raise DataError(f"{folder}: {_nothing(folder, pictures)}.")
-    if outside := [parts for parts in pictures if not in_class(parts)]:
-        why = "pictures do not lie directly in the folder of a class, such as"
-        why = f"{len(outside)} {why} {'/'.join(outside[0])}"
-        warn(f"{folder}: {why}. They are left out; move them to take them in.")
-    if others := [parts for parts in others if in_class(parts)]:
-        kinds = ", ".join(sorted({Path(x[-1]).suffix or "none" for x in others})[:10])
-        why = f"{len(others)} files are no pictures by their endings ({kinds})"
-        warn(f"{folder}: {why}. They are left out.")
+    if outside := ["/".join(parts) for parts in pictures if not in_class(parts)]:
+        why = "pictures are left out, which do not lie directly in the folder of a"
+        warn(f"{folder}: {len(outside)} {why} class, such as {outside[0]}.")
+    if others := [Path(*parts).suffix or "none" for parts in others if in_class(parts)]:
+        kinds = ", ".join(sorted(set(others))[:10])
+        why = "files are left out, which are no pictures by their endings"
+        warn(f"{folder}: {len(others)} {why} ({kinds}).")
     names = sorted({path.parent.name for paths in files.values() for path in paths})
     empty = {x[-1] for x in folders if in_class((*x, ""))} - set(names)
-    _leave_out(folder, sorted(empty), "no picture lies directly in them")
+    if empty:
+        some = ", ".join(sorted(empty))
+        warn(f"{folder}: folders without a picture are left out as classes: {some}.")
     return tuple(names), files
 
 
@@ -74,7 +74,7 @@ def _found(folder):
     for place, below, names in os.walk(folder, onerror=_closed, followlinks=True):
         parts = Path(place).relative_to(folder).parts
         shown = sorted(x for x in below if not x.startswith((".", "__")))
-        below[:] = shown if len(parts) < _DEPTH else []
+        below[:] = shown if len(parts) < 4 else []  # a link may lead back up
         folders += [(*parts, name) for name in below]
         for name in sorted(x for x in names if not x.startswith(".")):
             path = Path(place, name)
@@ -144,20 +144,15 @@ def without_empty(table, folder: Path, names: tuple[str, ...]):
     there = sorted({k for k, why in zip(labels, told, strict=True) if why is None})
     empty = [name for k, name in enumerate(names) if there and k not in there]
     if empty:
-        why = told[labels.index(names.index(empty[0]))]
-        _leave_out(folder, empty, f"no picture in them can be read ({why})")
+        why = f"of which no picture can be read: {', '.join(empty)}"
+        first = told[labels.index(names.index(empty[0]))]
+        warn(f"{folder}: folders are left out as classes, {why} ({first}).")
     if len(there) == 1:
-        why = f"only the folder {names[there[0]]!r} holds pictures, and one class alone"
-        why += " cannot be told from others; add a folder with pictures of another,"
+        why = f"only {names[there[0]]!r} holds pictures that can be read, and with one"
+        why += " class there is nothing to tell apart; add a folder of another class,"
         raise DataError(f"{folder}: {why} or give the folder that holds both.")
     if not empty:
         return table
     kind = ClassLabel(names=[names[k] for k in there])
     numbers = [there.index(k) if k in there else 0 for k in labels]
     return table.remove_columns("label").add_column("label", numbers, feature=kind)
-
-
-def _leave_out(folder, empty, why):
-    if empty:
-        some = ", ".join(empty[:10]) + (", ..." if empty[10:] else ".")
-        warn(f"{folder}: these folders are left out, since {why}: {some}")

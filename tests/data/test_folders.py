@@ -184,8 +184,8 @@ def test_pictures_of_a_contest_without_labels_are_left_out(tmp_path, folder, cap
     put_jpegs(tmp_path / "set" / "test", 12, 500)
     assert sizes(load(tmp_path / "set")) == {"train": 21, "validation": 3, "test": 6}
     told = capsys.readouterr().err
-    assert "12 pictures do not lie directly in the folder of a class, such as" in told
-    assert "test/500.jpg. They are left out" in told
+    assert "12 pictures are left out, which do not lie directly in the folder" in told
+    assert "of a class, such as test/500.jpg." in told
 
 
 # Copies
