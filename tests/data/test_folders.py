@@ -82,6 +82,9 @@ def test_a_path_is_text_or_path_relative_or_of_home(monkeypatch, folder):
     ):
         assert sizes(load(path)) == wanted, path
     assert sizes(load(f' "{folder}"\n')) == wanted
+    rows = load("mine")["test"]
+    monkeypatch.chdir(folder)
+    assert len(looks(rows)) == wanted["test"]
 
 
 def test_classes_are_named_by_folders_with_spaces_and_of_every_script(tmp_path):
@@ -159,6 +162,7 @@ def test_a_split_that_is_missing_is_drawn(tmp_path, folder):
     put_jpegs(tmp_path / "set" / "test" / "cat", 4, 500)
     assert sizes(load(tmp_path / "set")) == {"train": 27, "validation": 3, "test": 4}
     put_jpegs(tmp_path / "set" / "val" / "cat", 2, 600)
+    put_jpegs(tmp_path / "set" / "raw" / "cat", 2, 700)  # no split, and left out
     assert sizes(load(tmp_path / "set")) == {"train": 30, "validation": 2, "test": 4}
 
 

@@ -184,6 +184,7 @@ def test_a_folder_that_may_not_be_read_is_told(monkeypatch, folder, error_of):
     assert f"{folder / 'dog'} cannot be looked into (Permission denied); ch" in said
 
 
-def test_a_folder_that_holds_itself_by_a_link_comes_to_an_end(folder):
+def test_a_folder_that_holds_itself_by_a_link_is_not_followed_for_long(folder, capsys):
     (folder / "cat" / "again").symlink_to(folder)
     assert class_names(load(folder)) == ["cat", "dog"]
+    assert "30 pictures are left out, which do not lie" in capsys.readouterr().err
