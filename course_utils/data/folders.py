@@ -5,6 +5,7 @@ overlooks HEICs, parts copies, and takes every *test-1.jpg* for a split of its o
 """
 
 import contextlib
+import io
 import os
 import warnings
 from pathlib import Path
@@ -20,6 +21,8 @@ SPLITS = {
     **dict.fromkeys(("test", "testing"), "test"),
 }
 _NOT_YET = {".heic", ".heif", ".avif"}  # pictures that Pillow may not be able to read
+# Photographs are many and large, so no copy is kept. Other formats keep files open.
+_STAY_WHERE_THEY_ARE = ("JPEG", "PNG", "WEBP")
 
 
 def find(path, known) -> Path:
@@ -114,10 +117,12 @@ def rows(folder: Path, files: dict, names: tuple[str, ...]):
         for path in paths:
             cell, pixels, problem = None, 0, None
             try:
-                image = upright(path.read_bytes())
-                pixels, cell = fingerprint(image), {"bytes": None, "path": str(path)}
+                image = upright(content := path.read_bytes())
+                cell, pixels = {"bytes": content, "path": None}, fingerprint(image)
                 if not _reads_the_same(cell, pixels):
-                    cell = {"bytes": png(image), "path": None}
+                    cell["bytes"] = png(image)
+                elif Image.open(io.BytesIO(content)).format in _STAY_WHERE_THEY_ARE:
+                    cell = {"bytes": None, "path": str(path)}
             except (OSError, ValueError) as error:
                 why = error if isinstance(error, ValueError) else first_line(error)
                 problem = f"{path.relative_to(folder).as_posix()}: {why}"
@@ -126,13 +131,12 @@ def rows(folder: Path, files: dict, names: tuple[str, ...]):
 
 
 def _reads_the_same(cell, pixels):
-    """Does datasets read these pixels from the path? Then no copy is kept."""
+    """Tell whether datasets reads these pixels, too; it turns pictures as upright."""
     from datasets import Image as Feature
 
     with warnings.catch_warnings(), contextlib.suppress(Exception):
         warnings.simplefilter("error")  # Pillow warns of broken metadata
-        seen = Feature().decode_example(cell)
-        return seen.mode == "RGB" and fingerprint(seen) == pixels
+        return fingerprint(Feature().decode_example(cell)) == pixels
     return False
 
 

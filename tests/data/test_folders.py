@@ -259,17 +259,20 @@ def test_pictures_are_upright_and_rgb(folder, name):
 
 
 def test_photographs_are_not_copied_into_the_cache(folder):
-    (folder / "cat" / "0.jpg").write_bytes(as_jpeg(photo(), exif=orientation(8)))
-    (folder / "cat" / "1.jpg").write_bytes(as_jpeg(GRAY))
+    cat = folder / "cat"
+    (cat / "0.jpg").write_bytes(as_jpeg(photo(), exif=orientation(8)))
+    (cat / "1.jpg").write_bytes(as_jpeg(GRAY))
+    double = stored(WHITE, "MPO", save_all=True, append_images=[photo()])
+    (cat / "2.jpg").write_bytes(double)  # as some cameras do; Pillow keeps it open
     cells = [
         cell.as_py()
         for rows in load(folder).values()
         for cell in rows.with_format("arrow")[:].column("image")
     ]
-    kept = [cell for cell in cells if cell["bytes"]]
-    assert len(cells) == 30 and len(kept) == 1  # the gray one
-    paths = {Path(cell["path"]) for cell in cells if cell["path"]}
-    assert paths == set(folder.glob("*/*.jpg")) - {folder / "cat" / "1.jpg"}
+    gray, other = sorted((x["bytes"] for x in cells if x["bytes"]), key=double.__eq__)
+    assert other == double and gray.startswith(b"\x89PNG")
+    paths = {Path(cell["path"]) for cell in cells if not cell["bytes"]}
+    assert paths == set(folder.glob("*/*.jpg")) - {cat / "1.jpg", cat / "2.jpg"}
 
 
 def test_pictures_are_read_once_until_one_changes(monkeypatch, folder):

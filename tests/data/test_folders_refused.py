@@ -15,20 +15,15 @@ def test_pictures_that_cannot_be_read_are_left_out_and_named(folder, capsys):
     (folder / "cat" / "IMG_1.HEIC").write_bytes(HEIC)
     (folder / "dog" / "IMG_2.jpg").write_bytes(HEIC)
     (folder / "dog" / "empty.png").touch()
-    (folder / "dog" / "gone.jpg").symlink_to(folder / "nowhere.jpg")
     for _ in range(2):
         assert sum(sizes(load(folder)).values()) == 30
         told = [x for x in capsys.readouterr().err.splitlines() if "Warning" in x]
-        assert len(told) == 5
-        assert "cat/IMG_1.HEIC: the picture is a HEIC picture" in told[1]
-        assert "save the picture as JPEG or PNG. Training goes on" in told[1]
-        assert "cat/broken.jpg: the picture is cut off or damaged" in told[2]
-        assert "dog/IMG_2.jpg: the picture is a HEIC picture" in told[3]
-        assert "dog/empty.png: the picture is empty" in told[4]
-        assert (
-            "1 files are left out, which are no pictures by their endings (.jpg)"
-            in told[0]
-        )
+        assert len(told) == 4
+        assert "cat/IMG_1.HEIC: the picture is a HEIC picture" in told[0]
+        assert "save the picture as JPEG or PNG. Training goes on" in told[0]
+        assert "cat/broken.jpg: the picture is cut off or damaged" in told[1]
+        assert "dog/IMG_2.jpg: the picture is a HEIC picture" in told[2]
+        assert "dog/empty.png: the picture is empty" in told[3]
 
 
 def test_files_that_are_no_pictures_are_counted_and_hidden_ones_are_not(folder, capsys):
@@ -184,6 +179,15 @@ def test_a_folder_that_may_not_be_read_is_told(monkeypatch, folder, error_of):
     assert f"{folder / 'dog'} cannot be looked into (Permission denied); ch" in said
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need a permission on Windows")
+def test_a_link_to_nothing_is_counted(folder, capsys):
+    (folder / "dog" / "gone.jpg").symlink_to(folder / "nowhere.jpg")
+    assert sum(sizes(load(folder)).values()) == 30
+    told = capsys.readouterr().err
+    assert "1 files are left out" in told and "(.jpg)" in told
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a permission on Windows")
 def test_a_folder_that_holds_itself_by_a_link_is_not_followed_for_long(folder, capsys):
     (folder / "cat" / "again").symlink_to(folder)
     assert class_names(load(folder)) == ["cat", "dog"]
