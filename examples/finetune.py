@@ -129,13 +129,15 @@ def read(source):
 
     Given such a folder, ``load_dataset`` takes words such as train and test in names of
     files and classes for the names of splits, and leaves all other pictures out; one
-    picture outside of the class folders, and no label is left. So it gets the files.
+    picture outside of the class folders, and no label is left. So it gets the files,
+    without hidden ones such as those in .ipynb_checkpoints.
     """
     kinds = Image.registered_extensions().items()
     known = {ending for ending, kind in kinds if kind in Image.OPEN}
     if not Path(source).is_dir():
         return datasets.load_dataset(source)
     found = [p for p in sorted(Path(source).rglob("*")) if p.suffix.lower() in known]
+    found = [p for p in found if "/." not in f"/{p.relative_to(source).as_posix()}"]
     inside = [str(p) for p in found if p.parent.parent == Path(source)]
     if not inside:
         return datasets.load_dataset(source)

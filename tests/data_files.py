@@ -172,3 +172,39 @@ def assert_looks_like(image, wanted, tolerance=12):
     assert image.mode == "RGB" and image.size == wanted.size
     found, wanted = (np.asarray(x.convert("RGB")).astype(int) for x in (image, wanted))
     np.testing.assert_allclose(found, wanted, atol=tolerance)
+
+
+HEIC = b"\x00\x00\x00\x24ftypheic\x00\x00\x00\x00mif1MiHEmiafMiHBheic" + bytes(200)
+
+
+def jpeg(seed, size=(24, 16)):
+    """Return the bytes of a picture that no other seed has."""
+    values = np.random.default_rng(seed).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+    return stored(Image.fromarray(values).resize(size), "JPEG")
+
+
+def put_jpegs(folder, count, start=0):
+    """Write so many different pictures into a folder, which may be empty."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for i in range(start, start + count):
+        (folder / f"{i}.jpg").write_bytes(jpeg(i))
+
+
+def class_names(splits):
+    """Return the names of the classes, which are those of every split."""
+    (found,) = {tuple(rows.features["label"].names) for rows in splits.values()}
+    return list(found)
+
+
+def sizes(splits):
+    """Return how many rows each split has."""
+    return {split: len(rows) for split, rows in splits.items()}
+
+
+def of_class(splits):
+    """Return the different pictures of each class in all splits."""
+    found = {name: set() for name in class_names(splits)}
+    for rows in splits.values():
+        for image, label in zip(rows["image"], rows["label"], strict=True):
+            found[class_names(splits)[label]].add(image.tobytes())
+    return found

@@ -5,6 +5,7 @@ import fnmatch
 import os
 import re
 import shutil
+import sys
 import textwrap
 from dataclasses import dataclass
 from multiprocessing.pool import ThreadPool
@@ -266,6 +267,11 @@ def first_line(error: Exception) -> str:
     """Return the first line of an error's message, shortened, or the error's kind."""
     line = (str(error).splitlines() or [""])[0] or type(error).__name__
     return textwrap.shorten(line, 90, placeholder="...")
+
+
+def warn(text: str) -> None:
+    """Say on stderr what a learner should know."""
+    print(f"Warning: {text}", file=sys.stderr)
 
 
 def check_room(folder: Path, needed: int) -> str:

@@ -186,13 +186,24 @@ def checked(cell: dict, mode: str) -> tuple[bytes | None, int, str | None]:
     image = _plain(content, mode)
     if image is None:
         try:
-            image, png = upright(content).convert(mode), io.BytesIO()
+            image = upright(content).convert(mode)
         except ValueError as error:
             return None, 0, str(error)
-        image.save(png, "PNG")
-        content = png.getvalue()
+        content = png(image)
+    return content, fingerprint(image), None
+
+
+def png(image: Image.Image) -> bytes:
+    """Return the bytes of a PNG file that holds a picture."""
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+def fingerprint(image: Image.Image) -> int:
+    """Return a number that is equal for equal pixels."""
     pixels = hashlib.blake2b(repr(image.size).encode() + image.tobytes(), digest_size=8)
-    return content, int.from_bytes(pixels.digest(), "big", signed=True), None
+    return int.from_bytes(pixels.digest(), "big", signed=True)
 
 
 def _plain(content, mode):

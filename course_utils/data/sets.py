@@ -4,15 +4,16 @@ import hashlib
 import itertools
 import json
 import os
-import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from PIL import Image as Pillow
 
-from course_utils.data import hub
+from course_utils.data import folders, hub
+from course_utils.data.hub import warn
 from course_utils.data.pictures import checked, class_numbers
 from course_utils.session import ROOT, current_profile
 
@@ -37,6 +38,7 @@ class Source:
     also: tuple[str, ...] = ()  # columns that are handed on as they are
     files: dict[str, list[Path]] = field(default_factory=dict)  # of each split
     remedy: str = ""  # what to do about a damaged file
+    folder: Path | None = None  # of picture files, where the rows are in no parquet
 
 
 _THINGS = "airplane automobile bird cat deer dog frog horse ship truck"
@@ -54,24 +56,29 @@ DATA_SETS = {  # under their names in hub.REPOSITORIES
 }
 
 
-def load(name: str):
+def load(name: str | os.PathLike):
     """Load a data set in the current profile.
 
     ``reduced`` reads the files bundled under ``data/`` into memory. ``full`` reads the
     folder named by ``COURSE_HUB`` if the data set is there, or the Hugging Face Hub;
     the first load takes long, since all pictures are checked and kept in a cache.
+    A folder of one's own is read where it lies, in both profiles, and checked anew
+    when a file in it changes.
+
     ``COURSE_ROWS=N`` caps the training rows at N, validation and test rows at N // 2.
 
     A picture that cannot be read is left out, and pictures with the same pixels stay on
     one side of every split; stderr says so. Raises DataError if the data is missing,
-    damaged, too little or out of reach.
+    damaged, too little or out of reach, and ValueError for an unknown name.
 
     Parameters
     ----------
-    name : str
+    name : str or path
         ``"mnist"``, ``"cifar10"``, ``"cats_vs_dogs"``, ``"pets"`` (breeds),
         ``"pretraining"`` (a sample of tiny-vit's own task, bundled only), or
-        ``"scenes"`` (several things in one picture, bundled only).
+        ``"scenes"`` (several things in one picture, bundled only). Or a folder that
+        holds a folder of pictures for each class, or such folders for ``train``,
+        ``validation`` and ``test``. ``"./pets"`` is a folder, ``"pets"`` is not.
 
     Returns
     -------
@@ -86,12 +93,18 @@ def load(name: str):
 
     """
     if name not in DATA_SETS:
-        raise ValueError(f"unknown data set {name!r}; there is {', '.join(DATA_SETS)}")
+        folder = folders.find(name, DATA_SETS)
     rows = os.environ.get("COURSE_ROWS", "").strip()
     if rows and not (rows.isdecimal() and int(rows)):
         raise ValueError(
             f"COURSE_ROWS={rows!r} is no whole number from 1; unset it for all rows"
         )
+    limit = int(rows) if rows else None
+    if name not in DATA_SETS:
+        names, files = folders.classes_and_files(folder)
+        source = Source("", names=names, sorted=True, files=files, folder=folder)
+        table = folders.without_empty(in_cache(source), folder, names)
+        return _splits(table, source, str(folder), limit)
     source, repository = DATA_SETS[name], hub.REPOSITORIES.get(name)
     if current_profile() == "reduced" or repository is None:
         title, read, (files, remedy) = source.bundled, in_memory, bundled_files(source)
@@ -100,7 +113,7 @@ def load(name: str):
         title, read, (files, remedy) = repository.id, in_cache, hub.obtain(repository)
     names = source.names or dict.fromkeys(names_in(files["train"][0], source.label))
     source = replace(source, names=tuple(names), files=files, remedy=remedy)
-    return _splits(read(source), source, title, int(rows) if rows else None)
+    return _splits(read(source), source, title, limit)
 
 
 def bundled_files(source: Source) -> tuple[dict, str]:
@@ -136,7 +149,8 @@ def in_cache(source: Source):
 
     states = [path.stat() for paths in source.files.values() for path in paths]
     key = (_FORMAT, [(state.st_size, state.st_mtime_ns) for state in states])
-    settings = {"source": source, "key": key}
+    formats = source.folder and sorted(Pillow.OPEN)  # a plugin may add HEIC
+    settings = {"source": source, "key": (key, formats)}
     features = _features(source)
     try:
         return Dataset.from_generator(_rows, features=features, gen_kwargs=settings)
@@ -166,6 +180,9 @@ def _features(source):
 
 def _rows(source, key=None):
     """Yield all rows; source and key are what the cache of datasets knows them by."""
+    if source.folder:
+        yield from folders.rows(source.folder, source.files, source.names)
+        return
     for split, paths in source.files.items():
         number = itertools.count()
         for path in paths:
@@ -260,11 +277,11 @@ def _splits(table, source, title, limit):
         if split not in rows:
             labels = np.array(table[label][:])
             rows["train"], rows[split] = _draw(rows["train"], labels, looks, share)
-    splits = DatasetDict()
-    for split in ("train", "validation", "test"):
+    splits, order = DatasetDict(), ("train", "validation", "test")
+    for i, split in enumerate(order):
         part = rows[split]
-        if split != "test":
-            part = part[~np.isin(looks[part], looks[rows["test"]])]
+        for later in order[i + 1 :]:
+            part = part[~np.isin(looks[part], looks[rows[later]])]
         most = limit if split == "train" else limit and max(1, limit // 2)
         if most and most < len(part):  # drawn with a fixed seed, in their old order
             part = part[np.sort(_shuffled(np.arange(len(part)))[:most])]
@@ -333,8 +350,3 @@ def _check_classes(title, split, part, label):
             f"{title}, {split}: {len(absent)} of {classes.num_classes} classes have no "
             f"picture: {', '.join(absent[:10])}{', ...' if absent[10:] else '.'}"
         )
-
-
-def warn(text: str) -> None:
-    """Say on stderr what a learner should know."""
-    print(f"Warning: {text}", file=sys.stderr)

@@ -2,7 +2,14 @@
 
 import pyarrow.parquet as pq
 import pytest
-from data_files import ANIMALS, GOOGLE, lay_out_digits, make_checkpoint, write_set
+from data_files import (
+    ANIMALS,
+    GOOGLE,
+    lay_out_digits,
+    make_checkpoint,
+    put_jpegs,
+    write_set,
+)
 from hub_stand_in import REPO, isolate, serve_impatient
 
 from course_utils import session
@@ -72,6 +79,14 @@ def cats(monkeypatch, tmp_path):
         return folder
 
     return write
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder with 20 cats and 10 dogs."""
+    put_jpegs(tmp_path / "mine" / "cat", 20)
+    put_jpegs(tmp_path / "mine" / "dog", 10, 100)
+    return tmp_path / "mine"
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from data_files import assert_looks_like, noise, photo, sixteen, stored
+from data_files import HEIC, assert_looks_like, noise, photo, sixteen, stored
 from PIL import Image, PngImagePlugin
 
 from course_utils.data.pictures import checked, upright
@@ -18,7 +18,6 @@ def wordy():
     return stored(photo(), pnginfo=note)
 
 
-HEIC = b"\x00\x00\x00\x24ftypheic\x00\x00\x00\x00mif1MiHEmiafMiHBheic" + bytes(200)
 FILES = {
     "panorama.png": (
         lambda: stored(Image.new("1", (15000, 13000))),

@@ -231,6 +231,20 @@ def test_names_of_splits_among_classes_and_files_mean_nothing(stray, tmp_path, c
     )
 
 
+@pytest.mark.parametrize("hidden", [".ipynb_checkpoints/1.png", "a/._1.png"])
+def test_hidden_files_are_no_pictures(hidden, tmp_path, capsys):
+    for i in range(30):
+        path = tmp_path / "ab"[i % 2] / f"{i}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (4, 4), (i, 0, 0)).save(path)
+    (tmp_path / hidden).parent.mkdir(exist_ok=True)
+    (tmp_path / hidden).write_bytes(b"")
+    splits = script.load_pictures(str(tmp_path), None, seed=0)
+    assert sum(len(rows) for rows in splits.values()) == 30
+    assert splits["train"].features["label"].names == ["a", "b"]
+    assert "left out" not in capsys.readouterr().out
+
+
 def test_columns_of_other_names_are_found(tmp_path):
     rows = tinted(30, 0).rename_columns({"image": "img", "label": "kind"})
     splits = script.load_pictures(save(tmp_path, train=rows, test=rows), None, seed=0)
