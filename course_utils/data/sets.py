@@ -19,7 +19,7 @@ from course_utils.session import ROOT, current_profile
 
 VALIDATION_SHARE = 0.1
 TEST_SHARE = 0.2  # where the source has no test split
-_FORMAT = 4  # of the checked rows; a new number has all pictures checked anew
+_FORMAT = 5  # of the checked rows; a new number has all pictures checked anew
 _BATCH = 256  # rows in memory at a time
 
 
@@ -190,8 +190,8 @@ def _rows(source, key=None):
                 content, pixels, why = checked(cell, source.mode)
                 name = cell.get("path")
                 where = f"{split} row {next(number)} ({name or path.name})"
-                yield {
-                    "image": content and {"bytes": content, "path": name},
+                yield {  # no path: a file of that name nearby would be read instead
+                    "image": content and {"bytes": content, "path": None},
                     "labels" if source.several else "label": label,
                     "split": split,
                     "problem": why and f"{where}: {why}",

@@ -54,6 +54,22 @@ def test_broken_pictures_are_left_out_and_named_on_each_load(spoilt, capsys):
             assert line.endswith("Training goes on without it.")
 
 
+def test_a_file_of_the_same_name_nearby_is_not_read(hub_sets, tmp_path, monkeypatch):
+    """``datasets`` would take it in place of the bytes in the table."""
+    for path in hub_sets.glob("microsoft/cats_vs_dogs/data/train-*"):
+
+        def named(column):
+            cells = [{**cell, "path": "cat.png"} for cell in column.to_pylist()]
+            return pa.array(cells, column.type)
+
+        change(path, "image", named)
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "cat.png").write_bytes(picture(200)["bytes"])
+    monkeypatch.chdir(tmp_path / "here")
+    seen = [row for split in load("cats_vs_dogs").values() for row, _ in numbers(split)]
+    assert sorted(seen) == list(range(100))
+
+
 def test_many_broken_pictures_are_counted(hub_sets, capsys):
     (path,) = hub_sets.glob("microsoft/cats_vs_dogs/data/train-00001-*")
     change(path, "image", lambda c: pa.array([picture(99)] + [None] * 49, c.type))
