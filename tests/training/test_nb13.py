@@ -1,9 +1,9 @@
 """The benchmark of notebook 13 runs the lesson's own functions and chooses fairly."""
 
-import ast
 import json
 
 import pytest
+from bench_cells import asked_for, defined
 
 from benchmarks import nb13
 
@@ -25,32 +25,9 @@ class Names(dict):
         )
 
 
-def defined(tree):
-    found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            found.add(node.name)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            found.add(node.id)
-        elif isinstance(node, ast.alias):
-            found.add(node.asname or node.name)
-    return found
-
-
-def asked_for():
-    """Return the names that the benchmark takes from the lesson."""
-    tree = ast.parse(nb13.Path(nb13.__file__).read_text(encoding="utf-8"))
-    return {
-        node.slice.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Subscript)
-        and ast.unparse(node.value) in ("names", "self.names")
-    }
-
-
 def test_cells_tagged_bench_define_all_that_the_benchmark_asks_for():
-    assert len(asked_for()) > 8
-    assert asked_for() - defined(nb13.definitions()) == set()
+    assert len(asked_for(nb13)) > 8
+    assert asked_for(nb13) - defined(nb13.definitions()) == set()
 
 
 def test_only_definitions_of_tagged_cells_are_run(tmp_path):

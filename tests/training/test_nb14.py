@@ -1,39 +1,17 @@
 """The benchmark of notebook 14 runs the lesson's own functions and chooses fairly."""
 
-import ast
 import json
 
 import numpy as np
 import pytest
+from bench_cells import asked_for, defined
 
 from benchmarks import nb13, nb14
 
 
-def asked_for():
-    """Return the names that the benchmark takes from the lesson."""
-    tree = ast.parse(nb14.Path(nb14.__file__).read_text(encoding="utf-8"))
-    return {
-        node.slice.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Subscript)
-        and ast.unparse(node.value) in ("names", "self.names")
-        and isinstance(node.slice, ast.Constant)
-    }
-
-
-def defined(tree):
-    found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef):
-            found.add(node.name)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            found.add(node.id)
-    return found
-
-
 def test_cells_tagged_bench_define_all_that_the_benchmark_asks_for():
-    assert len(asked_for()) > 8
-    assert asked_for() - defined(nb13.definitions(nb14.LESSON)) == set()
+    assert len(asked_for(nb14)) > 8
+    assert asked_for(nb14) - defined(nb13.definitions(nb14.LESSON)) == set()
 
 
 def test_what_is_given_stands_before_the_cells_of_the_lesson(tmp_path):

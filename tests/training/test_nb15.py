@@ -1,11 +1,11 @@
 """The benchmark of notebook 15 runs the lesson's own functions and chooses fairly."""
 
-import ast
 import functools
 import json
 
 import pytest
 import torch
+from bench_cells import asked_for, defined
 
 from benchmarks import nb13, nb15
 from benchmarks import nb15_parts as parts
@@ -19,34 +19,11 @@ def lesson():
     return nb13.lesson(nb15.LESSON)
 
 
-def defined(tree):
-    found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            found.add(node.name)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            found.add(node.id)
-        elif isinstance(node, ast.alias):
-            found.add(node.asname or node.name)
-    return found
-
-
-def asked_for(module):
-    """Return the names that a module of the benchmark takes from the lesson."""
-    tree = ast.parse(nb15.Path(module.__file__).read_text(encoding="utf-8"))
-    return {
-        node.slice.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Subscript)
-        and ast.unparse(node.value) in ("names", "self.names")
-    }
-
-
 # The program
 
 
 def test_cells_tagged_bench_define_all_that_the_benchmark_asks_for():
-    wanted = asked_for(nb15) | asked_for(parts)
+    wanted = asked_for(nb15, parts)
     assert len(wanted) > 15
     assert wanted - defined(nb13.definitions(nb15.LESSON)) == set()
 
