@@ -150,7 +150,7 @@ install_with_uv() {
             echo "setup: $TORCH_INDEX is out of reach, so torch comes from PyPI"
     fi
     # shellcheck disable=SC2086
-    uv install $quiet -c "$lock" -e ".[torch,tensorflow,dev]"
+    uv install $quiet -c "$lock" -e ".[torch,tensorflow,deploy,dev]"
 }
 install_with_pip() {
     # shellcheck disable=SC2086
@@ -159,7 +159,7 @@ install_with_pip() {
             --extra-index-url "$TORCH_INDEX" torch || return 1
     fi
     # shellcheck disable=SC2086
-    pip install $quiet $quiet -c "$lock" -e ".[torch,tensorflow,dev]"
+    pip install $quiet $quiet -c "$lock" -e ".[torch,tensorflow,deploy,dev]"
 }
 # uv takes a fraction of pip's time, but knows nothing of pip's settings. So pip does the
 # work where it has been told where packages come from, and where uv fails.

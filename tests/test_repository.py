@@ -126,7 +126,7 @@ def test_conda_installs_what_make_setup_installs():
     assert conda.keys() <= {"name", "channels", "dependencies", "variables", "prefix"}
     assert "pip" in conda["dependencies"]  # or conda complains, and takes its own
     (by_conda,) = [d["pip"] for d in conda["dependencies"] if isinstance(d, dict)]
-    assert by_conda == by_make == ["-c requirements.lock", "-e .[torch,tensorflow,dev]"]
+    assert by_conda == by_make == ["-c requirements.lock", "-e .[torch,tensorflow,deploy,dev]"]
     (python,) = [d for d in conda["dependencies"] if str(d).startswith("python ")]
     allowed = Requirement(python.replace("python ", "python")).specifier
     assert all(allowed.contains(f"{version}.1") for version in PYTHONS)
