@@ -29,12 +29,16 @@ PLATFORMS = {  # sys_platform: what else a marker may ask there
     "darwin": {"os_name": "posix", "platform_machine": "arm64"},
     "win32": {"os_name": "nt", "platform_machine": "AMD64"},
 }
-COLAB = frozen()  # it has neither JupyterLab nor most tools of the extra "dev"
+COLAB = frozen()  # it has no JupyterLab, and few tools of the extras "dev" and "deploy"
 LOCAL_ONLY = {
     "codespell",
+    "imagehash",
     "jupyterlab",
     "mini-racer",
     "nbval",
+    "onnx",
+    "onnxruntime",
+    "onnxscript",
     "pre-commit",
     "pytest-xdist",
     "ruff",
@@ -126,7 +130,8 @@ def test_conda_installs_what_make_setup_installs():
     assert conda.keys() <= {"name", "channels", "dependencies", "variables", "prefix"}
     assert "pip" in conda["dependencies"]  # or conda complains, and takes its own
     (by_conda,) = [d["pip"] for d in conda["dependencies"] if isinstance(d, dict)]
-    assert by_conda == by_make == ["-c requirements.lock", "-e .[torch,tensorflow,deploy,dev]"]
+    extras = "-e .[torch,tensorflow,deploy,dev]"
+    assert by_conda == by_make == ["-c requirements.lock", extras]
     (python,) = [d for d in conda["dependencies"] if str(d).startswith("python ")]
     allowed = Requirement(python.replace("python ", "python")).specifier
     assert all(allowed.contains(f"{version}.1") for version in PYTHONS)

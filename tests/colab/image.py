@@ -69,9 +69,11 @@ def colab_python() -> str:
 
 
 def requirements() -> list[str]:
+    """Return what the course needs, and of the extra ``deploy`` what Colab has."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
-    return project["dependencies"] + extras["torch"] + extras["tensorflow"]
+    there = [r for r in extras["deploy"] if re.match(r"[\w-]+", r)[0] in frozen()]
+    return project["dependencies"] + extras["torch"] + extras["tensorflow"] + there
 
 
 def environment(python: str) -> Path:
