@@ -28,16 +28,16 @@ PLANS = {
         "day 1": ("00 01 02 03", "all"),
         "day 2": ("04 07 08 10", "bugs"),
     },
-    "A term, PyTorch": {"": ("00 01 02 03 04 06 07 08 10 12 14 15 16", "all")},
+    "A term, PyTorch": {"": ("00 01 02 03 04 06 07 08 10 12 14 15 16 17", "all")},
     "A term, both frameworks": {
-        "": ("00 01 02 03 04 05 06 07 08 09 10 11 12 13 14 15 16", "all")
+        "": ("00 01 02 03 04 05 06 07 08 09 10 11 12 13 14 15 16 17 18", "all")
     },
 }
 
 # What somebody wants to do, and the lessons that lead there.
 WAYS = {
-    "fine-tune a ViT on your own pictures next week, in PyTorch": "08",
-    "the same in TensorFlow": "09",
+    "fine-tune a ViT on your own pictures next week, in PyTorch": "08 17",
+    "the same in TensorFlow": "09 18",
     "change a pre-trained ViT, in PyTorch": "07 12",
     "the same in Keras": "09 13",
     "understand it from the ground": "01 02 03 04 06 07",

@@ -34,16 +34,19 @@ from course_utils.exercises import catalog
 
 PYTORCH = {"torch", "transformers", "accelerate", "peft"}
 TENSORFLOW = {"tensorflow", "tensorflow_text", "keras", "keras_hub"}
+DEPLOY = {"gradio", "gradio_client", "imagehash", "onnx", "onnxruntime", "onnxscript"}
 ABSENT = {  # the packages that a lesson must not need; those that take longest first
     **dict.fromkeys(("09", "13", "11", "05"), PYTORCH),
     **dict.fromkeys(("04", "12", "08", "10", "14", "15", "16", "06"), TENSORFLOW),
     **dict.fromkeys(("02", "03", "07", "01"), TENSORFLOW),
     "00": TENSORFLOW,
+    "17": TENSORFLOW | DEPLOY,  # nbval runs them with it
+    "18": PYTORCH | DEPLOY,
 }
 EITHER = "00"  # takes the framework that is there, so it is tried without each
 REAL = session.ROOT.parent / "shared" / "datasets"
 if REAL.exists():
-    TINY = "04 05 08 09 10 11 12 13 14 15".split()  # from a COURSE_HUB
+    TINY = "04 05 08 09 10 11 12 13 14 15 17 18".split()  # from a COURSE_HUB
     ROWS = {**dict.fromkeys([*TINY, "16"], 300), "04": 2000}
 else:
     ROWS, TINY = {"04": 200, "05": 200, "15": 300, "16": 300}, ()  # of digits

@@ -12,7 +12,7 @@ from checks.small import code, markdown, sound_notebook
 from course_utils.session import ROOT
 
 BY_NUMBER = {path.stem[:2]: path for path in PATHS}
-PAIRS = (("08", "09"), ("10", "11"), ("12", "13"))
+PAIRS = (("08", "09"), ("10", "11"), ("12", "13"), ("17", "18"))
 # What stands outside the twin cells all the same, and why the lessons still compare.
 PROOF = "part of a proof that two ways of one framework end in the same weights"
 STATED = {

@@ -39,7 +39,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 FILES = sorted((ROOT / "course_utils/plots").glob("*.py"))
 LESSON = re.compile(r"(?:^|nb|_)(\d\d)(?=_|$)")  # 08 of 08_finetune_cifar10, nb08_09
 # Twins have a file of their own.
-PAIRS = [{"04", "05"}, {"08", "09"}, {"10", "11"}, {"12", "13"}]
+PAIRS = [{"04", "05"}, {"08", "09"}, {"10", "11"}, {"12", "13"}, {"17", "18"}]
 
 
 def on_axes(function, *arguments, **options):
