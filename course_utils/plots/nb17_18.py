@@ -22,36 +22,30 @@ def _fit(text, inches, **look):
     family = plt.rcParams["font.family"]
     look = font_manager.FontProperties(family=family, **{"size": 9} | look)
     fonts = [font_manager.get_font(font_manager.findfont(name)) for name in family]
-    lines = []
-    for line in str(text).split("\n"):
-        whole = "".join(
-            c if any(f.get_char_index(ord(c)) for f in fonts) else "□" for c in line
-        )
-        line, keep, measure = whole, len(whole), text_to_path
-        while keep > 2 and (
-            measure.get_text_width_height_descent(line, look, False)[0] > 72 * inches
-        ):
+    unknown = {c for c in str(text) if not any(f.get_char_index(ord(c)) for f in fonts)}
+    text = str(text).translate({ord(c): "□" for c in unknown - {"\n"}})
+    measure, lines = text_to_path.get_text_width_height_descent, []
+    for whole in text.split("\n"):
+        line, keep = whole, len(whole)
+        while keep > 2 and measure(line, look, False)[0] > 72 * inches:
             keep -= 1
             line = whole[: (keep + 1) // 2] + "…" + whole[len(whole) - keep // 2 :]
         lines.append(line.replace("$", r"\$"))  # no formula
     return "\n".join(lines)
 
 
-def _write_title(figure, title):
-    look = {"size": 12, "weight": "bold"}
-    figure.suptitle(_fit(title, figure.get_figwidth() - 0.2, **look), x=0.01, ha="left")
+def _write_title(figure, title, **place):
+    title = _fit(title, 6.8, size=12, weight="bold")
+    figure.suptitle(title, x=0.01, ha="left", **place)
 
 
 def _page(height, title):
     """Make a figure for pictures, measured in inches from its top left corner."""
     figure = plt.figure(figsize=(7, height), layout="none")
-    ax = figure.add_axes(
-        (0, 0, 1, 1), xlim=(0, 7), ylim=(height, 0), autoscale_on=False
-    )
+    ax = figure.add_axes((0, 0, 1, 1), xlim=(0, 7), ylim=(height, 0))
+    ax.set_autoscale_on(False)
     ax.set_axis_off()
-    if title:
-        look = {"size": 12, "weight": "bold"}
-        ax.text(0.05, 0.06, _fit(title, 6.9, **look), va="top", **look)
+    _write_title(figure, title or "", y=1 - 0.06 / height)
     return ax
 
 
@@ -77,6 +71,8 @@ def draw_sheet(pictures, titles, columns=8, *, title=None):
     ``titles`` has one entry for each picture, or one for each row, which then stands
     on its left. ``None`` in place of a picture leaves its place empty.
     """
+    if not pictures:
+        return
     rows = -(-len(pictures) // columns)
     by_row = len(titles) == rows < len(pictures)
     left, top = 1.25 if by_row else 0.05, 0.38 if title else 0.05
@@ -105,6 +101,8 @@ def draw_pairs(pairs, *, title=None):
 
     Between them stands the number of bits, of 64, by which their hashes differ.
     """
+    if not pairs:
+        return
     shown, most = pairs[:9], max(pair[2] for pair in pairs)
     one = "A pair" if len(pairs) == 1 else f"{len(pairs)} pairs"
     title = title or f"{one} of nearly equal pictures: at most {most} of 64 bits differ"
@@ -127,6 +125,8 @@ def draw_mistakes(pictures, maps, truth, answer, sure, *, title=None):
     A map has one value for each patch, (N,) or (rows, columns), and is drawn up to its
     own maximum over the gray picture. ``maps=None`` draws pictures alone.
     """
+    if not len(pictures):
+        return
     title = title or f"Surest mistakes: {min(sure[:6]):.0%} to {max(sure[:6]):.0%} sure"
     ax, top = _page(2.03 if maps is None else 3.23, title), 0.88
     for k, picture in enumerate(pictures[:6]):
@@ -225,7 +225,9 @@ def draw_confusions(names, matrix, *, title=None, most=12):
     """
     matrix = np.asarray(matrix)
     wrong = matrix * (1 - np.eye(len(matrix), dtype=int))
-    pairs = np.array(np.unravel_index(np.argsort(-wrong, axis=None), wrong.shape)).T
+    pairs = np.array(
+        np.unravel_index(np.argsort(-wrong, None, "stable"), wrong.shape)
+    ).T
     (i, j), hidden = pairs[0], max(len(names) - most, 0)
     kept = sorted(list(dict.fromkeys(pairs.flat))[:most])
     labels = [_fit(names[k], 1.3) for k in kept]
@@ -237,13 +239,8 @@ def draw_confusions(names, matrix, *, title=None, most=12):
         counts = np.hstack([counts, rows - counts.sum(axis=1, keepdims=True)])
         shares = np.hstack([shares, 0 * rows])
     _, ax = plt.subplots(figsize=(7, min(4, 1.9 + 0.24 * len(kept))))
-    look = {
-        "digits": None,
-        "vmin": 0,
-        "vmax": max(shares.max(), 0.01),
-        "aspect": "auto",
-    }
-    image = heatmap(ax, shares, title="", rows=labels, columns=columns, **look)
+    look = {"digits": None, "vmax": max(shares.max(), 0.01), "aspect": "auto"}
+    image = heatmap(ax, shares, title="", rows=labels, columns=columns, vmin=0, **look)
     for r, c in np.argwhere(counts):
         look = {"fontsize": 9, "weight": "normal" if r == c else "bold"}
         look["color"] = ink_on(image.cmap(image.norm(shares[r, c])))
@@ -314,9 +311,8 @@ def draw_exports(rows, *, title=None):
     small = int(np.argmin(sizes))
     size = (7, min(4, 1.1 + 0.36 * len(rows)))
     figure, axes = plt.subplots(1, 2, figsize=size, sharey=True)
-    axes[0].set_yticks(
-        range(len(rows)), [_fit(name, 1.9) for name in names], fontsize=9
-    )
+    shown = [_fit(name, 1.9) for name in names]
+    axes[0].set_yticks(range(len(rows)), shown, fontsize=9)
     axes[0].set_ylim(len(rows) - 0.5, -0.6)
     labels = ("size (MB)", _fit(f"time, {names[0]} = 1", 2.3, size=11))
     for ax, values, label in zip(axes, (sizes, shares), labels, strict=True):
