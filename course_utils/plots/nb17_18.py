@@ -93,7 +93,8 @@ def draw_sheet(pictures, titles, columns=8, *, title=None):
             words = "" if by_row else _fit(titles[place], step - 0.06)
             ax.text(x, y - 0.02, words, fontsize=9, va="bottom")
     if rest:
-        ax.text(left, top + shown * down + 0.16, f"and {rest} more", fontsize=9)
+        more = f"and {rows - shown} more rows" if by_row else f"and {rest} more"
+        ax.text(left, top + shown * down + 0.16, more, fontsize=9)
 
 
 def draw_pairs(pairs, *, title=None):
