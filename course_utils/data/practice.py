@@ -33,11 +33,10 @@ def practice_folder(
     pets : datasets.DatasetDict
         Splits with the columns ``image`` and ``label``, as ``load("pets")`` returns
         them. A breed with too few pictures gets all, one with fewer than six none.
-    largest, smallest : int
-        How many pictures these classes have; the others lie evenly between.
-    seed : int
-        Draws which pictures are taken, and the order of the breeds. The default is the
-        one of 0 to 7 with which a linear probe finds the wrong class best.
+    largest, smallest, seed : int
+        How many pictures these classes have (the others lie evenly between), and what
+        draws pictures and the order of breeds. The default is the one of 0 to 7 with
+        which a linear probe finds the planted wrong class best.
 
     Returns
     -------
@@ -77,8 +76,7 @@ def practice_folder(
         rank = min(rank, len(names) - 1)
         paths = (_path(folder / names[rank], x) for x in random.permutation(999))
         free = next(path for path in paths if not path.exists())
-        source = singles[0 if kind == "wrong class" else rank].pop()
-        files = _plant(kind, source, free)
+        files = _plant(kind, singles[rank if kind != "wrong class" else 0].pop(), free)
         planted[kind] = tuple(x.relative_to(folder).as_posix() for x in files)
     return planted
 
@@ -123,11 +121,10 @@ def _plant(kind, source, free):
         case "near copy":
             image.reduce(2).save(free, quality=60)
         case "wrong class":
-            return (source.rename(free),)
+            source = source.rename(free)
         case "heic":
-            free = source.with_name("IMG_0417.HEIC")
-            free.write_bytes(b"\0\0\0\x24ftypheic\0\0\0\0mif1heic" + content)
-            return (free,)
+            source = source.with_name("IMG_0417.HEIC")
+            source.write_bytes(b"\0\0\0\x24ftypheic\0\0\0\0mif1heic" + content)
         case "broken":
             source.write_bytes(content[: len(content) // 2])
         case "turned":
@@ -138,4 +135,4 @@ def _plant(kind, source, free):
             ImageOps.fit(image, (4000, 3000)).save(source, quality=75)
         case "cmyk" | "gray":
             image.convert("CMYK" if kind == "cmyk" else "L").save(source, quality=90)
-    return (source, free) if free.exists() else (source,)
+    return (source, free) if "copy" in kind else (source,)
