@@ -104,7 +104,8 @@ def _write_class(folder, animals, count, random):
 def _again(animal, random):
     """Return the next shot of a burst: turned a bit, nearer, lighter or darker."""
     angle, share = random.uniform(2, 4, 2) * (1, -1), random.uniform(0.85, 0.9)
-    turned = animal.rotate(random.choice(angle), Image.Resampling.BICUBIC)
+    angle = random.choice(angle) * min(animal.size) / max(animal.size)
+    turned = animal.rotate(angle, Image.Resampling.BICUBIC)
     size = np.round(share * np.array(animal.size)).astype(int)
     # The turn leaves empty corners, of up to 4 % of a side.
     start = np.round((np.array(animal.size) - size) * random.choice([0.3, 0.7], 2))
