@@ -107,7 +107,7 @@ def _again(animal, random):
     angle = random.choice(angle) * min(animal.size) / max(animal.size)
     turned = animal.rotate(angle, Image.Resampling.BICUBIC)
     size = np.round(share * np.array(animal.size)).astype(int)
-    # The turn leaves empty corners, of up to 4 % of a side.
+    # The turn leaves empty corners, of up to 4 % of the shorter side.
     start = np.round((np.array(animal.size) - size) * random.choice([0.3, 0.7], 2))
     shot = turned.crop((*start, *(start + size)))
     return ImageEnhance.Brightness(shot).enhance(random.choice([0.85, 1.15]))
