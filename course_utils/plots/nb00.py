@@ -69,9 +69,10 @@ def draw_map(picture):
         (2.6, 2.64, "fine-tune", "08, 09"),
         (4.4, 2.64, "few pictures", "10, 11"),
         (6.22, 2.64, "modify", "12, 13"),
-        (1.69, 3.46, "several labels", "14"),
-        (3.5, 3.46, "against a CNN", "15"),
-        (5.31, 3.46, "more devices", "16"),
+        (0.78, 3.46, "several labels", "14"),
+        (2.6, 3.46, "against a CNN", "15"),
+        (4.4, 3.46, "more devices", "16"),
+        (6.22, 3.46, "your pictures", "17, 18"),
     )
     for x, y, name, lessons in uses:
         box(ax, x, y, name, color="sky", width=1.54, height=0.42)
