@@ -41,7 +41,8 @@ def _write_title(figure, title, **place):
 
 def _page(height, title):
     """Make a figure for pictures, measured in inches from its top left corner."""
-    figure = plt.figure(figsize=(7, height), layout="none")
+    figure = plt.figure(figsize=(7, height))
+    figure.set_layout_engine("none")
     ax = figure.add_axes((0, 0, 1, 1), xlim=(0, 7), ylim=(height, 0))
     ax.set_autoscale_on(False)
     ax.set_axis_off()
@@ -53,10 +54,10 @@ def _paste(ax, picture, x, y, side):
     """Draw a small copy, of few colors, in a square; return where it lies."""
     small = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
     small = small.convert("RGB")
-    small.thumbnail((44, 44), Image.Resampling.BOX)
+    small.thumbnail((80 * side, 80 * side), Image.Resampling.BOX)
     width, height = (side * n / max(small.size) for n in small.size)
     x, y = x + (side - width) / 2, y + (side - height) / 2
-    small = small.quantize(24, dither=Image.Dither.NONE).convert("RGB")  # a small file
+    small = small.quantize(32, dither=Image.Dither.NONE).convert("RGB")  # a small file
     look = {"extent": (x, x + width, y + height, y), "aspect": "auto"}
     ax.imshow(small, interpolation="nearest", **look)
     return look

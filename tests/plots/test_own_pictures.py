@@ -84,7 +84,8 @@ def test_equally_sure_answers_are_given_together_or_not_at_all():
 
 
 def test_sheet_says_how_many_pictures_it_leaves_out():
-    nb17_18.draw_sheet([Image.new("RGB", (9, 5))] * 100, [f"{k}" for k in range(100)])
+    names = [f"{k}" for k in range(100)]
+    nb17_18.draw_sheet([Image.new("RGB", (9, 5))] * 100, names, title="t")
     texts = words()[1]
     drawn = [text for text in texts if text.isdigit()]
     assert texts[-1] == f"and {100 - len(drawn)} more" and len(drawn) >= 30
