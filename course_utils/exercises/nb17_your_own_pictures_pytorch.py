@@ -997,12 +997,12 @@ def _imagenet(x):
 
 
 _BUGS = {
-    "crop": "It cuts out the square in the middle. In training the model saw the whole "
-    "picture, squeezed.",
+    "crop": "Only the square in the middle is left. In training the model saw the "
+    "whole picture, squeezed.",
     "antialias": "When it shrinks, `interpolate` looks at four pixels around a place "
     "and skips all that lie between, so that fine detail turns into noise. Pillow's "
     "filter takes the mean over all of them, and so does `antialias=True`.",
-    "scaled": "Its values go from 0 to 1, where the model has learned from -1 to 1: "
+    "scaled": "The values go from 0 to 1, where the model has learned from -1 to 1: "
     "the mean and the standard deviation are missing.",
     "upright": "Pictures that their EXIF entry turns stay as they lie.",
     "rgb": "Pictures that are not RGB are not converted.",
@@ -1195,6 +1195,13 @@ def _probe_suspects(answer, shares, labels, n):
     return {"rows": rows.astype(int) if rows.size else "none"}
 
 
+def _many_rows(count):
+    """Return rows with many equal differences: all numbers are eighths."""
+    random = np.random.default_rng(count)
+    shares = random.multinomial(8, [0.4, 0.3, 0.3], size=count) / 8
+    return shares, random.integers(3, size=count), 13
+
+
 def _own(shares, labels):
     return shares[np.arange(len(labels)), labels]
 
@@ -1334,6 +1341,7 @@ SUSPECTS = Exercise(
             np.array([0, 1, 1]),
             2,
         ),
+        _many_rows(40),  # an unstable sort leaves so many in another order
     ),
     mistakes=(
         Mistake(_suspecting(lambda s, own: -own), _OWN),
@@ -1576,7 +1584,9 @@ _MEAN_AND_STD = (
     "The mean and the standard deviation are missing: the model gets values from 0 to "
     "1, and it was trained with others."
 )
-_PROBABILITIES = "It returns {}. Asked are probabilities: a softmax over the classes."
+_PROBABILITIES = (
+    "Your program returns {}. Asked are probabilities: a softmax over the classes."
+)
 
 DEPLOYED = Exercise(
     id="17.7",
@@ -1600,6 +1610,10 @@ DEPLOYED = Exercise(
         Mistake(
             _running(shares=lambda logits: logits.log_softmax(-1)),
             _PROBABILITIES.format("the logarithm of the probabilities"),
+        ),
+        Mistake(
+            _running(shares=lambda logits: logits.argmax(-1)),
+            _PROBABILITIES.format("the number of a class"),
         ),
         Mistake(
             _running(shares=lambda logits: logits.softmax(0)),
@@ -1654,7 +1668,7 @@ DEPLOYED = Exercise(
             "The means and deviations go to the channels in the wrong order.",
         ),
         Mistake(
-            _running(lambda mean, std, x: _as_floats(mean, std, x // 255)),
+            _running(lambda mean, std, x: _as_floats(mean, std, 255 * (x // 255))),
             "`//` makes 0 of every byte but 255. Divide by `/`.",
         ),
         Mistake(

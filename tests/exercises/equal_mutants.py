@@ -386,4 +386,33 @@ EQUAL: dict[str, dict[str, str]] = {
         "line 3, column 11: list(of_rank[worker::workers]) -> "
         "of_rank[worker::workers]": ("a range of files is read as a list of them"),
     },
+    "17.1": {
+        "line 3, column 24: labels -> groups": "both have n numbers",
+        "line 6, column 55: 5 -> 6": (
+            "a sixth of the groups lies within the bounds, too, which are a tenth and "
+            "a third of the rows"
+        ),
+        "line 6, column 55: 5 -> 4": (
+            "a fourth of the groups lies within the bounds, too, which are a tenth and "
+            "a third of the rows"
+        ),
+    },
+    "17.5": {
+        "line 3, column 43: Image.Resampling -> Image": (
+            "Image.BILINEAR is the older name of the same filter"
+        ),
+    },
+    "17.6": {
+        "line 4, column 36: 'stable' -> 'stablex'": (
+            "NumPy reads only the first letter of the kind"
+        ),
+    },
+    "17.7": {
+        "line 12, column 52: -1 -> 1": "the last of two axes is axis 1",
+        "line 14, column 14: torch.zeros -> torch.ones": (
+            "what the example shows does not matter, only its shape and type"
+        ),
+        "line 14, column 26: 2 -> 3": "an example of any number above one will do",
+        "line 15, column 29: 'batch' -> 'batchx'": "an axis may have any name",
+    },
 }

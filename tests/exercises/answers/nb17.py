@@ -2021,6 +2021,7 @@ wrong(
             (_first(x) / 255 - self.mean) / self.std
         ).logits.argmax(-1)
     ),
+    says="number of a class",
 )
 wrong(
     "17.7",
@@ -2111,6 +2112,7 @@ wrong(
             (_first(x // 255) - self.mean) / self.std
         ).logits.softmax(-1)
     ),
+    says="makes 0",
 )
 wrong(
     "17.7",
