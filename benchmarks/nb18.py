@@ -1,0 +1,78 @@
+"""The tables of notebook 18: the ways of nb17.py in Keras.
+
+    python -m benchmarks.nb18 [--ways "fine-tune, plain" ...]
+
+The same practice folder, seeds, splits and settings as in nb17.py, with the functions
+of notebook 18; pictures are augmented alike, but not with the same random numbers. LoRA
+is `enable_lora`, with the rank and the targets of nb17.py.
+
+One thread. Each run is written to nb18.json at once, and a second call goes on where
+the first one stopped; delete a run to have it anew. Takes 15 minutes of a processor
+core.
+"""
+
+import contextlib
+from pathlib import Path
+
+from benchmarks import own_runs
+from course_utils.session import ROOT, use_tensorflow
+
+FILE = Path(__file__).with_name("nb18.json")
+SCRIPT = ROOT / "examples" / "your_pictures_tensorflow.py"
+RANK = 8
+
+
+def with_lora(names):
+    """Return a model of the lesson's kind with LoRA in queries and values."""
+    keras, backbone = names["keras"], names["backbone_of"](names["checkpoint"])
+    backbone.enable_lora(RANK)
+    head = keras.layers.Dense(len(names["names"]), dtype="float32", name="head")
+    tokens = names["reader_of"](backbone)
+    model = keras.Model(names["pixels"], head(tokens(names["pixels"])))
+    optimizer = keras.optimizers.AdamW(weight_decay=0.01, global_clipnorm=1.0)
+    optimizer.build(model.trainable_variables)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer, loss, jit_compile=False)
+    return model, model.get_weights()
+
+
+@contextlib.contextmanager
+def adapted(names):
+    """Let `fine_tuned` train a model with LoRA: the same one in all runs of a seed."""
+    if "with LoRA" not in names:
+        names["with LoRA"] = with_lora(names)
+    model, start = names["with LoRA"]
+    keras, fresh = names["keras"], names["fresh"]
+
+    def fresh_lora(seed=0):
+        model.set_weights(start)
+        kernel = model.get_layer("head").kernel
+        kernel.assign(keras.random.normal(kernel.shape, stddev=0.02, seed=seed))
+        for variable in model.optimizer.variables:
+            variable.assign(keras.ops.zeros_like(variable))
+        model._initial_epoch = None
+        return model
+
+    names["fresh"] = fresh_lora
+    try:
+        yield
+    finally:
+        names["fresh"] = fresh
+
+
+def main():
+    use_tensorflow()
+    import keras
+
+    own_runs.main(
+        __doc__,
+        file=FILE,
+        script=SCRIPT,
+        command="python -m benchmarks.nb18",
+        version=f"keras {keras.__version__}",
+        adapted=adapted,
+    )
+
+
+if __name__ == "__main__":
+    main()
