@@ -122,23 +122,23 @@ def draw_pairs(pairs, *, title=None):
 
 
 def draw_mistakes(pictures, maps, truth, answer, sure, *, title=None):
-    """Draw up to six pictures with true name, answer, probability, and a map below.
+    """Draw up to five pictures with true name, answer, probability, and a map below.
 
     A map has one value for each patch, (N,) or (rows, columns), and is drawn up to its
     own maximum over the gray picture. ``maps=None`` draws pictures alone.
     """
     if not len(pictures):
         return
-    title = title or f"Surest mistakes: {min(sure[:6]):.0%} to {max(sure[:6]):.0%} sure"
-    ax, top = _page(2.03 if maps is None else 3.23, title), 0.88
-    for k, picture in enumerate(pictures[:6]):
-        x = 0.05 + 1.15 * k
+    title = title or f"Surest mistakes: {min(sure[:5]):.0%} to {max(sure[:5]):.0%} sure"
+    ax, top = _page(2.23 if maps is None else 3.63, title), 0.88
+    for k, picture in enumerate(pictures[:5]):
+        x = 0.05 + 1.39 * k
         words = f"is: {truth[k]}\nsaid: {answer[k]}\n{sure[k]:.0%} sure"
-        ax.text(x, top - 0.03, _fit(words, 1.1), fontsize=9, va="bottom")
-        _paste(ax, picture, x, top, 1.1)
+        ax.text(x, top - 0.03, _fit(words, 1.36), fontsize=9, va="bottom")
+        _paste(ax, picture, x, top, 1.3)
         if maps is not None:
             gray = Image.fromarray(np.asarray(picture)).convert("L")
-            look = _paste(ax, gray, x, top + 1.2, 1.1)
+            look = _paste(ax, gray, x, top + 1.4, 1.3)
             side = round(np.size(maps[k]) ** 0.5)
             values = np.asarray(maps[k]).reshape(side, -1)
             look |= {"cmap": "viridis", "alpha": 0.6, "interpolation": "nearest"}
