@@ -2,9 +2,9 @@
 
     python -m benchmarks.exports
 
-Both scripts, examples/your_pictures_pytorch.py and examples/your_pictures_tensorflow.py,
-are run on the practice folder from beginning to end. Then every file that they leave
-answers the same pictures: all originals of the folder, upright and shrunk by Pillow.
+The scripts of notebooks 17 and 18, `examples/your_pictures_*.py`, are run on the
+practice folder from beginning to end. Then every file that they leave answers the same
+pictures: all originals of the folder, upright and shrunk by Pillow.
 The table tells megabytes, the largest difference of a probability from the trained
 model's, how many answers are the same, how many test pictures are answered rightly, and
 the processor time for 1 and for 16 pictures as a share of the trained model's in the
