@@ -134,7 +134,7 @@ def draw_mistakes(pictures, maps, truth, answer, sure, *, title=None):
     for k, picture in enumerate(pictures[:5]):
         x = 0.05 + 1.39 * k
         words = f"is: {truth[k]}\nsaid: {answer[k]}\n{sure[k]:.0%} sure"
-        ax.text(x, top - 0.03, _fit(words, 1.36), fontsize=9, va="bottom")
+        ax.text(x, top - 0.03, _fit(words, 1.3), fontsize=9, va="bottom")
         _paste(ax, picture, x, top, 1.3)
         if maps is not None:
             gray = Image.fromarray(np.asarray(picture)).convert("L")
