@@ -2127,12 +2127,6 @@ def not_exported(model, mean, std, side):
     return _Whole(model, mean, std).eval()
 
 
-@wrong("17.7", "traced", says="torch.export.export")
-def traced(model, mean, std, side):
-    whole = _Whole(model, mean, std).eval()
-    return torch.jit.trace(whole, _zeros(side), strict=False)
-
-
 @wrong("17.7", "the model alone", says="shape (B, side, side, 3)")
 def the_model_alone(model, mean, std, side):
     example = torch.zeros(2, 3, side, side)
