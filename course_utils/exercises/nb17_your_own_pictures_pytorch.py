@@ -164,8 +164,9 @@ _MISSING = (
     "away, if whole groups go to one side."
 )
 _EACH_CLASS = (
-    "Whole groups, good. But not of each class do a tenth to a third of the rows go to "
-    "the test; a rare class may have none there. Draw among the groups of each class."
+    "Whole groups go to one side, as they should. But some class has less than a tenth "
+    "or more than a third of its rows in the test; a rare one may have none there. "
+    "Draw among the groups of each class."
 )
 _SEED = "The split is the same whatever the seed. Let `seed` decide what is drawn."
 _UNSEEDED = (
@@ -334,7 +335,7 @@ def _whole_numbers(counts, labels):
 
 
 _NORMALIZED = (
-    "With weights, the mean of `F.cross_entropy` divides by the sum of the weights in "
+    "With weights, the mean of `cross_entropy` divides by the sum of the weights in "
     "the batch, not by the number of its pictures. A batch of rare pictures would "
     "count no more than any other. Take the sum, and divide it yourself."
 )
@@ -343,8 +344,8 @@ _THIS_BATCH = (
     "batches are gathered, their sum is too large; `items` counts all of them."
 )
 _SUM_TO = (
-    "Your weights sum to a fixed number. Then they do not keep the size of the loss: "
-    "the weights asked for have the mean 1 over the *training pictures*."
+    "Your weights sum to a fixed number, which changes the size of the loss. Those "
+    "asked for have the mean 1 over the *training pictures*."
 )
 _UPSIDE = "Your weights are upside down: the larger the class, the more it counts."
 _IN_BATCH = (
@@ -430,7 +431,7 @@ WEIGHTS = Exercise(
         ),
         Mistake(
             _weighing(turn=lambda logits, counts: logits.softmax(1)),
-            "You take the softmax twice: `F.cross_entropy` wants logits.",
+            "You take the softmax twice: `cross_entropy` wants logits.",
         ),
         Mistake(
             _weighing(
@@ -453,7 +454,7 @@ WEIGHTS = Exercise(
     hints=(
         "The weights are one line: `counts.sum() / (K * counts)`. What do you divide "
         "the weighted losses by, and what does PyTorch divide by if you let it?",
-        "`F.cross_entropy` takes the weights as `weight=`. Its mean divides by the sum "
+        "`cross_entropy` takes the weights as `weight=`. Its mean divides by the sum "
         'of the weights in the batch; with `reduction="sum"` it divides by nothing.',
         "Take the sum, and divide it by `items`.",
     ),
@@ -573,8 +574,8 @@ _ORDER = (
     "and the upper end."
 )
 _ENDS = (
-    "Return three numbers: the recall, the lower end and the upper end. Two of them "
-    "are half the width of the interval in your answer, not its ends."
+    "Your answer holds half the width of the interval in place of its ends. Return the "
+    "recall, the lower end and the upper end."
 )
 
 RECALL = Exercise(
@@ -643,6 +644,10 @@ RECALL = Exercise(
                 first=lambda h, n: 1 - h / n,
             ),
             "That is the share of the misses. The recall is the one of the hits.",
+        ),
+        Mistake(
+            lambda hits, total: [100 * x for x in recall_interval(hits, total)],
+            "Your numbers are in percent. Return them from 0 to 1.",
         ),
     ),
     hints=(

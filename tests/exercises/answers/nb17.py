@@ -151,20 +151,20 @@ def stratified_by_group(labels, groups, seed):
     return np.flatnonzero(~test), np.flatnonzero(test)
 
 
-@wrong("17.1", "whole groups, whatever their class", says="not of each class")
+@wrong("17.1", "whole groups, whatever their class", says="some class has")
 def whole_groups_of_all(labels, groups, seed):
     cut = GroupShuffleSplit(1, test_size=0.2, random_state=seed)
     return next(cut.split(labels, labels, groups))
 
 
-@wrong("17.1", "groups shuffled over all classes", says="not of each class")
+@wrong("17.1", "groups shuffled over all classes", says="some class has")
 def groups_shuffled_over_all(labels, groups, seed):
     names = np.random.default_rng(seed).permutation(np.unique(groups))
     test = np.isin(groups, names[: len(names) // 5])
     return np.flatnonzero(~test), np.flatnonzero(test)
 
 
-@wrong("17.1", "GroupKFold, shuffled", says="not of each class")
+@wrong("17.1", "GroupKFold, shuffled", says="some class has")
 def group_folds(labels, groups, seed):
     folds = GroupKFold(5, shuffle=True, random_state=seed)
     return next(folds.split(labels, labels, groups))
@@ -248,7 +248,7 @@ def half_of_everything(labels, groups, seed):
     return next(folds.split(labels, labels, groups))
 
 
-@wrong("17.1", "one group of each class", says="not of each class")
+@wrong("17.1", "one group of each class", says="some class has")
 def one_group_of_each_class(labels, groups, seed):
     rng = np.random.default_rng(seed)
     chosen = [rng.choice(groups[labels == c]) for c in np.unique(labels)]
@@ -287,7 +287,7 @@ def the_generator(labels, groups, seed):
     return folds.split(labels, labels, groups)
 
 
-@wrong("17.1", "the last class falls out of the test", says="not of each class")
+@wrong("17.1", "the last class falls out of the test", says="some class has")
 def without_the_last_class(labels, groups, seed):
     rng = np.random.default_rng(seed)
     test = np.zeros(len(labels), dtype=bool)
@@ -829,7 +829,7 @@ def upper_end_first(hits, total):
     return hits / total, high, low
 
 
-@wrong("17.3", "half the width", says="width")
+@wrong("17.3", "half the width", says="half the width")
 def half_the_width(hits, total):
     if total == 0:
         return float("nan"), 0.0, 1.0
@@ -876,7 +876,7 @@ def root_without_second_term(hits, total):
     return p, center - half, center + half
 
 
-@wrong("17.3", "per cent")
+@wrong("17.3", "per cent", says="percent")
 def per_cent(hits, total):
     if total == 0:
         return float("nan"), 0.0, 100.0
