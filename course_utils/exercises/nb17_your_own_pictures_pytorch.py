@@ -1524,7 +1524,9 @@ def _loaded(program, side):
     file = io.BytesIO()
     torch.export.save(program, file)
     file.seek(0)
-    return torch.export.load(file).module()
+    module = torch.export.load(file).module()
+    name = next(iter(program.example_inputs[1]), None)  # if it is given by name
+    return (lambda x: module(**{name: x})) if name else module
 
 
 def _probe_deployed(answer, mean, std, side):

@@ -1844,7 +1844,7 @@ def exported_strictly(model, mean, std, side):
     whole = _Whole(model, mean, std)
     dynamic = {0: torch.export.Dim.DYNAMIC}
     return torch.export.export(
-        whole, (_zeros(side),), dynamic_shapes=(dynamic,), strict=False
+        whole, (_zeros(side),), dynamic_shapes=(dynamic,), strict=True
     )
 
 
@@ -1887,6 +1887,18 @@ def exported_as_sequence(model, mean, std, side):
 
     steps = nn.Sequential(ToFloat(), Normalize(), Logits(), nn.Softmax(dim=-1)).eval()
     return torch.export.export(steps, (_zeros(side),), dynamic_shapes=_ANY)
+
+
+@right("17.7")
+def exported_with_an_argument_by_name(model, mean, std, side):
+    whole = _Whole(model, mean, std)
+    whole.eval()
+    return torch.export.export(
+        whole,
+        (),
+        {"pictures": _zeros(side)},
+        dynamic_shapes={"pictures": {0: torch.export.Dim("n", min=1, max=64)}},
+    )
 
 
 @right("17.7")
