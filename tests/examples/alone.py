@@ -46,11 +46,10 @@ def main(kinds):
             spent = time.monotonic() - ready
             shutil.rmtree(home)
             print(
-                f"alone: {kind}: {ready - begin:.0f} s to install, {spent:.0f} s to run;"
+                f"alone: {kind}, {ready - begin:.0f} s to install, {spent:.0f} to run:"
             )
-            print(
-                f"       macro F1 {found['macro F1']:.3f} on {found['pictures']} files"
-            )
+            macro, count = found["macro F1"], found["pictures"]
+            print(f"       macro F1 {macro:.3f} on {count} test pictures")
             for name, (gap, same) in found["exports"].items():
                 print(f"       {name}: {same} answers the same, off by {gap:.0e}")
             sys.stdout.flush()
@@ -153,7 +152,7 @@ def run(command, place, seconds):
 
 def listen(mark, heard, over):
     """Note every now and then at which addresses marked processes listen."""
-    while not over.wait(0.2):
+    while not over.wait(0.3):
         for process in marked_by(mark):
             try:
                 sockets = process.net_connections("inet")
