@@ -14,6 +14,8 @@ core.
 import contextlib
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks import own_runs
 from course_utils.session import ROOT, use_tensorflow
 
@@ -23,16 +25,18 @@ RANK = 8
 
 
 def with_lora(names):
-    """Return a model of the lesson's kind with LoRA in queries and values."""
-    keras, backbone = names["keras"], names["backbone_of"](names["checkpoint"])
+    """Return a model with LoRA in queries and values, and its weights at the start."""
+    keras, pixels = names["keras"], names["pixels"]
+    backbone = names["ViTBackbone"].from_preset(
+        str(names["checkpoint"]), layer_norm_epsilon=names["epsilon"]
+    )
     backbone.enable_lora(RANK)
     head = keras.layers.Dense(len(names["names"]), dtype="float32", name="head")
-    tokens = names["reader_of"](backbone)
-    model = keras.Model(names["pixels"], head(tokens(names["pixels"])))
-    optimizer = keras.optimizers.AdamW(weight_decay=0.01, global_clipnorm=1.0)
-    optimizer.build(model.trainable_variables)
+    model = keras.Model(pixels, head(backbone(names["scaled"](pixels))[:, 0]))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    optimizer = keras.optimizers.Adam(global_clipnorm=1.0)
     model.compile(optimizer, loss, jit_compile=False)
+    optimizer.build(model.trainable_variables)
     return model, model.get_weights()
 
 
@@ -47,7 +51,7 @@ def adapted(names):
     def fresh_lora(seed=0):
         model.set_weights(start)
         kernel = model.get_layer("head").kernel
-        kernel.assign(keras.random.normal(kernel.shape, stddev=0.02, seed=seed))
+        kernel.assign(np.random.default_rng(seed).normal(0, 0.02, kernel.shape))
         for variable in model.optimizer.variables:
             variable.assign(keras.ops.zeros_like(variable))
         model._initial_epoch = None

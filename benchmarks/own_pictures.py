@@ -24,7 +24,10 @@ FOLD_SEEDS = range(10)  # of five folds of the probe, which cost nearly nothing
 DRAWS = range(40)  # random wrong labels
 STRENGTHS = (0.01, 0.1, 1.0)  # C of the probes
 RATES = (3e-4, 1e-3, 3e-3)
-RATES_OF = {"fine-tune, LoRA": (1e-3, 3e-3, 1e-2)}  # few numbers learn
+RATES_OF = {  # few numbers learn in LoRA, and all of them in the twin
+    "fine-tune, LoRA": (3e-3, 1e-2, 3e-2),
+    "random twin, from scratch": (1e-4, 3e-4, 1e-3),
+}
 BUDGETS = (0.05, 0.1)  # shares of errors among the answered pictures
 PROBES = ("probe, plain", "probe, balanced", "random twin, probe")
 PLAIN = "fine-tune, plain"
