@@ -145,7 +145,9 @@ def _fifth(labels, of_test) -> str | None:
     classes, counts = np.unique(labels, return_counts=True)
     drawn = [int(np.sum(labels[of_test] == label)) for label in classes]
     allowed = [{max(1, n // 5), max(1, math.ceil(n / 5))} for n in counts.tolist()]
-    odd = [(n, k) for n, k, ok in zip(counts, drawn, allowed, strict=True) if k not in ok]
+    odd = [
+        (n, k) for n, k, ok in zip(counts, drawn, allowed, strict=True) if k not in ok
+    ]
     if not odd:
         return None
     if all(k == 0 and n < 5 for n, k in odd):
@@ -246,9 +248,7 @@ def _first_fifth(labels, seed):
 
 
 def _of_all_but(rows):
-    return lambda labels, seed: np.setdiff1d(
-        np.arange(len(labels)), rows(labels, seed)
-    )
+    return lambda labels, seed: np.setdiff1d(np.arange(len(labels)), rows(labels, seed))
 
 
 def _drawn_twice(labels, seed):
@@ -339,8 +339,8 @@ SPLIT = Exercise(
         ),
         Mistake(
             _splitting(enlarge=lambda *a: _enlarged(*a[:4], a[4] + 1, whole=0)),
-            "Training holds only changed versions. Each picture is to come once as "
-            "they are in the folder, unchanged, too.",
+            "Training holds only changed versions. The pictures as they are belong to "
+            "it, too, each once.",
         ),
         Mistake(
             _splitting(enlarge=lambda *a: _enlarged(*a[:4], max(a[4] - 1, 0))),
@@ -772,12 +772,18 @@ MACRO = Exercise(
     title="Macro F1, with classes that nobody named",
     solution=f1_over_classes,
     cases=(
-        (np.array([0, 0, 0, 0, 1, 1, 2, 2, 2]), np.array([0, 0, 1, 2, 1, 0, 2, 2, 1]), 3),
+        (
+            np.array([0, 0, 0, 0, 1, 1, 2, 2, 2]),
+            np.array([0, 0, 1, 2, 1, 0, 2, 2, 1]),
+            3,
+        ),
         (np.array([0, 0, 0, 1, 2, 2, 2]), np.array([0, 0, 2, 0, 2, 2, 0]), 3),
         (np.array([2, 2, 1, 1, 1, 2, 2]), np.array([2, 0, 1, 1, 2, 2, 2]), 3),
         (np.array([3, 0, 0, 3, 3, 1, 1]), np.array([3, 0, 3, 3, 0, 1, 0]), 5),
         (np.array([0, 1, 1, 0, 2, 0]), np.array([0, 2, 1, 0, 1, 1]), 3),
         (_TRUTH, _SAID, 5),
+        (np.array([0, 0, 1, 2]), np.array([1, 2, 0, 1]), 3),
+        (np.array([0, 0, 0, 0]), np.array([0, 0, 1, 0]), 3),
         (np.array([], int), np.array([], int), 3),
     ),
     mistakes=(
@@ -1104,8 +1110,11 @@ ABSTAIN = Exercise(
         ),
     ),
     mistakes=(
-        Mistake(_thresholds(choose=max), "That is the largest threshold that keeps the "
-                "budget, at which the model hardly answers. Asked is the smallest."),
+        Mistake(
+            _thresholds(choose=max),
+            "That is the largest threshold that keeps the "
+            "budget, at which the model hardly answers. Asked is the smallest.",
+        ),
         Mistake(
             _thresholds(_everything, _misses, candidates=lambda sure, mine: sure),
             _ONE_FOR_ALL,
@@ -1123,8 +1132,8 @@ ABSTAIN = Exercise(
         ),
         Mistake(
             _thresholds(above=np.greater),
-            "At your threshold the error that breaks the budget is answered, too, since "
-            "the model answers if it is *at least* that sure (`>=`, not `>`). Take the "
+            "At your threshold the error that breaks the budget is answered, too: the "
+            "model answers if it is *at least* that sure (`>=`, not `>`). Take the "
             "next higher sure of the class.",
         ),
         Mistake(
@@ -1302,7 +1311,7 @@ def _rescaled(scale, offset=0.0):
 
 def _packed(
     has=_has_scaling,
-    scaling=_rescaled(1 / 127.5, -1.0),
+    scaling=lambda x: _rescaled(1 / 127.5, -1.0)(x),
     end=lambda x: keras.layers.Softmax()(x),
     dtype=None,
     use=lambda model: model,
@@ -1347,7 +1356,9 @@ _TWICE = (
     "are nearly -1, and the model cannot tell them apart. Look for a `Rescaling` among "
     "`model.layers` first."
 )
-_LOGITS = "Your model gives logits. Probabilities of a row sum to 1: end with a softmax."
+_LOGITS = (
+    "Your model gives logits. Probabilities of a row sum to 1: end with a softmax."
+)
 _NO_FILE = (
     "Your model cannot be read again from its `.keras` file without further arguments. "
     "A `Lambda` is not read for safety, and a class of your own is not known there: "
@@ -1389,9 +1400,7 @@ SCALED = Exercise(
             "and other layers may come before the `Rescaling`: look at all layers.",
         ),
         Mistake(
-            _packed(
-                lambda model: any("rescaling" in la.name for la in model.layers)
-            ),
+            _packed(lambda model: any("rescaling" in la.name for la in model.layers)),
             "You look for a name, and layers may have any name. Look at the kind: "
             "`isinstance(layer, keras.layers.Rescaling)`.",
         ),
@@ -1415,7 +1424,8 @@ SCALED = Exercise(
         Mistake(lambda model: model, f"You return the model itself. {_LOGITS}"),
         Mistake(
             _packed(end=_double_softmax),
-            "There are two softmaxes: the probabilities sum to 1 and are much too even.",
+            "There are two softmaxes: the probabilities sum to 1, but are much too "
+            "even.",
         ),
         Mistake(
             _packed(end=lambda x: keras.layers.Activation("sigmoid")(x)),
@@ -1433,9 +1443,7 @@ SCALED = Exercise(
             "off. An input of floats takes bytes, too.",
         ),
         Mistake(
-            _packed(
-                scaling=lambda x: keras.layers.Lambda(lambda y: y / 127.5 - 1)(x)
-            ),
+            _packed(scaling=lambda x: keras.layers.Lambda(lambda y: y / 127.5 - 1)(x)),
             _NO_FILE,
         ),
         Mistake(_Derived, _NO_FILE),
@@ -1885,7 +1893,7 @@ INT8 = Exercise(
         ),
         Mistake(
             _product(back=lambda z, r, s: z * s),
-            "The entries have the scale of their column back, and not yet the scale of "
+            "The entries have the scale of their column back, but not the scale of "
             "its row in `x`. Both are needed.",
         ),
         Mistake(

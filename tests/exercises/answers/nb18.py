@@ -129,7 +129,11 @@ def with_pandas(pictures, labels, change, times, seed):
     for _, rows in table.groupby("label"):
         test += rows.sample(n=max(1, len(rows) // 5), random_state=seed).index.tolist()
     train = table.index.difference(test)
-    x = [change(pictures[i]) if v else pictures[i] for i in train for v in range(times + 1)]
+    x = [
+        change(pictures[i]) if v else pictures[i]
+        for i in train
+        for v in range(times + 1)
+    ]
     y = table.label[np.repeat(train, times + 1)].to_numpy()
     return np.array(x), y, pictures[test], labels[test]
 
@@ -165,7 +169,9 @@ def with_keras_ops(pictures, labels, change, times, seed):
     )
     train = np.delete(np.arange(len(labels)), test)
     x = ops.take(pictures, train, axis=0)
-    new = [ops.convert_to_tensor(change(pictures[i])) for i in train for _ in range(times)]
+    new = [
+        ops.convert_to_tensor(change(pictures[i])) for i in train for _ in range(times)
+    ]
     x = ops.concatenate([x, ops.stack(new)]) if new else x
     y = ops.concatenate([labels[train], ops.repeat(labels[train], times)])
     return x, y, pictures[test], labels[test]
@@ -574,9 +580,7 @@ def plain_choice(labels, batch_size, steps, seed):
 def inverse_frequency(labels, batch_size, steps, seed):
     rng = np.random.default_rng(seed)
     weights = 1 / np.bincount(labels)[labels]
-    return rng.choice(
-        len(labels), size=(steps, batch_size), p=weights / weights.sum()
-    )
+    return rng.choice(len(labels), size=(steps, batch_size), p=weights / weights.sum())
 
 
 @wrong("18.2", "a random class, then a random picture", says="on average")
@@ -761,9 +765,7 @@ def up_to_the_largest(labels, batch_size, steps, seed):
         rounds = -(-s * e // len(rows))
         return np.concatenate([rng.permutation(rows) for _ in range(rounds)])[: s * e]
 
-    return _columns(
-        labels, batch_size, steps, seed, draw, lambda y: range(y.max() + 1)
-    )
+    return _columns(labels, batch_size, steps, seed, draw, lambda y: range(y.max() + 1))
 
 
 @wrong("18.2", "places as floats", says="whole numbers")
@@ -1088,7 +1090,11 @@ def sorted_and_summed(shares, truth, budget):
         rows = rows[np.argsort(-shares[rows, c], kind="stable")]
         sure, wrong_ = shares[rows, c], (truth[rows] != c).cumsum()
         last = np.append(sure[1:] != sure[:-1], True) if len(rows) else []
-        good = [t for t, w, end in zip(sure, wrong_, last, strict=True) if end and w <= budget]
+        good = [
+            t
+            for t, w, end in zip(sure, wrong_, last, strict=True)
+            if end and w <= budget
+        ]
         result.append(min(good) if good else float("inf"))
     return np.array(result)
 
@@ -1698,7 +1704,9 @@ def by_ops(features, labels, groups, k):
         allowed = groups != groups[i]
         limit = np.sort(far[i][allowed])[:k]
         near = allowed & (far[i] <= limit[-1]) if len(limit) else allowed
-        out[i] = (labels[near] == labels[i]).sum() / near.sum() if near.any() else np.nan
+        out[i] = (
+            (labels[near] == labels[i]).sum() / near.sum() if near.any() else np.nan
+        )
     return out
 
 
@@ -1828,10 +1836,18 @@ wrong(
     _agreement(near=lambda o, k: o[: max(k - 1, 1)]),
     says="one too few",
 )
-wrong("18.6", "always divided by k", _agreement(share=lambda s, k: s.sum() / k), says="fewer")
+wrong(
+    "18.6",
+    "always divided by k",
+    _agreement(share=lambda s, k: s.sum() / k),
+    says="fewer",
+)
 wrong("18.6", "a count", _agreement(share=lambda s, k: s.sum()), says="count")
 wrong(
-    "18.6", "those that deny", _agreement(share=lambda s, k: 1 - s.mean()), says="another"
+    "18.6",
+    "those that deny",
+    _agreement(share=lambda s, k: 1 - s.mean()),
+    says="another",
 )
 wrong(
     "18.6",
