@@ -245,19 +245,20 @@ SPLIT = Exercise(
 # --- 17.2 Weights for rare classes ------------------------------------------------
 
 
-def weighted_loss(logits, labels, counts, items):
-    weight = counts.sum() / (len(counts) * counts)
+def weighted_loss(logits, labels, counts, items, power):
+    weight = counts**-power
+    weight = weight * counts.sum() / (weight * counts).sum()
     cross_entropy = torch.nn.functional.cross_entropy
     loss = cross_entropy(logits, labels, weight=weight, reduction="sum")
     return loss / items
 
 
-def _probe_loss(answer, logits, labels, counts, batches):
+def _probe_loss(answer, logits, labels, counts, batches, power):
     """Hand over batch by batch, as accumulation does; the items are those of all."""
     x, losses = logits.clone().requires_grad_(), []
     rows = torch.arange(len(labels)).split(list(batches))
     for own in rows:
-        loss = answer(x[own], labels[own], counts, len(labels))
+        loss = answer(x[own], labels[own], counts, len(labels), power)
         if x.grad is not None:
             raise NotAnAnswer(
                 "You call `backward` yourself. Return the loss, and leave that to the "
@@ -286,52 +287,50 @@ def _probe_loss(answer, logits, labels, counts, batches):
     }
 
 
-def _equal_shares(counts):
+def _asked(counts, labels, power):
+    weight = counts**-power
+    return weight * counts.sum() / (weight * counts).sum()
+
+
+def _lesson(counts, labels=None, power=1):
     return counts.sum() / (len(counts) * counts)
 
 
 def _weighing(
-    weight=lambda counts, labels: _equal_shares(counts),
+    weight=_asked,
     reduction="sum",
     divisor=lambda items, n: items,
-    turn=lambda logits, counts: logits,
+    turn=lambda logits, weight: logits,
 ):
     """Take other weights, or divide by something else."""
 
-    def weighted_loss(logits, labels, counts, items):
-        w = weight(counts.float(), labels)
-        loss = F.cross_entropy(turn(logits, counts), labels, w, reduction=reduction)
+    def weighted_loss(logits, labels, counts, items, power):
+        w = weight(counts.float(), labels, power)
+        loss = F.cross_entropy(turn(logits, w), labels, w, reduction=reduction)
         return loss / divisor(items, len(labels))
 
     return weighted_loss
 
 
-def _weighing_each(weight):
-    """Multiply the loss of each picture by a weight of its own."""
+def _weighing_each(of=lambda logits, labels: labels):
+    """Multiply the loss of each picture by the weight of some class."""
 
-    def weighted_loss(logits, labels, counts, items):
+    def weighted_loss(logits, labels, counts, items, power):
         each = F.cross_entropy(logits, labels, reduction="none")
-        return (each * weight(logits, labels, counts)).sum() / items
+        weight = _asked(counts.float(), labels, power)
+        return (each * weight[of(logits, labels)]).sum() / items
 
     return weighted_loss
 
 
-def _mean_then_share(logits, labels, counts, items):
-    mean = F.cross_entropy(logits, labels, _equal_shares(counts))
-    return mean * len(labels) / items
+def _weighted_logits(logits, labels, counts, items, power):
+    weight = _asked(counts.float(), labels, power)
+    return F.cross_entropy(logits * weight, labels, reduction="sum") / items
 
 
-def _batch_counts(counts, labels):
-    found = torch.bincount(labels, minlength=len(counts)).clamp(min=1)
-    return len(labels) / (len(counts) * found)
-
-
-def _present(counts, labels):
-    return counts.sum() / (len(labels.unique()) * counts)
-
-
-def _whole_numbers(counts, labels):
-    return (counts.long().sum() // (len(counts) * counts.long())).float()
+def _batch_counts(counts, labels, power):
+    found = torch.bincount(labels, minlength=len(counts)).clamp(min=1).float()
+    return _asked(found, labels, power)
 
 
 _NORMALIZED = (
@@ -343,15 +342,16 @@ _THIS_BATCH = (
     "You divide by the number of pictures of this batch. When the gradients of several "
     "batches are gathered, their sum is too large; `items` counts all of them."
 )
-_SUM_TO = (
-    "Your weights sum to a fixed number, which changes the size of the loss. Those "
-    "asked for have the mean 1 over the *training pictures*."
+_UNSCALED = (
+    "Your weights are not scaled: their mean over all training pictures is not 1, so "
+    "the loss and its steps change their size with `power`. Divide by the mean."
 )
 _UPSIDE = "Your weights are upside down: the larger the class, the more it counts."
 _IN_BATCH = (
-    "You count the classes in this batch. A picture would count more or less according "
-    "to its neighbors. Take `counts`, those of all training pictures, and all K."
+    "You look at the classes in this batch. A picture would count more or less "
+    "according to its neighbors. `counts` are those of all training pictures."
 )
+_WHATEVER = "Your weights are the same whatever `power` says."
 
 WEIGHTS = Exercise(
     id="17.2",
@@ -365,106 +365,110 @@ WEIGHTS = Exercise(
             np.array([0, 2, 2, 1, 2, 0, 1]),
             np.array([5, 16, 48]),
             (5, 2),
+            0.6,
         ),
         (
             np.random.default_rng(2).normal(size=(6, 4)).round(1) * 2,
             np.array([3, 0, 3, 2, 3, 3]),
             np.array([8, 30, 4, 90]),
             (1, 3, 2),
+            1.0,
         ),
         (
             np.random.default_rng(3).normal(size=(5, 3)).round(1) * 2,
             np.array([1, 0, 2, 1, 1]),
-            np.array([20, 20, 20]),
+            np.array([25, 9, 12]),
             (3, 2),
+            0.0,
+        ),
+        (
+            np.random.default_rng(4).normal(size=(6, 4)).round(1) * 2,
+            np.array([3, 1, 0, 2, 0, 0]),
+            np.array([70, 8, 21, 30]),
+            (6,),
+            0.25,
         ),
     ),
     mistakes=(
         Mistake(_weighing(reduction="mean", divisor=lambda items, n: 1), _NORMALIZED),
         Mistake(_weighing(reduction="mean"), _NORMALIZED),
-        Mistake(_mean_then_share, _NORMALIZED),
+        Mistake(
+            _weighing(reduction="mean", divisor=lambda items, n: items / n), _NORMALIZED
+        ),
         Mistake(_weighing(divisor=lambda items, n: n), _THIS_BATCH),
         Mistake(_weighing(divisor=lambda items, n: n * items), _THIS_BATCH),
         Mistake(
             _weighing(divisor=lambda items, n: 1),
             "That is the sum, not divided by anything. Divide by `items`.",
         ),
+        Mistake(_weighing(lambda c, y, p: c**-p), _UNSCALED),
+        Mistake(_weighing(lambda c, y, p: (c / c.sum()) ** -p), _UNSCALED),
+        Mistake(_weighing(lambda c, y, p: _lesson(c) ** p), _UNSCALED),
+        Mistake(_weighing(_lesson), f"{_WHATEVER} They are those of the lesson."),
+        Mistake(_weighing(lambda c, y, p: _asked(c, y, 0.5)), _WHATEVER),
         Mistake(
-            _weighing(lambda counts, labels: counts.sum() / counts),
-            "The number of classes is missing: your weights are K times too large, and "
-            "so is the step that follows.",
-        ),
-        Mistake(
-            _weighing(lambda counts, labels: 1 / counts),
-            "Your weights are 1 / counts. That favors rare classes, but makes the loss "
-            "so small that the learning rate no longer fits.",
-        ),
-        Mistake(_weighing(lambda c, y: (1 / c) / (1 / c).sum()), _SUM_TO),
-        Mistake(_weighing(lambda c, y: len(c) / c / (1 / c).sum()), _SUM_TO),
-        Mistake(_weighing(lambda c, y: c / c.sum()), _UPSIDE),
-        Mistake(_weighing(lambda c, y: 1 / _equal_shares(c)), _UPSIDE),
-        Mistake(
-            _weighing(lambda c, y: _equal_shares(c).sqrt()),
-            "You take the square root of the weights. That is a milder way, in use, "
-            "but not the one asked for.",
-        ),
-        Mistake(
-            _weighing(lambda c, y: c.max() / c),
-            "Your weights are 1 for the largest class. Asked are weights that are 1 "
-            "for a class of average size.",
-        ),
-        Mistake(
-            _weighing(lambda c, y: 1 - c / c.sum()),
-            "Your weights are 1 - share of the class. Between a rare and a very rare "
-            "class they hardly differ; divide by the count.",
-        ),
-        Mistake(_weighing(_batch_counts), _IN_BATCH),
-        Mistake(_weighing(_present), _IN_BATCH),
-        Mistake(
-            _weighing(lambda c, y: torch.ones_like(c)),
+            _weighing(lambda c, y, p: torch.ones_like(c)),
             "There are no weights in your loss: each picture counts the same.",
         ),
         Mistake(
-            _weighing(_whole_numbers),
-            "`//` makes whole numbers of the weights, and a large class gets 0. "
-            "Divide by `/`.",
+            _weighing(lambda c, y, p: c**-p / (c**-p).mean()),
+            "The mean of your weights is 1 over the classes. Asked is the mean over "
+            "all training pictures, of which a large class has more.",
         ),
         Mistake(
-            _weighing(turn=lambda logits, counts: logits.softmax(1)),
+            _weighing(lambda c, y, p: c**-p / (c**-p).sum()),
+            "Your weights sum to 1. Asked is that their mean over all training "
+            "pictures is 1.",
+        ),
+        Mistake(
+            _weighing(lambda c, y, p: c**-p / (c * c**-p).sum()),
+            "The sum of all training pictures' weights is 1. Asked is their mean.",
+        ),
+        Mistake(_weighing(_batch_counts), _IN_BATCH),
+        Mistake(_weighing(lambda c, y, p: _asked(c, y, -p)), _UPSIDE),
+        Mistake(_weighing(lambda c, y, p: c**p), _UPSIDE),
+        Mistake(
+            _weighing(lambda c, y, p: 1 - p + p * _lesson(c)),
+            "That is a mixture of no weights and those of the lesson. It also lies "
+            "between them, but asked is a power of the counts.",
+        ),
+        Mistake(
+            _weighing(lambda c, y, p: _asked(c, y, 1 - p)),
+            "You take 1 - power in place of `power`.",
+        ),
+        Mistake(
+            lambda x, y, c, items, power: weighted_loss(
+                x.softmax(1), y, c, items, power
+            ),
             "You take the softmax twice: `cross_entropy` wants logits.",
         ),
         Mistake(
-            _weighing(
-                lambda c, y: torch.ones_like(c),
-                turn=lambda logits, counts: logits * _equal_shares(counts),
-            ),
+            _weighted_logits,
             "You multiply the logits by the weights. That changes what the model says; "
             "the weights belong to the *losses*.",
         ),
         Mistake(
-            _weighing_each(lambda x, y, c: _equal_shares(c)[x.argmax(1)]),
+            _weighing_each(lambda logits, labels: logits.argmax(1)),
             "You take the weight of the class which the model names. Take the one of "
             "the label, so that what the model says cannot make a picture cheap.",
         ),
         Mistake(
-            lambda x, y, c, items: -weighted_loss(x, y, c, items),
+            lambda x, y, c, items, power: -weighted_loss(x, y, c, items, power),
             "The sign is wrong: the better the model, the higher your loss.",
         ),
     ),
     hints=(
-        "The weights are one line: `counts.sum() / (K * counts)`. What do you divide "
-        "the weighted losses by, and what does PyTorch divide by if you let it?",
+        "There are `counts[c]` pictures of each class. What is the mean of "
+        "`counts**-power` over all pictures, as a sum over the classes?",
+        "It is `(weight * counts).sum() / counts.sum()`; divide by it. And what does "
+        "PyTorch divide by, if you let it take the mean of a weighted loss?",
         "`cross_entropy` takes the weights as `weight=`. Its mean divides by the sum "
-        'of the weights in the batch; with `reduction="sum"` it divides by nothing.',
-        "Take the sum, and divide it by `items`.",
+        'of the weights in the batch; take `reduction="sum"`, and divide by `items`.',
     ),
-    because="Every class counts the same over an epoch, the mean weight of the "
-    "training pictures is 1, and the step is the same however the pictures are dealt "
-    "to batches.",
-    alternatives=(
-        _weighing_each(lambda x, y, c: c.double().mean() / c[y]),
-        _weighing(divisor=lambda items, n: 1.0 * items),
-    ),
+    because="Since the mean weight is 1, the learning rate that suits one power suits "
+    "the others, too; and since you divide by `items`, the step is the same however "
+    "the pictures are dealt to batches.",
+    alternatives=(_weighing_each(), _weighing()),
 )
 
 # --- 17.3 Recall, and how sure ----------------------------------------------------
@@ -669,45 +673,53 @@ RECALL = Exercise(
 def answer_above(sure, right, budget):
     for t in np.unique(sure):  # from the lowest up
         errors = ~right[sure >= t]
-        if errors.mean() <= budget:
+        p, q = errors.mean(), 1.96**2 / len(errors)
+        half = (q * p * (1 - p) + (q / 2) ** 2) ** 0.5
+        if (p + q / 2 + half) / (1 + q) <= budget:
             return t
     return np.inf
 
 
-def _errors(sure, right, t):
-    return (~right[sure >= t]).mean()
+def _upper(sure, right, t):
+    answered = sure >= t
+    return _wilson((~right[answered]).sum(), answered.sum())[1]
 
 
-def _first_good(share=_errors, good=np.less_equal, choose=min, none=np.inf):
+def _first_good(bound=_upper, choose=min, none=np.inf):
     def answer_above(sure, right, budget):
-        found = [t for t in np.unique(sure) if good(share(sure, right, t), budget)]
+        found = [t for t in np.unique(sure) if bound(sure, right, t) <= budget]
         return choose(found) if found else none
 
     return answer_above
 
 
-def _of(some, value, empty=0.0):
-    return value[some].mean() if some.any() else empty
+def _among(some, right):
+    """Return the upper end among some of the pictures; of none it is 1."""
+    return _wilson((~right[some]).sum(), some.sum())[1] if some.any() else 1.0
 
 
-def _stopping(sure, right, budget):
-    best = np.inf
-    for t in np.unique(sure)[::-1]:
-        if _errors(sure, right, t) > budget:
-            break
-        best = t
-    return best
+def _stopping(early):
+    """Go down until a threshold is too bad: the first one, or one after a good one."""
 
-
-def _one_by_one(order, stop=False):
     def answer_above(sure, right, budget):
-        best, errors, rows = np.inf, 0, order(sure)
-        for n, i in enumerate(rows, start=1):
-            errors += not right[i]
-            if errors <= budget * n:
-                best = sure[i]
-            elif stop:
+        best = np.inf
+        for t in np.unique(sure)[::-1]:
+            if _upper(sure, right, t) <= budget:
+                best = t
+            elif early or best < np.inf:
                 break
+        return best
+
+    return answer_above
+
+
+def _one_by_one(order):
+    def answer_above(sure, right, budget):
+        best, errors = np.inf, 0
+        for n, i in enumerate(order(sure), start=1):
+            errors += not right[i]
+            if _wilson(errors, n)[1] <= budget:
+                best = sure[i]
         return best
 
     return answer_above
@@ -723,8 +735,7 @@ def _down_turned(sure):
 
 def _after(change):
     def answer_above_then(sure, right, budget):
-        t = answer_above(sure, right, budget)
-        return change(sure, t)
+        return change(sure, answer_above(sure, right, budget))
 
     return answer_above_then
 
@@ -743,9 +754,17 @@ def _above_all_errors(sure, right, budget):
     return min(sure[sure > highest], default=np.inf)
 
 
+def _row(values):
+    """Return values of `sure` and of `right` from text: a minus marks an error."""
+    words = values.split()
+    sure = np.array([abs(float(word)) for word in words])
+    return sure, np.array([not word.startswith("-") for word in words])
+
+
 _STOPS = (
-    "You stop at the first threshold that is too bad. The share of errors can rise and "
-    "fall again: look at all thresholds, and take the smallest that is good enough."
+    "You stop at a threshold that is too bad. On the way down the upper end falls, "
+    "since more pictures are answered, and rises with each error: look at all "
+    "thresholds, and take the smallest that is good enough."
 )
 _TIES = (
     "You let pictures in one by one. Equal values come in together: a threshold cannot "
@@ -755,12 +774,9 @@ _NOTHING = (
     "If nothing is good enough, return `np.inf`: then no picture is answered. Any "
     "other value would answer some, or is no threshold."
 )
-_NO_ERROR = (
-    "You allow no error at all. Either your threshold lies above the surest error, or "
-    "you compare the *number* of errors with the budget, which is a share."
-)
-_REST = (
-    "You look at the pictures that are not answered. The budget is for those that are."
+_ALL_PICTURES = (
+    "You take the number of all pictures. The interval is that of the share of errors "
+    "among the *answered* ones, and of nothing else."
 )
 
 ABSTAIN = Exercise(
@@ -769,47 +785,82 @@ ABSTAIN = Exercise(
     solution=answer_above,
     cases=(
         (
-            np.array([0.55, 0.91, 0.72, 0.84, 0.63, 0.47]),
-            np.array([False, True, True, False, True, False]),
-            0.35,
+            *_row(
+                "0.61 0.88 0.55 0.87 -0.65 -0.54 0.43 -0.5 0.83 0.93 0.8 -0.68 0.58 "
+                "0.79 0.73 -0.77"
+            ),
+            0.5,
+        ),
+        (*_row("0.9 0.8 0.99 0.7 0.6"), 0.45),
+        (*_row("-0.62 0.86 -0.71 0.93 -0.55"), 0.6),
+        (
+            *_row(
+                "0.52 0.63 0.54 0.48 0.4 0.72 0.43 0.95 -0.89 -0.73 0.77 0.68 0.82 "
+                "0.67 0.41 0.97 0.74"
+            ),
+            0.3,
+        ),
+        (  # all are answered, and the upper end is 0.6124
+            *_row(
+                "0.52 0.63 -0.54 0.94 -0.48 0.72 -0.43 0.95 -0.79 0.87 0.68 0.82 -0.57 "
+                "0.74"
+            ),
+            0.613,
+        ),
+        (  # equal values, with errors among them
+            *_row(
+                "0.95 -0.8 0.8 0.85 0.8 -0.85 0.95 -0.8 -0.75 -0.6 0.95 0.85 0.6 -0.7 "
+                "0.95 -0.7"
+            ),
+            0.5,
         ),
         (
-            np.array([0.8, 0.6, 0.9, 0.8, 0.5, 0.6, 0.7]),
-            np.array([True, True, True, False, False, False, True]),
-            0.25,
-        ),
-        (
-            np.array([0.7, 0.6, 0.5, 0.8, 0.9, 0.6, 0.8]),
-            np.array([True, False, False, False, True, True, True]),
-            0.25,
-        ),
-        (
-            np.array([0.7, 0.95, 0.7, 0.4]),
-            np.array([False, True, True, False]),
-            0.4,
-        ),
-        (
-            np.array([0.7, 0.95, 0.7, 0.7, 0.3]),
-            np.array([True, True, False, False, False]),
-            0.35,
-        ),
-        (np.array([0.9, 0.8, 0.99]), np.array([True, True, False]), 0.2),
-        (np.array([0.4, 0.8, 0.6]), np.array([True, True, True]), 0.0),
-        (
-            np.array([0.4, 0.8, 0.6, 0.9]),
-            np.array([False, True, False, True]),
-            0.0,
+            *_row(
+                "-0.91 -0.5 -0.42 0.93 -0.73 -0.6 -0.57 -0.76 0.94 -0.44 -0.68 0.92 "
+                "-0.74"
+            ),
+            0.5,
         ),
     ),
     mistakes=(
         Mistake(
-            _first_good(lambda s, r, t: (~r[s >= t]).sum() / len(s)),
-            "You count the errors among all pictures. The budget is a share of those "
-            "that are *answered*.",
+            _first_good(lambda s, r, t: (~r[s >= t]).mean()),
+            "You compare the share of errors itself, as the lesson does. Here its "
+            "upper end has to stay within the budget.",
         ),
         Mistake(
-            _first_good(good=np.less),
-            "A share of errors that is exactly the budget is allowed: *at most*.",
+            _first_good(lambda s, r, t: _wilson((~r[s >= t]).sum(), (s >= t).sum())[0]),
+            "You take the lower end of the interval. It asks for less than the share "
+            "itself; the careful one is the upper end.",
+        ),
+        Mistake(
+            _first_good(lambda s, r, t: _among(s >= t, ~r)),
+            "You take the interval of the share of right answers. The budget is for "
+            "the wrong ones.",
+        ),
+        Mistake(
+            _first_good(lambda s, r, t: _wald((~r[s >= t]).sum(), (s >= t).sum())[1]),
+            "You use the standard error of p. After a single right answer it is 0, and "
+            "you would be sure of yourself. Take Wilson's interval.",
+        ),
+        Mistake(
+            _first_good(
+                lambda s, r, t: _of_scipy("exact")(
+                    int((~r[s >= t]).sum()), int((s >= t).sum())
+                )[1]
+            ),
+            "That is the interval of Clopper and Pearson, which SciPy takes if you do "
+            'not say `method="wilson"`.',
+        ),
+        Mistake(
+            _first_good(lambda s, r, t: _wilson((~r[s >= t]).sum(), len(s))[1]),
+            _ALL_PICTURES,
+        ),
+        Mistake(
+            _first_good(
+                lambda s, r, t: _wilson((~r[s >= t]).mean() * len(s), len(s))[1]
+            ),
+            _ALL_PICTURES,
         ),
         Mistake(
             _first_good(choose=max),
@@ -817,7 +868,7 @@ ABSTAIN = Exercise(
             "can. The smallest answers most.",
         ),
         Mistake(
-            _first_good(lambda s, r, t: _of(s > t, ~r)),
+            _first_good(lambda s, r, t: _among(s > t, r)),
             "You answer where `sure > t`. A picture whose value *is* the threshold is "
             "answered, too: `sure >= t`.",
         ),
@@ -826,19 +877,14 @@ ABSTAIN = Exercise(
         Mistake(_first_good(none=np.nan), _NOTHING),
         Mistake(_first_good(none=None), _NOTHING),
         Mistake(_first_good(none=-np.inf), _NOTHING),
+        Mistake(_after(lambda s, t: min(t, s.max())), _NOTHING),
         Mistake(
-            _first_good(lambda s, r, t: r[s >= t].mean()),
-            "You look at the share of right answers. The budget is for the wrong ones.",
+            _first_good(lambda s, r, t: _among(s < t, r)),
+            "You look at the pictures that are not answered. The budget is for those "
+            "that are.",
         ),
-        Mistake(_first_good(lambda s, r, t: (s < t).mean()), _REST),
-        Mistake(_first_good(lambda s, r, t: _of(s < t, ~r)), _REST),
-        Mistake(
-            _first_good(lambda s, r, t: (~r[s >= t]).sum()),
-            _NO_ERROR,
-        ),
-        Mistake(_stopping, _STOPS),
-        Mistake(_one_by_one(_down, stop=True), f"{_STOPS} {_TIES}"),
-        Mistake(_one_by_one(_down_turned, stop=True), f"{_STOPS} {_TIES}"),
+        Mistake(_stopping(early=True), _STOPS),
+        Mistake(_stopping(early=False), _STOPS),
         Mistake(_one_by_one(_down), _TIES),
         Mistake(_one_by_one(_down_turned), _TIES),
         Mistake(
@@ -858,7 +904,7 @@ ABSTAIN = Exercise(
         ),
         Mistake(
             _above_all_errors,
-            _NO_ERROR,
+            "You allow no error at all: your threshold lies above the surest one.",
         ),
         Mistake(
             lambda s, r, budget: (s >= answer_above(s, r, budget)).sum(),
@@ -875,20 +921,21 @@ ABSTAIN = Exercise(
         ),
         Mistake(
             _after(_a_step_up),
-            "Your threshold is one value too high: with the next lower one, the share "
-            "of errors is still at most the budget.",
+            "Your threshold is one value too high: the next lower one is good enough, "
+            "too.",
         ),
     ),
     hints=(
         "Only the values in `sure` are candidates. For one of them, `sure >= t` says "
         "which pictures are answered.",
-        "`(~right[sure >= t]).mean()` is the share of errors among them.",
+        "`errors = ~right[sure >= t]` are their errors. The upper end is the third "
+        "number of `recall_interval(errors.sum(), len(errors))`.",
         "`np.unique(sure)` goes through the candidates from the lowest up. The first "
         "that is good enough is the answer, whatever lies above it.",
     ),
-    because="The threshold was chosen by errors that were counted, not by the "
-    "probabilities' own word, and it answers as many pictures as the budget allows. "
-    "What it promises holds for pictures like those of the validation.",
+    because="Few answered pictures have a wide interval, so luck with a handful no "
+    "longer passes for a promise. What it promises still holds only for pictures like "
+    "those of the validation, so the test has the last word.",
     alternatives=(_first_good(),),
 )
 

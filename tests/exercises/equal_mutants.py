@@ -397,6 +397,12 @@ EQUAL: dict[str, dict[str, str]] = {
             "a third of the rows"
         ),
     },
+    "17.4": {
+        "line 6, column 11: (p + q / 2 + half) / (1 + q) <= budget -> "
+        "(p + q / 2 + half) / (1 + q) < budget": (
+            "the upper end meets the budget exactly only by chance"
+        ),
+    },
     "17.5": {
         "line 3, column 43: Image.Resampling -> Image": (
             "Image.BILINEAR is the older name of the same filter"

@@ -313,277 +313,294 @@ def blocks_of_neighbors(labels, groups, seed):
 
 
 @right("17.2")
-def weighted_by_weight_and_sum(logits, labels, counts, items):
-    weight = counts.sum() / (len(counts) * counts)
+def weighted_by_weight_and_sum(logits, labels, counts, items, power):
+    weight = counts**-power
+    weight = weight / ((weight * counts).sum() / counts.sum())
     return F.cross_entropy(logits, labels, weight=weight, reduction="sum") / items
 
 
 @right("17.2")
-def weighted_each_picture(logits, labels, counts, items):
-    w = counts.sum() / (counts.numel() * counts.float())
+def weighted_each_picture(logits, labels, counts, items, power):
+    n = counts.float()
+    a = n.sum() / (n ** (1 - power)).sum()
     each = F.cross_entropy(logits, labels, reduction="none")
-    return (w[labels] * each).sum() / items
+    return (a * n[labels] ** -power * each).sum() / items
 
 
 @right("17.2")
-def weighted_by_log_softmax(logits, labels, counts, items):
+def weighted_by_log_softmax(logits, labels, counts, items, power):
     log_p = logits.log_softmax(dim=-1)
     own = log_p.gather(1, labels[:, None]).squeeze(1)
-    share = counts[labels] / counts.sum()
-    return -(own / share).sum() / (logits.shape[1] * items)
+    share = counts / counts.sum()
+    w = (1 / share) ** power
+    w = w / (w @ share)
+    return -(own * w[labels]).sum() / items
 
 
 @right("17.2")
-def weighted_by_nll(logits, labels, counts, items):
-    weights = counts.double().mean() / counts.double()
+def weighted_by_all_pictures(logits, labels, counts, items, power):
+    """Write down the weight of every training picture, and take their mean."""
+    w = 1 / counts.double().pow(power)
+    pictures = torch.repeat_interleave(w, counts)
+    weights = (w / pictures.mean()).float()
     log_p = F.log_softmax(logits, dim=1)
-    return F.nll_loss(log_p, labels, weights.float(), reduction="sum") / items
+    return F.nll_loss(log_p, labels, weights, reduction="sum") / items
 
 
 @right("17.2")
-def weighted_by_loop(logits, labels, counts, items):
+def weighted_by_loop(logits, labels, counts, items, power):
+    numbers = counts.tolist()
+    a = sum(numbers) / sum(n * n**-power for n in numbers)
     total = 0.0
-    K, n = len(counts), counts.sum()
-    for x, c in zip(logits, labels, strict=True):
-        total = total + n / (K * counts[c]) * (x.logsumexp(0) - x[c])
+    for x, c in zip(logits, labels.tolist(), strict=True):
+        total = total + a * numbers[c] ** -power * (x.logsumexp(0) - x[c])
     return total / items
 
 
 @right("17.2")
-def weighted_by_one_hot(logits, labels, counts, items):
-    target = F.one_hot(labels, len(counts)) * counts.sum() / (len(counts) * counts)
+def weighted_by_one_hot(logits, labels, counts, items, power):
+    w = torch.exp(-power * torch.log(counts))
+    w *= counts.sum() / torch.dot(w, counts.float())
+    target = F.one_hot(labels, len(counts)) * w
     return -(target * torch.log_softmax(logits, -1)).sum() / items
 
 
 @right("17.2")
-def weighted_by_class(logits, labels, counts, items):
+def weighted_from_the_lessons_weights(logits, labels, counts, items, power):
+    lesson = counts.sum() / (len(counts) * counts)
+    w = lesson**power
+    w = w * counts.sum() / (w * counts).sum()
+    return nn.CrossEntropyLoss(w, reduction="sum")(logits, labels).div(items)
+
+
+@right("17.2")
+def weighted_by_class(logits, labels, counts, items, power):
     """Sum up class by class; each class has one weight."""
-    K, loss = len(counts), logits.sum() * 0
-    for k in range(K):
+    a = counts.sum() / (counts ** (1.0 - power)).sum()
+    loss = logits.sum() * 0
+    for k, n in enumerate(counts):
         rows = labels == k
         one = F.cross_entropy(logits[rows], labels[rows], reduction="sum")
-        loss = loss + one * counts.sum() / K / counts[k]
+        loss = loss + one * a / n**power
     return loss / items
 
 
 @right("17.2")
-def weighted_mean_undone(logits, labels, counts, items):
-    w = counts.sum() / counts / len(counts)
+def weighted_mean_undone(logits, labels, counts, items, power):
+    w = np.power(counts.numpy().astype(float), -power)
+    w = torch.tensor(w / np.average(w, weights=counts.numpy()), dtype=logits.dtype)
     mean = F.cross_entropy(logits, labels, weight=w)  # divided by the weights
     return mean * w[labels].sum() / items
 
 
-@right("17.2")
-def weighted_by_module(logits, labels, counts, items):
-    weight = (counts.sum() / counts) / counts.shape[0]
-    return nn.CrossEntropyLoss(weight, reduction="sum")(logits, labels).div(items)
+def _asked(counts, labels, power):
+    w = counts**-power
+    return w * counts.sum() / (w * counts).sum()
 
 
-def _weighted(weight, loss="sum", divide=lambda items, n: items):
-    def weighted_loss(logits, labels, counts, items):
-        counts = counts.float()
-        w = weight(counts, labels)
+def _weighted(weight=_asked, loss="sum", divide=lambda items, n: items):
+    def weighted_loss(logits, labels, counts, items, power):
+        w = weight(counts.float(), labels, power)
         value = F.cross_entropy(logits, labels, weight=w, reduction=loss)
         return value / divide(items, len(labels))
 
     return weighted_loss
 
 
-def _as_asked(counts, labels):
-    return counts.sum() / (len(counts) * counts)
-
-
 wrong(
     "17.2",
     "the mean of cross_entropy, which divides by the weights",
-    _weighted(_as_asked, "mean", lambda items, n: 1),
+    _weighted(loss="mean", divide=lambda items, n: 1),
     says="divides by the sum of the weights",
 )
 wrong(
     "17.2",
     "the mean, divided by items as well",
-    _weighted(_as_asked, "mean"),
+    _weighted(loss="mean"),
     says="divides by the sum of the weights",
 )
-
-
-@wrong("17.2", "the mean times the share of the batch", says="sum of the weights")
-def mean_times_share(logits, labels, counts, items):
-    w = counts.sum() / (len(counts) * counts)
-    return F.cross_entropy(logits, labels, weight=w) * len(labels) / items
-
-
+wrong(
+    "17.2",
+    "the mean times the share of the batch",
+    _weighted(loss="mean", divide=lambda items, n: items / n),
+    says="sum of the weights",
+)
 wrong(
     "17.2",
     "divided by the pictures of this batch",
-    _weighted(_as_asked, "sum", lambda items, n: n),
+    _weighted(divide=lambda items, n: n),
     says="of this batch",
 )
 
 
 @wrong("17.2", "mean over the batch of weighted losses", says="of this batch")
-def mean_of_weighted(logits, labels, counts, items):
-    w = counts.sum() / (len(counts) * counts)
+def mean_of_weighted(logits, labels, counts, items, power):
+    w = _asked(counts.float(), labels, power)
     each = F.cross_entropy(logits, labels, reduction="none")
     return (each * w[labels]).mean()
 
 
 @wrong("17.2", "mean over the batch, then items", says="of this batch")
-def mean_of_weighted_over_items(logits, labels, counts, items):
-    return mean_of_weighted(logits, labels, counts, items) / items
+def mean_of_weighted_over_items(logits, labels, counts, items, power):
+    return mean_of_weighted(logits, labels, counts, items, power) / items
 
 
 wrong(
     "17.2",
     "a plain sum",
-    _weighted(_as_asked, "sum", lambda items, n: 1),
+    _weighted(divide=lambda items, n: 1),
     says="not divided",
 )
 wrong(
     "17.2",
-    "without K",
-    _weighted(lambda counts, labels: counts.sum() / counts),
-    says="number of classes",
+    "not scaled",
+    _weighted(lambda c, y, p: c**-p),
+    says="not scaled",
 )
 wrong(
     "17.2",
-    "one over the counts",
-    _weighted(lambda counts, labels: 1 / counts),
-    says="1 / counts",
+    "shares to the power, not scaled",
+    _weighted(lambda c, y, p: (c / c.sum()) ** -p),
+    says="not scaled",
+)
+wrong(
+    "17.2",
+    "the lesson's weights to the power, not scaled",
+    _weighted(lambda c, y, p: (c.sum() / (len(c) * c)) ** p),
+    says="not scaled",
+)
+wrong(
+    "17.2",
+    "the lesson's weights, whatever the power",
+    _weighted(lambda c, y, p: c.sum() / (len(c) * c)),
+    says="whatever `power`",
+)
+wrong(
+    "17.2",
+    "the mean over the classes is 1",
+    _weighted(lambda c, y, p: c**-p / (c**-p).mean()),
+    says="over the classes",
 )
 wrong(
     "17.2",
     "weights that sum to 1",
-    _weighted(lambda counts, labels: (1 / counts) / (1 / counts).sum()),
-    says="weights sum to",
+    _weighted(lambda c, y, p: c**-p / (c**-p).sum()),
+    says="sum to 1",
 )
 wrong(
     "17.2",
-    "weights that sum to K",
-    _weighted(lambda counts, labels: len(counts) / counts / (1 / counts).sum()),
-    says="weights sum to",
+    "weights that sum to 1 over the pictures",
+    _weighted(lambda c, y, p: c**-p / (c * c**-p).sum()),
+    says="sum of all",
 )
 wrong(
     "17.2",
-    "the share of the class as weight",
-    _weighted(lambda counts, labels: counts / counts.sum()),
-    says="upside down",
-)
-wrong(
-    "17.2",
-    "the fraction upside down",
-    _weighted(lambda counts, labels: len(counts) * counts / counts.sum()),
-    says="upside down",
-)
-wrong(
-    "17.2",
-    "square roots",
-    _weighted(lambda counts, labels: (counts.sum() / (len(counts) * counts)).sqrt()),
-    says="square root",
-)
-wrong(
-    "17.2",
-    "the largest class has weight 1",
-    _weighted(lambda counts, labels: counts.max() / counts),
-    says="largest class",
-)
-wrong(
-    "17.2",
-    "one minus the share",
-    _weighted(lambda counts, labels: 1 - counts / counts.sum()),
-    says="1 - share",
+    "the mean over the batch is 1",
+    _weighted(lambda c, y, p: c**-p / (c**-p)[y].mean()),
+    says="sum of the weights",
 )
 wrong(
     "17.2",
     "counts of the batch",
     _weighted(
-        lambda counts, labels: (
-            len(labels)
-            / (len(counts) * torch.bincount(labels, minlength=len(counts)).clamp(min=1))
-        )
+        lambda c, y, p: _asked(torch.bincount(y, minlength=len(c)).clamp(min=1.0), y, p)
     ),
     says="in this batch",
 )
 wrong(
     "17.2",
+    "the power without its minus",
+    _weighted(lambda c, y, p: c**p * c.sum() / (c**p * c).sum()),
+    says="upside down",
+)
+wrong(
+    "17.2",
+    "the power without its minus, not scaled",
+    _weighted(lambda c, y, p: c**p),
+    says="upside down",
+)
+wrong(
+    "17.2",
     "no weights",
-    _weighted(lambda counts, labels: torch.ones_like(counts)),
+    _weighted(lambda c, y, p: torch.ones_like(c)),
     says="no weights",
 )
 wrong(
     "17.2",
-    "the smallest class has weight 1",
-    _weighted(lambda counts, labels: counts.min() / counts),
+    "a mixture of none and all",
+    _weighted(lambda c, y, p: 1 - p + p * c.sum() / (len(c) * c)),
+    says="mixture",
+)
+wrong(
+    "17.2",
+    "a factor in place of a power",
+    _weighted(lambda c, y, p: p * c.sum() / (len(c) * c)),
+)
+wrong(
+    "17.2",
+    "one minus the power",
+    _weighted(lambda c, y, p: _asked(c, y, 1 - p)),
+    says="1 - power",
+)
+wrong(
+    "17.2",
+    "always the root",
+    _weighted(lambda c, y, p: _asked(c, y, 0.5)),
+    says="whatever `power`",
 )
 
 
-@wrong("17.2", "integer division", says="whole numbers")
-def integer_division(logits, labels, counts, items):
-    w = (counts.sum() // (len(counts) * counts)).float()
-    return F.cross_entropy(logits, labels, weight=w, reduction="sum") / items
-
-
 @wrong("17.2", "softmax first", says="softmax")
-def softmax_first(logits, labels, counts, items):
-    return weighted_by_weight_and_sum(logits.softmax(1), labels, counts, items)
+def softmax_first(logits, labels, counts, items, power):
+    return weighted_by_weight_and_sum(logits.softmax(1), labels, counts, items, power)
 
 
 @wrong("17.2", "a Python number", says="no gradient")
-def item_of_loss(logits, labels, counts, items):
-    return weighted_by_weight_and_sum(logits, labels, counts, items).item()
+def item_of_loss(logits, labels, counts, items, power):
+    return weighted_by_weight_and_sum(logits, labels, counts, items, power).item()
 
 
 @wrong("17.2", "detached", says="no gradient")
-def detached(logits, labels, counts, items):
-    return weighted_by_weight_and_sum(logits.detach(), labels, counts, items)
+def detached(logits, labels, counts, items, power):
+    return weighted_by_weight_and_sum(logits.detach(), labels, counts, items, power)
 
 
-@wrong("17.2", "a loss for each picture", says="one number")
-def a_loss_for_each(logits, labels, counts, items):
-    w = counts.sum() / (len(counts) * counts)
-    return F.cross_entropy(logits, labels, weight=w, reduction="none") / items
+wrong(
+    "17.2",
+    "a loss for each picture",
+    _weighted(loss="none"),
+    says="one number",
+)
 
 
 @wrong("17.2", "the weights multiply the logits", says="logits")
-def weighted_logits(logits, labels, counts, items):
-    w = counts.sum() / (len(counts) * counts)
+def weighted_logits(logits, labels, counts, items, power):
+    w = _asked(counts.float(), labels, power)
     return F.cross_entropy(logits * w, labels, reduction="sum") / items
 
 
-@wrong("17.2", "the logarithm of the counts is added to the logits")
-def logit_adjusted(logits, labels, counts, items):
-    shift = (counts / counts.sum()).log()
-    return F.cross_entropy(logits + shift, labels, reduction="sum") / items
+@wrong("17.2", "the power of the loss")
+def power_of_the_loss(logits, labels, counts, items, power):
+    each = F.cross_entropy(logits, labels, reduction="none")
+    w = counts.sum() / (len(counts) * counts)
+    return ((w[labels] * each) ** power).sum() / items
 
 
 @wrong("17.2", "the weight of the answer, not of the label", says="what the model")
-def weight_of_the_answer(logits, labels, counts, items):
-    w = counts.sum() / (len(counts) * counts)
+def weight_of_the_answer(logits, labels, counts, items, power):
+    w = _asked(counts.float(), labels, power)
     each = F.cross_entropy(logits, labels, reduction="none")
     return (each * w[logits.argmax(1)]).sum() / items
 
 
-@wrong("17.2", "probability without logarithm")
-def without_log(logits, labels, counts, items):
-    w = counts.sum() / (len(counts) * counts)
-    p = logits.softmax(1)[range(len(labels)), labels]
-    return ((1 - p) * w[labels]).sum() / items
-
-
 @wrong("17.2", "the sign", says="sign")
-def wrong_sign(logits, labels, counts, items):
-    return -weighted_by_weight_and_sum(logits, labels, counts, items)
-
-
-@wrong("17.2", "K as the classes in the batch", says="in this batch")
-def classes_of_the_batch(logits, labels, counts, items):
-    w = counts.sum() / (len(labels.unique()) * counts)
-    return F.cross_entropy(logits, labels, weight=w, reduction="sum") / items
+def wrong_sign(logits, labels, counts, items, power):
+    return -weighted_by_weight_and_sum(logits, labels, counts, items, power)
 
 
 @wrong("17.2", "backward inside", says="backward")
-def backward_inside(logits, labels, counts, items):
-    loss = weighted_by_weight_and_sum(logits, labels, counts, items)
+def backward_inside(logits, labels, counts, items, power):
+    loss = weighted_by_weight_and_sum(logits, labels, counts, items, power)
     loss.backward(retain_graph=True)
     return loss
 
@@ -902,22 +919,40 @@ def misses_first(hits, total):
 # --- 17.4: I do not know ---
 
 
+def _upper(errors, n):
+    p, q = errors / n, 1.96**2 / n
+    return (p + q / 2 + math.sqrt(q * p * (1 - p) + q * q / 4)) / (1 + q)
+
+
 @right("17.4")
 def threshold_by_loop(sure, right, budget):
     for t in np.unique(sure):
         answered = sure >= t
-        if 1 - right[answered].mean() <= budget + 1e-12:
+        _, _, high = wilson_by_formula((~right[answered]).sum(), answered.sum())
+        if high <= budget:
             return t
     return np.inf
+
+
+@right("17.4")
+def threshold_of_scipy(sure, right, budget):
+    good = []
+    for t in sure:
+        errors, n = int((~right & (sure >= t)).sum()), int((sure >= t).sum())
+        if binomtest(errors, n).proportion_ci(method="wilson").high <= budget:
+            good.append(t)
+    return min(good, default=np.inf)
 
 
 @right("17.4")
 def threshold_by_cumsum(sure, right, budget):
     order = np.argsort(-sure)
     s, errors = sure[order], np.cumsum(~right[order])
-    share = errors / np.arange(1, len(s) + 1)
+    n = np.arange(1, len(s) + 1)
+    p, q = errors / n, 1.96**2 / n
+    high = (p + q / 2 + np.sqrt(q * p * (1 - p) + q**2 / 4)) / (1 + q)
     last = np.append(s[1:] != s[:-1], True)
-    good = s[last & (share <= budget)]
+    good = s[last & (high <= budget)]
     return good.min() if good.size else np.inf
 
 
@@ -927,44 +962,49 @@ def threshold_in_plain_python(sure, right, budget):
     good = []
     for t, _ in pairs:
         answered = [ok for s, ok in pairs if s >= t]
-        if answered.count(False) <= budget * len(answered):
+        if _upper(answered.count(False), len(answered)) <= budget:
             good.append(t)
     return min(good, default=math.inf)
 
 
 @right("17.4")
-def threshold_by_matrix(sure, right, budget):
-    answered = sure[None] >= sure[:, None]
-    errors = (answered & ~right).sum(axis=1) / answered.sum(axis=1)
-    return np.where(errors <= budget, sure, np.inf).min()
-
-
-@right("17.4")
-def threshold_from_above(sure, right, budget):
-    best = float("inf")
+def threshold_by_the_lower_end_of_the_right_ones(sure, right, budget):
+    """The upper end for the errors is 1 less the lower end for the right answers."""
+    best = np.inf
     for t in sorted(set(sure), reverse=True):
-        if np.mean(right[sure >= t] == 0) <= budget:
+        low = wilson_by_bisection(right[sure >= t].sum(), (sure >= t).sum())[1]
+        if 1 - low <= budget:
             best = t
     return best
 
 
 @right("17.4")
-def threshold_by_searchsorted(sure, right, budget):
-    order = np.argsort(sure)
-    s, wrong_ones = sure[order], (right[order] == False).astype(int)  # noqa: E712
-    from_here = wrong_ones[::-1].cumsum()[::-1]
-    for t in s:
-        i = np.searchsorted(s, t, side="left")
-        if from_here[i] / (len(s) - i) <= budget:
-            return float(t)
-    return np.inf
+def threshold_by_matrix(sure, right, budget):
+    answered = sure[None] >= sure[:, None]
+    n = answered.sum(axis=1)
+    errors = (answered & ~right).sum(axis=1)
+    middle = (errors + 1.96**2 / 2) / (n + 1.96**2)
+    half = 1.96 * np.sqrt(errors * (n - errors) / n + 1.96**2 / 4) / (n + 1.96**2)
+    return np.where(middle + half <= budget, sure, np.inf).min()
+
+
+@right("17.4")
+def threshold_by_the_inequality(sure, right, budget):
+    """The upper end is below the budget where the budget itself is a surprise."""
+
+    def good(t):
+        p, n = 1 - right[sure >= t].mean(), (sure >= t).sum()
+        return p <= budget and budget - p >= 1.96 * (budget * (1 - budget) / n) ** 0.5
+
+    return next((t for t in sorted(sure) if good(t)), np.inf)
 
 
 @right("17.4")
 def threshold_by_pandas(sure, right, budget):
     table = pd.DataFrame({"t": sure, "wrong": ~right}).groupby("t").wrong
     table = table.agg(["sum", "count"]).sort_index(ascending=False).cumsum()
-    good = table.index[table["sum"] <= budget * table["count"]]
+    high = [_upper(e, n) for e, n in zip(table["sum"], table["count"], strict=True)]
+    good = table.index[np.array(high) <= budget]
     return good.min() if len(good) else np.inf
 
 
@@ -972,142 +1012,159 @@ def threshold_by_pandas(sure, right, budget):
 def threshold_in_torch(sure, right, budget):
     s, ok = torch.as_tensor(sure), torch.as_tensor(right)
     for t in s.unique():
-        if (~ok[s >= t]).double().mean() <= budget:
+        n = (s >= t).sum().item()
+        if _upper((~ok[s >= t]).sum().item(), n) <= budget:
             return t.item()
     return float("inf")
 
 
-@right("17.4")
-def threshold_by_next(sure, right, budget):
-    errors = ~right
-
-    def share(t):
-        return errors[sure >= t].sum() / (sure >= t).sum()
-
-    return next((t for t in sorted(sure) if share(t) <= budget), np.inf)
-
-
-def _threshold(share, better=np.less_equal, choose=np.min, none=np.inf, over=np.unique):
+def _threshold(bound, better=np.less_equal, choose=np.min, none=np.inf, over=np.unique):
     def answer_above(sure, right, budget):
         values = over(sure)
-        good = [t for t in values if better(share(sure, right, t), budget)]
+        good = [t for t in values if better(bound(sure, right, t), budget)]
         return choose(good) if good else none
 
     return answer_above
 
 
-def _among_answered(sure, right, t):
-    return 1 - right[sure >= t].mean()
+def _high(sure, right, t):
+    return _upper((~right[sure >= t]).sum(), (sure >= t).sum())
+
+
+def _low(sure, right, t):
+    return wilson_by_formula((~right[sure >= t]).sum(), (sure >= t).sum())[1]
 
 
 wrong(
     "17.4",
-    "errors among all pictures",
-    _threshold(lambda s, r, t: (~r[s >= t]).sum() / len(s)),
-    says="among all pictures",
+    "the lesson's: the share itself",
+    _threshold(lambda s, r, t: (~r[s >= t]).mean()),
+    says="the share of errors itself",
 )
+
+
+@wrong("17.4", "the lesson's line", says="the share of errors itself")
+def the_lessons_line(sure, right, budget):
+    return min(
+        (cut for cut in sure if (~right[sure >= cut]).mean() <= budget),
+        default=np.inf,
+    )
+
+
+wrong("17.4", "the lower end", _threshold(_low), says="lower end")
 wrong(
     "17.4",
-    "strictly below the budget",
-    _threshold(_among_answered, np.less),
-    says="exactly the budget",
-)
-wrong(
-    "17.4",
-    "the largest threshold",
-    _threshold(_among_answered, choose=np.max),
-    says="largest",
-)
-wrong(
-    "17.4",
-    "strictly above the threshold",
-    _threshold(lambda s, r, t: (~r[s > t]).mean() if (s > t).any() else 0.0),
-    says="sure > t",
-)
-wrong(
-    "17.4",
-    "0 if there is none",
-    _threshold(_among_answered, none=0.0),
-    says="nothing is good enough",
-)
-wrong(
-    "17.4",
-    "1 if there is none",
-    _threshold(_among_answered, none=1.0),
-    says="nothing is good enough",
-)
-wrong(
-    "17.4",
-    "nan if there is none",
-    _threshold(_among_answered, none=np.nan),
-    says="nothing is good enough",
-)
-wrong(
-    "17.4",
-    "None if there is none",
-    _threshold(_among_answered, none=None),
-    says="nothing is good enough",
-)
-wrong(
-    "17.4",
-    "the share of right answers",
-    _threshold(lambda s, r, t: r[s >= t].mean()),
+    "the interval of the right answers",
+    _threshold(lambda s, r, t: _upper(r[s >= t].sum(), (s >= t).sum())),
     says="right answers",
 )
 wrong(
     "17.4",
-    "the share of the pictures that are not answered",
-    _threshold(lambda s, r, t: (s < t).mean()),
-    says="not answered",
+    "the standard error of p",
+    _threshold(
+        lambda s, r, t: (
+            (~r[s >= t]).mean() + 1.96 * (~r[s >= t]).std() / np.sqrt((s >= t).sum())
+        )
+    ),
+    says="error of p",
+)
+wrong(
+    "17.4",
+    "one standard error of p more",
+    _threshold(
+        lambda s, r, t: (
+            (~r[s >= t]).mean() + (~r[s >= t]).std() / np.sqrt((s >= t).sum())
+        )
+    ),
+)
+wrong(
+    "17.4",
+    "the exact interval",
+    _threshold(
+        lambda s, r, t: (
+            binomtest(int((~r[s >= t]).sum()), int((s >= t).sum())).proportion_ci().high
+        )
+    ),
+    says="Clopper",
+)
+wrong(
+    "17.4",
+    "n is the number of all pictures",
+    _threshold(lambda s, r, t: _upper((~r[s >= t]).sum(), len(s))),
+    says="all pictures",
+)
+wrong(
+    "17.4",
+    "the width of all pictures around the share of the answered",
+    _threshold(lambda s, r, t: _upper((~r[s >= t]).mean() * len(s), len(s))),
+    says="all pictures",
+)
+wrong("17.4", "the largest threshold", _threshold(_high, choose=np.max), says="largest")
+wrong(
+    "17.4",
+    "strictly above the threshold",
+    _threshold(
+        lambda s, r, t: _upper((~r[s > t]).sum(), (s > t).sum()) if (s > t).any() else 1
+    ),
+    says="sure > t",
+)
+wrong("17.4", "0 if there is none", _threshold(_high, none=0.0), says="good enough")
+wrong("17.4", "1 if there is none", _threshold(_high, none=1.0), says="good enough")
+wrong("17.4", "nan if there is none", _threshold(_high, none=np.nan), says="enough")
+wrong("17.4", "None if there is none", _threshold(_high, none=None), says="enough")
+wrong(
+    "17.4",
+    "the largest value if there is none",
+    lambda sure, right, budget: min(
+        threshold_by_loop(sure, right, budget), float(sure.max())
+    ),
+    says="good enough",
 )
 wrong(
     "17.4",
     "errors among those left out",
-    _threshold(lambda s, r, t: 1 - r[s < t].mean() if (s < t).any() else 0.0),
+    _threshold(
+        lambda s, r, t: _upper((~r[s < t]).sum(), (s < t).sum()) if (s < t).any() else 1
+    ),
     says="not answered",
-)
-wrong(
-    "17.4",
-    "a count in place of a share",
-    _threshold(lambda s, r, t: (~r[s >= t]).sum()),
-    says="no error at all",
 )
 wrong(
     "17.4",
     "a grid of thresholds",
     _threshold(
-        lambda s, r, t: 1 - r[s >= t].mean() if (s >= t).any() else 0.0,
+        lambda s, r, t: _high(s, r, t) if (s >= t).any() else 1,
         over=lambda s: np.linspace(0, 1, 101),
     ),
 )
 
 
-@wrong("17.4", "stops at the first that is too bad", says="rise and fall")
+@wrong("17.4", "stops at the first that is too bad", says="You stop")
 def stops_at_the_first(sure, right, budget):
     best = np.inf
     for t in np.unique(sure)[::-1]:
-        if 1 - right[sure >= t].mean() > budget:
+        if _high(sure, right, t) > budget:
             break
         best = t
     return best
 
 
-@wrong("17.4", "one by one, and stops", says="rise and fall")
-def one_by_one_and_stops(sure, right, budget):
-    best, errors = np.inf, 0
-    for n, i in enumerate(np.argsort(-sure, kind="stable"), start=1):
-        errors += not right[i]
-        if errors / n > budget:
+@wrong("17.4", "stops when it gets worse again", says="You stop")
+def stops_when_worse(sure, right, budget):
+    best = np.inf
+    for t in np.unique(sure)[::-1]:
+        if _high(sure, right, t) <= budget:
+            best = t
+        elif best < np.inf:
             break
-        best = sure[i]
     return best
 
 
 @wrong("17.4", "one by one among equal values", says="come in together")
 def one_by_one(sure, right, budget):
     order = np.argsort(-sure, kind="stable")
-    share = np.cumsum(~right[order]) / np.arange(1, len(sure) + 1)
-    good = sure[order][share <= budget]
+    errors = np.cumsum(~right[order])
+    high = np.array([_upper(e, n) for n, e in enumerate(errors, start=1)])
+    good = sure[order][high <= budget]
     return good.min() if good.size else np.inf
 
 
@@ -1115,7 +1172,8 @@ def one_by_one(sure, right, budget):
 def last_index(sure, right, budget):
     order = sure.argsort(kind="stable")[::-1]
     errors = np.cumsum(1 - right[order].astype(int))
-    fine = np.flatnonzero(errors <= budget * np.arange(1, len(sure) + 1))
+    high = [_upper(e, n) for n, e in enumerate(errors, start=1)]
+    fine = np.flatnonzero(np.array(high) <= budget)
     return sure[order][fine[-1]] if len(fine) else np.inf
 
 
@@ -1159,10 +1217,10 @@ def the_mask(sure, right, budget):
     return sure >= threshold_by_loop(sure, right, budget)
 
 
-@wrong("17.4", "threshold and share")
-def threshold_and_share(sure, right, budget):
+@wrong("17.4", "threshold and upper end")
+def threshold_and_end(sure, right, budget):
     t = threshold_by_loop(sure, right, budget)
-    return t, (sure >= t).mean()
+    return t, _high(sure, right, t) if t < np.inf else np.nan
 
 
 @wrong("17.4", "halfway to the next value", says="halfway")
