@@ -54,10 +54,10 @@ def _paste(ax, picture, x, y, side):
     """Draw a small copy, of few colors, in a square; return where it lies."""
     small = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
     small = small.convert("RGB")
-    small.thumbnail((80 * side, 80 * side), Image.Resampling.BOX)
+    small.thumbnail((60 * side, 60 * side), Image.Resampling.BOX)
     width, height = (side * n / max(small.size) for n in small.size)
     x, y = x + (side - width) / 2, y + (side - height) / 2
-    small = small.quantize(32, dither=Image.Dither.NONE).convert("RGB")  # a small file
+    small = small.quantize(20, dither=Image.Dither.NONE).convert("RGB")  # a small file
     look = {"extent": (x, x + width, y + height, y), "aspect": "auto"}
     ax.imshow(small, interpolation="nearest", **look)
     return look
