@@ -1015,11 +1015,11 @@ def _told(K, *rows) -> tuple:
 
 _INF = (
     "A class without a threshold that keeps the budget, or that is never said, gets "
-    "`np.inf`: whatever the model is sure of, it says *I do not know*."
+    "`np.inf`: however sure the model is, it says *I do not know*."
 )
 _GRID = (
-    "Your thresholds come from a grid, and none of the pictures is exactly that sure. "
-    "Try the sures of the pictures themselves, which are all that matters."
+    "Your thresholds come from a grid, and no picture has exactly this sureness. Try "
+    "the sureness of each of the pictures themselves."
 )
 _ONE_FOR_ALL = (
     "Every class gets one threshold, made from the errors of all classes. Look at the "
@@ -1127,9 +1127,9 @@ ABSTAIN = Exercise(
         ),
         Mistake(
             _thresholds(above=np.greater),
-            "At your threshold the error that breaks the budget is answered, too: the "
-            "model answers if it is *at least* that sure (`>=`, not `>`). Take the "
-            "next higher sure of the class.",
+            "With your threshold the error that breaks the budget is answered, too: "
+            "the model answers if its sureness is *at least* the threshold (`>=`, not "
+            "`>`). Take the next higher sureness of the class.",
         ),
         Mistake(
             _thresholds(fits=lambda errors, n, budget: errors < budget),
@@ -1170,26 +1170,26 @@ ABSTAIN = Exercise(
         ),
         Mistake(
             _thresholds(candidates=lambda sure, mine: sure),
-            "Your threshold is the sure of a picture for which the model says one of "
-            "the other classes. Take those of its own class.",
+            "Your threshold is the sureness of a picture for which the model says one "
+            "of the other classes. Take a picture of its own class.",
         ),
         Mistake(
             _ties_apart,
-            "Pictures of which the model is equally sure are answered together or not "
+            "Pictures of equal sureness are answered together or not "
             "at all. Yours takes some of them, so the threshold lets more errors "
             "through than you counted.",
         ),
         Mistake(
             _above_the_error,
             "Your threshold lies a little above the error that breaks the budget. "
-            "Asked is a sure that occurs, the next higher one of the class.",
+            "Asked is a sureness that occurs, the next higher one of the class.",
         ),
         Mistake(
             _thresholds(
                 sureness=lambda shares, truth: shares[np.arange(len(truth)), truth]
             ),
-            "You take the share of the true class. The model is as sure as its largest "
-            "share, and does not know the true class.",
+            "You take the share of the true class. The sureness is the largest share; "
+            "the model does not know the true class.",
         ),
         Mistake(
             _split_budget,
@@ -1204,9 +1204,9 @@ ABSTAIN = Exercise(
     ),
     hints=(
         "Take one class, and only the pictures for which the model says it. How many "
-        "wrong answers are there at least as sure as a threshold `t`?",
-        "As thresholds, try the sures of just these pictures. Keep those with at most "
-        "`budget` errors.",
+        "wrong answers have a sureness of at least `t`?",
+        "As thresholds, try the sureness of each of these pictures. Keep those with at "
+        "most `budget` errors.",
         "`min(good, default=np.inf)` is the smallest, and `np.inf` for an empty list.",
     ),
     because="A threshold that is found on one class says nothing about another. It is "
