@@ -27,9 +27,9 @@ RANK = 8
 def with_lora(names):
     """Return a model with LoRA in queries and values, and its weights at the start."""
     keras, pixels = names["keras"], names["pixels"]
-    backbone = names["ViTBackbone"].from_preset(
-        str(names["checkpoint"]), layer_norm_epsilon=names["epsilon"]
-    )
+    frozen = names["frozen"]
+    backbone = type(frozen).from_config(frozen.get_config())
+    backbone.set_weights(frozen.get_weights())
     backbone.enable_lora(RANK)
     head = keras.layers.Dense(len(names["names"]), dtype="float32", name="head")
     model = keras.Model(pixels, head(backbone(names["scaled"](pixels))[:, 0]))
