@@ -77,7 +77,7 @@ def draw_sheet(pictures, titles, columns=8, *, title=None):
     rows = -(-len(pictures) // columns)
     by_row = len(titles) == rows < len(pictures)
     left, top = 1.25 if by_row else 0.05, 0.38 if title else 0.05
-    step = min(1.15, (6.95 - left) / columns, max(3.55 / rows, 0.4) if by_row else 2)
+    step = min(1.38, (6.95 - left) / columns, max(3.55 / rows, 0.4) if by_row else 2)
     lines = 0 if by_row else max(str(t).count("\n") + bool(t) for t in titles)
     down = step + LINE * lines + 0.02 * bool(lines)
     shown = min(rows, int((6.5 - top) // down))
@@ -296,7 +296,7 @@ def draw_confidence(sure, right, sure_other=None, threshold=None, *, title=None)
     if threshold is not None:
         kept = sure >= threshold
         wrong, answers = (~right[kept]).sum(), kept.sum()
-        said = f"At least {threshold:.2f} sure: {answers} of {len(sure)}, {wrong} wrong"
+        said = f"{answers} of {len(sure)} answered, {wrong} of these wrong"
         if answers:
             ax.plot([answers / len(sure)], [wrong / answers], "D", color=RED, ms=8)
         ax.set_title(f"◆ at least {threshold:.2f} sure", fontsize=10, weight="normal")
