@@ -16,7 +16,7 @@ core.
 import contextlib
 from pathlib import Path
 
-from benchmarks import own_runs
+from benchmarks import own_pictures, own_runs
 from course_utils.session import ROOT
 
 FILE = Path(__file__).with_name("nb17.json")
@@ -60,6 +60,7 @@ def main():
         command="python -m benchmarks.nb17",
         version=f"torch {torch.__version__}",
         adapted=adapted,
+        settings=own_pictures.SETTINGS,
     )
 
 

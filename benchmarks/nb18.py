@@ -2,9 +2,11 @@
 
     python -m benchmarks.nb18 [--ways "fine-tune, plain" ...]
 
-The same practice folder, seeds, splits and settings as in nb17.py, with the functions
-of notebook 18; pictures are augmented alike, but not with the same random numbers. LoRA
-is `enable_lora`, with the rank and the targets of nb17.py.
+The same practice folder, seeds and splits as in nb17.py, with the functions of notebook
+18, and with the rates that nb17.py has chosen on the same validation pictures. Pictures
+are augmented alike, but not with the same random numbers. LoRA is `enable_lora`, with
+the rank and the targets of nb17.py; it divides the weights of each head by itself and
+lets their biases learn, so that 54,792 numbers learn in place of 25,608.
 
 One thread. Each run is written to nb18.json at once, and a second call goes on where
 the first one stopped; delete a run to have it anew. Takes 15 minutes of a processor
@@ -12,11 +14,12 @@ core.
 """
 
 import contextlib
+import json
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks import own_runs
+from benchmarks import nb17, own_pictures, own_runs
 from course_utils.session import ROOT, use_tensorflow
 
 FILE = Path(__file__).with_name("nb18.json")
@@ -64,6 +67,13 @@ def adapted(names):
         names["fresh"] = fresh
 
 
+def settings():
+    """Return three strengths for probes, and else the rate that nb17.py has chosen."""
+    table = json.loads(nb17.FILE.read_text(encoding="utf-8"))["table"]
+    chosen = {way: [table[way]["setting"]] for way in own_pictures.TUNED}
+    return own_pictures.SETTINGS | chosen
+
+
 def main():
     use_tensorflow()
     import keras
@@ -75,6 +85,7 @@ def main():
         command="python -m benchmarks.nb18",
         version=f"keras {keras.__version__}",
         adapted=adapted,
+        settings=settings(),
     )
 
 

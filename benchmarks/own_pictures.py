@@ -42,9 +42,9 @@ LARGEST = "always the largest class"
 WAYS = (LARGEST, *PROBES, *TUNED)
 
 
-def settings_of(way):
-    """Return what a way may choose from: three strengths, or three rates."""
-    return STRENGTHS if "probe" in way else RATES_OF.get(way, RATES)
+SETTINGS = {  # what a way may choose from: three strengths, or three rates
+    way: STRENGTHS if "probe" in way else RATES_OF.get(way, RATES) for way in WAYS[1:]
+}
 
 
 # The lesson's code, and the folder that it is run on
@@ -176,12 +176,12 @@ def key_of(way, setting, seed):
     return f"{way}, {'C' if 'probe' in way else 'rate'} {setting:g}, seed {seed}"
 
 
-def best(runs, way):
+def best(runs, way, settings):
     """Return the setting with the best macro F1 on validation pictures of seed 0.
 
     Of equal ones the first; None if one has not been run.
     """
-    keys = {setting: key_of(way, setting, 0) for setting in settings_of(way)}
+    keys = {setting: key_of(way, setting, 0) for setting in settings[way]}
     if runs.keys() >= set(keys.values()):
         return max(keys, key=lambda s: runs[keys[s]]["validation"]["macro F1"])
     return None
@@ -193,11 +193,11 @@ def mean_and_error(values):
     return [round(float(np.mean(values)), 4), round(float(error), 4)]
 
 
-def table_of(runs):
+def table_of(runs, settings):
     """Return way -> its measures on test pictures, for all ways that have all runs."""
     table = {}
     for way in WAYS:
-        setting = None if way == LARGEST else best(runs, way)
+        setting = None if way == LARGEST else best(runs, way, settings)
         keys = [f"{way}, seed {seed}" for seed in SEEDS]
         if setting is not None:
             keys = [key_of(way, setting, seed) for seed in SEEDS]
@@ -216,11 +216,11 @@ def table_of(runs):
     return table
 
 
-def against(runs, way, other):
+def against(runs, way, other, settings):
     """Return the difference of macro F1, paired by seed, with its standard error."""
     found = [
         [
-            runs[key_of(name, best(runs, name), seed)]["test"]["macro F1"]
+            runs[key_of(name, best(runs, name, settings), seed)]["test"]["macro F1"]
             for seed in SEEDS
         ]
         for name in (way, other)
@@ -257,9 +257,10 @@ def places(runs, kind):
     return {**tops, "of": len(found), "median place": float(np.median(found))}
 
 
-def confidences(runs):
+def confidences(runs, settings):
     """Return the temperatures, and what the thresholds do on all test pictures."""
-    keys = [key_of(PLAIN, best(runs, PLAIN), seed) for seed in SEEDS]
+    rate = best(runs, PLAIN, settings)
+    keys = [key_of(PLAIN, rate, seed) for seed in SEEDS]
     sure = [runs[key]["confidence"] for key in keys]
     losses = np.array([one["test loss"] for one in sure])
     found = {
@@ -272,9 +273,9 @@ def confidences(runs):
     return found
 
 
-def summary(runs):
+def summary(runs, settings):
     """Return all tables that the runs give."""
-    table = table_of(runs)
+    table = table_of(runs, settings)
     found = {"table": table, "leak": leaks(runs)}
     kinds = ("wrong label, planted", "wrong label, anywhere")
     found["wrong label"] = {
@@ -284,8 +285,10 @@ def summary(runs):
     }
     if PLAIN in table:
         ways = [way for way in table if way not in (PLAIN, LARGEST)]
-        found["minus plain"] = {way: against(runs, way, PLAIN) for way in ways}
-        found["confidence"] = confidences(runs)
+        found["minus plain"] = {
+            way: against(runs, way, PLAIN, settings) for way in ways
+        }
+        found["confidence"] = confidences(runs, settings)
     return found
 
 

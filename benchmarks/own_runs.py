@@ -21,9 +21,10 @@ from benchmarks import own_pictures as own
 class Bench:
     """The runs of one framework, stored as soon as they are made."""
 
-    def __init__(self, file, script, command, version, adapted, place):
+    def __init__(self, file, script, command, version, adapted, place, settings):
         self.file, self.script, self.command = file, script, command
         self.version, self.adapted, self.place = version, adapted, Path(place)
+        self.settings = settings
         self.pictures, self.planted = own.folder_of(place)
         text = file.read_text(encoding="utf-8") if file.exists() else "{}"
         self.found = json.loads(text)
@@ -32,7 +33,8 @@ class Bench:
         self.kept = {}  # the lesson's names for a seed and a model
 
     def store(self):
-        self.found |= own.summary(self.runs) | {
+        self.found |= own.summary(self.runs, self.settings) | {
+            "settings": self.settings,
             "command": self.command,
             "date": datetime.date.today().isoformat(),
             "machine": f"one thread of 2 shared processor cores, {platform.machine()}, "
@@ -150,7 +152,7 @@ class Bench:
 
     def out_of_fold(self, names, x, labels, groups, seed):
         """Return shares (n, K) of probes that have seen no picture of the group."""
-        strength = own.best(self.runs, "probe, balanced")
+        strength = own.best(self.runs, "probe, balanced", self.settings)
         probe = probe_like(names, strength, "balanced")
         folds = StratifiedGroupKFold(5, shuffle=True, random_state=seed)
         how = {"groups": groups, "cv": folds, "method": "predict_proba"}
@@ -186,7 +188,7 @@ class Bench:
             key = f"wrong label, anywhere, seed {seed}"
             self.once(key, self.wrong_label, seed, True)
         self.compare(ways, self.tuned)
-        rate = own.best(self.runs, own.PLAIN)
+        rate = own.best(self.runs, own.PLAIN, self.settings)
         for seed in own.SEEDS:
             key = f"leak, {own.key_of(own.PLAIN, rate, seed)}"
             self.once(key, self.tuned, own.PLAIN, rate, seed, True)
@@ -195,11 +197,11 @@ class Bench:
     def compare(self, ways, work):
         """Try all settings of each way with seed 0, and the best with the others."""
         for way in ways:
-            for setting in own.settings_of(way):
+            for setting in self.settings[way]:
                 self.once(own.key_of(way, setting, 0), work, way, setting, 0)
         for seed in own.SEEDS[1:]:
             for way in ways:
-                setting = own.best(self.runs, way)
+                setting = own.best(self.runs, way, self.settings)
                 self.once(own.key_of(way, setting, seed), work, way, setting, seed)
 
 

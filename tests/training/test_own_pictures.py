@@ -128,7 +128,7 @@ def runs():
     """Return runs in which the second setting is the best on validation pictures."""
     found = {}
     for way in (WAY, "probe, balanced"):
-        for i, setting in enumerate(own.settings_of(way)):
+        for i, setting in enumerate(own.SETTINGS[way]):
             for seed in own.SEEDS if i == 1 else own.SEEDS[:1]:
                 score = 0.5 - 0.1 * abs(i - 1)
                 found[own.key_of(way, setting, seed)] = run(
@@ -138,7 +138,7 @@ def runs():
 
 
 def test_validation_pictures_choose_and_test_pictures_are_reported(runs):
-    table = own.table_of(runs)
+    table = own.table_of(runs, own.SETTINGS)
     assert list(table) == ["probe, balanced", WAY]  # no other way has its runs
     assert table[WAY]["setting"] == own.RATES[1]
     assert table[WAY]["macro F1 of the seeds"] == [0.1, 0.11, 0.12]
@@ -150,16 +150,16 @@ def test_validation_pictures_choose_and_test_pictures_are_reported(runs):
 def test_way_that_lacks_a_run_is_not_in_the_table(runs):
     for missing in (own.key_of(WAY, own.RATES[2], 0), own.key_of(WAY, own.RATES[1], 2)):
         fewer = {key: found for key, found in runs.items() if key != missing}
-        assert list(own.table_of(fewer)) == ["probe, balanced"]
+        assert list(own.table_of(fewer, own.SETTINGS)) == ["probe, balanced"]
 
 
 def test_difference_to_plain_is_paired_by_seed(runs):
-    found = own.summary(runs)["minus plain"]
+    found = own.summary(runs, own.SETTINGS)["minus plain"]
     assert found == {"probe, balanced": [0.0, 0.0]}
 
 
 def test_all_ways_try_equally_many_settings():
-    assert {len(own.settings_of(way)) for way in own.WAYS[1:]} == {3}
+    assert {len(own.SETTINGS[way]) for way in own.WAYS[1:]} == {3}
 
 
 # Runs
@@ -197,6 +197,7 @@ def bench(tmp_path, monkeypatch):
         version="torch",
         adapted=None,
         place=tmp_path,
+        settings=own.SETTINGS,
     )
     for strength in own.STRENGTHS:
         key = own.key_of("probe, balanced", strength, 0)
@@ -244,7 +245,7 @@ def stored(request):
 
 
 def test_stored_tables_are_those_of_the_stored_runs(stored):
-    tables = own.summary(stored["runs"])
+    tables = own.summary(stored["runs"], stored["settings"])
     assert {name: stored[name] for name in tables} == json.loads(json.dumps(tables))
     assert set(stored["table"]) == set(own.WAYS)
     assert {row["rare"][1] for row in stored["table"].values()} == {
