@@ -119,7 +119,8 @@ def only_heics(folder):
     for kind in ("cat", "dog"):
         (folder / kind).mkdir(parents=True)
         for i in range(6):
-            (folder / kind / f"IMG_{i:04}.HEIC").write_bytes(HEIC + bytes([i]))
+            path = folder / kind / f"IMG_{i:04}.HEIC"
+            path.write_bytes(HEIC + f"{kind} {i}".encode())
     return folder
 
 
