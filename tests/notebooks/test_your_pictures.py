@@ -21,6 +21,7 @@ from course_utils.session import ROOT
 
 LESSONS = {"17": "pytorch", "18": "tensorflow"}
 SETTING = re.compile(r'^PICTURES = ""', re.MULTILINE)
+SPLIT_IS_DONE = re.compile("^## Shrink once$", re.MULTILINE)
 QUICK = {
     **{name: make for name, make in folders.WORK.items() if name != "photographs"},
     **{name: make for name, (make, _) in folders.REFUSED.items()},
@@ -96,7 +97,7 @@ def up_to_the_split(notebook):
     (end,) = (
         i
         for i, cell in enumerate(cells)
-        if cell.cell_type == "markdown" and cell.source.startswith("## Shrink once")
+        if cell.cell_type == "markdown" and SPLIT_IS_DONE.search(cell.source)
     )
     code = [i for i, cell in enumerate(cells[:end]) if runner.is_code(cell)]
     return [i for i in code if i < start], [i for i in code if i >= start]
