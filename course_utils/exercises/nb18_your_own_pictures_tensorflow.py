@@ -1249,17 +1249,27 @@ def _given(kind: str):
     return model
 
 
+def _asked(model, pictures):
+    """Call a model as `predict` does."""
+    return keras.ops.convert_to_numpy(model(pictures, training=False))
+
+
 def _probe_shares(answer, model):
-    """Ask the returned model for shares, before and after it was saved."""
+    """Ask the returned model for shares, in float32 whatever the lesson computes in."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        return _facts_of_shares(answer, model)
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def _facts_of_shares(answer, model):
     given = _given(model)
-
-    def asked(model, pictures):  # as `predict` does
-        return np.array(model(pictures, training=False))
-
     pictures = np.random.default_rng(6).integers(0, 256, (3, 4, 4, 3))
     floats = np.clip(pictures + np.random.default_rng(7).random(pictures.shape), 0, 255)
     floats, pictures = floats.astype("float32"), pictures.astype("uint8")
-    before = asked(given, floats)
+    before = _asked(given, floats)
     whole = answer(given)
     if whole is None or whole is ...:
         return whole
@@ -1268,7 +1278,7 @@ def _probe_shares(answer, model):
             "Return a `keras.Model`, which can be saved; yours is a "
             f"{type(whole).__name__}."
         )
-    shares = asked(whole, floats)
+    shares = _asked(whole, floats)
     if shares.shape != (3, 5):
         raise NotAnAnswer(
             "Return a `keras.Model` that gives an array of shape (B, K), one "
@@ -1278,10 +1288,10 @@ def _probe_shares(answer, model):
     own = {id(weight) for weight in given.trainable_variables}
     if not own <= {id(weight) for weight in whole.variables}:
         return {"weights": "not those of the model"}
-    found = {"of bytes": asked(whole, pictures), "of floats": shares}
+    found = {"of bytes": _asked(whole, pictures), "of floats": shares}
     if "saved" in model:
         found["read again"] = _read_again(whole, floats, shares)
-    same = np.array_equal(before, asked(given, floats))
+    same = np.array_equal(before, _asked(given, floats))
     return found | {"model": "as it was" if same else "changed"}
 
 
@@ -1290,7 +1300,7 @@ def _read_again(model, pictures, shares) -> str:
         try:
             model.save(f"{folder}/model.keras")
             again = keras.models.load_model(f"{folder}/model.keras")
-            alike = np.allclose(shares, again(pictures, training=False), atol=1e-5)
+            alike = np.allclose(shares, _asked(again, pictures), atol=1e-5)
         except Exception:  # of many kinds
             return "fails"
     return "the same" if alike else "other answers"
