@@ -3,8 +3,14 @@
 Serves the repositories in a folder of COURSE_HUB's layout (``ylecun/mnist/...``) to
 unmodified clients (transformers, datasets, huggingface_hub), and can misbehave: set
 ``fault`` to one of ``FAULTS``, or ``faults`` for the paths that end in some word.
+
+A client that sends ``TOKEN`` may also create repositories and commit to their branch
+main. Small files come inside the commit, large ones as LFS objects before it; the Hub's
+newer way (Xet) is not spoken, so start the client with ``PUSHING`` in its environment.
 """
 
+import base64
+import binascii
 import hashlib
 import json
 import re
@@ -13,18 +19,28 @@ from collections import Counter
 from contextlib import contextmanager
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import yaml
 
 REPO = "ylecun/mnist"
-COMMIT = "0" * 40
+COMMIT = "0" * 40  # of a repository to which nobody has committed
+USER, TOKEN = "learner", "hf_of_the_stand_in"
+PUSHING = {"HF_TOKEN": TOKEN, "HF_HUB_DISABLE_XET": "1", "NO_PROXY": "127.0.0.1"}
 NOBODY = "http://127.0.0.1:9"  # nobody listens there
 # 404, 401, 500: the status of every answer; slow: no answer; truncated: the body
 # breaks off half-way, each time; corrupt: one byte is wrong; stall: the body stops
 # half-way with the connection open.
 FAULTS = (404, 401, 500, "slow", "truncated", "corrupt", "stall")
-_FILE = re.compile(r"/(?:datasets/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)")
-_INFO = re.compile(r"/api/(?:models|datasets)/([^/]+/[^/]+)(?:/revision/([^/]+))?")
-_TREE = re.compile(r"/api/(?:models|datasets)/([^/]+/[^/]+)/tree/([^/]+)(?:/(.+))?")
+_HOME = r"/(?:datasets/|spaces/)?([^/]+/[^/]+)"
+_API = r"/api/(?:models|datasets|spaces)/([^/]+/[^/]+)"
+_FILE = re.compile(_HOME + "/resolve/([^/]+)/(.+)")
+_INFO = re.compile(_API + "(?:/revision/([^/]+))?")
+_TREE = re.compile(_API + "/tree/([^/]+)(?:/(.+))?")
+_SIZES = re.compile(_API + "/preupload/([^/]+)")
+_COMMIT = re.compile(_API + "/commit/([^/]+)")
+_BATCH = re.compile(_HOME + r"\.git/info/lfs/objects/(batch)")
+_OBJECT = re.compile("/lfs/([0-9a-f]{64})")
 
 
 class _Hub(ThreadingHTTPServer):
@@ -37,6 +53,9 @@ class _Hub(ThreadingHTTPServer):
         self.faults = {}  # the end of a path -> its fault
         self.requests = []  # ("HEAD", path) in the order of arrival
         self.sent = Counter()  # path in the folder -> bytes of its body
+        self.commits = {}  # repository -> the ids of its commits, the newest last
+        self.objects = {}  # sha256 -> a large file
+        self.writing = threading.Lock()
         self.closing = threading.Event()
         self.url = f"http://127.0.0.1:{self.server_port}"
 
@@ -53,19 +72,33 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         self._answer()
 
+    def do_POST(self):
+        self._take()
+
+    def do_PUT(self):
+        self._take()
+
     def log_message(self, *details):
         pass
 
-    def _answer(self):
+    def _is_at_fault(self):
+        """Note a request, and do what a fault says instead of answering."""
         hub, path = self.server, urlsplit(self.path).path
         hub.requests.append((self.command, self.path))
         ends = [end for end in hub.faults if path.endswith(end)]
         self.fault = hub.faults[ends[0]] if ends else hub.fault
         if self.fault == "slow":
             hub.closing.wait(60)
+        elif isinstance(self.fault, int):
+            self._refuse(self.fault, "RepoNotFound")
+        return self.fault == "slow" or isinstance(self.fault, int)
+
+    def _answer(self):
+        if self._is_at_fault():
             return
-        if isinstance(self.fault, int):
-            return self._refuse(self.fault, "RepoNotFound")
+        path = unquote(urlsplit(self.path).path)
+        if path == "/api/whoami-v2" and self._is_known():
+            return self._json({"type": "user", "name": USER, "orgs": []})
         for pattern, answer in [
             (_TREE, self._tree),
             (_INFO, self._info),
@@ -79,8 +112,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer_for(self, answer, repo, revision, *rest):
         if not (self.server.folder / repo).is_dir():
             return self._refuse(404, "RepoNotFound")
-        if revision not in (None, "main", COMMIT):
+        if revision not in (None, "main", COMMIT, *self.server.commits.get(repo, ())):
             return self._refuse(404, "RevisionNotFound")
+        self.commit = self.server.commits.get(repo, [COMMIT])[-1]
         answer(self.server.folder / repo, *rest)
 
     def _refuse(self, status, code):
@@ -90,9 +124,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def _json(self, content):
+    def _json(self, content, status=200):
         body = json.dumps(content).encode()
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -101,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _info(self, folder):
         files = [{"rfilename": entry["path"]} for entry in entries(folder, folder)]
         name = folder.relative_to(self.server.folder).as_posix()
-        self._json({"id": name, "sha": COMMIT, "siblings": files, "tags": []})
+        self._json({"id": name, "sha": self.commit, "siblings": files, "tags": []})
 
     def _tree(self, folder, below):
         recursive = parse_qs(urlsplit(self.path).query).get("recursive", ["false"])
@@ -120,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
         if (start, end) != (0, len(body)):
             self.send_header("Content-Range", f"bytes {start}-{end - 1}/{len(body)}")
         self.send_header("Accept-Ranges", "bytes")
-        self.send_header("X-Repo-Commit", COMMIT)
+        self.send_header("X-Repo-Commit", self.commit)
         self.send_header("ETag", f'"{digest(path)}"')
         self.send_header("Content-Length", str(end - start))
         self.end_headers()
@@ -147,6 +181,121 @@ class _Handler(BaseHTTPRequestHandler):
                 body = body[:half] + bytes([body[half] ^ 1]) + body[half + 1 :]
             hub.sent[name.as_posix()] += len(body)
             self.wfile.write(body)
+
+    # --- What a client sends ------------------------------------------------------
+
+    def _take(self):
+        body, path = self._body(), unquote(urlsplit(self.path).path)
+        if self._is_at_fault():
+            return
+        if match := _OBJECT.fullmatch(path):  # its address is the right to write there
+            return self._keep(match[1], body)
+        if path != "/api/validate-yaml" and not self._is_known():
+            return self._json({"error": "Invalid username or password."}, 401)
+        if path == "/api/validate-yaml":
+            return self._look_at_card(**json.loads(body))
+        if path == "/api/repos/create":
+            return self._create(**json.loads(body))
+        for pattern, answer in [
+            (_SIZES, self._preupload),
+            (_COMMIT, self._commit),
+            (_BATCH, self._batch),
+        ]:
+            if match := pattern.fullmatch(path):
+                repo, revision = match.groups()
+                if not (self.server.folder / repo).is_dir():
+                    return self._refuse(404, "RepoNotFound")
+                if revision not in ("main", "batch"):
+                    return self._refuse(404, "RevisionNotFound")
+                return answer(repo, body)
+        self._refuse(404, None)
+
+    def _is_known(self):
+        return self.headers.get("Authorization") == f"Bearer {TOKEN}"
+
+    def _body(self):
+        """Read what a client sends, of a size it tells or in chunks."""
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        parts = []
+        while size := int(self.rfile.readline(), 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
+
+    def _create(self, name, organization=None, type="model", **others):
+        repo = f"{organization or USER}/{name}"
+        home = {"dataset": "datasets/", "space": "spaces/"}.get(type, "")
+        found = (self.server.folder / repo).exists()
+        (self.server.folder / repo).mkdir(parents=True, exist_ok=True)
+        error = {"error": "You already created this repo"} if found else {}
+        answer = {"url": f"{self.server.url}/{home}{repo}", "name": repo, **error}
+        self._json(answer, 409 if found else 200)
+
+    def _look_at_card(self, content, **others):
+        """Refuse a card whose first lines are no YAML, and warn where it has none."""
+        head = re.match(r"---\s*\n(.*?)\n---\s*(?:\n|\Z)", content, re.S)
+        try:
+            data = yaml.safe_load(head[1]) if head else {}
+        except yaml.YAMLError as error:
+            return self._json({"errors": [{"message": str(error)}]}, 400)
+        if not isinstance(data or {}, dict):
+            return self._json({"errors": [{"message": "no mapping"}]}, 400)
+        empty = [{"message": "empty or missing yaml metadata in repo card"}]
+        self._json({"errors": [], "warnings": [] if data else empty})
+
+    def _preupload(self, repo, body):
+        """Say of each file in which way it comes, and what there is already."""
+        files = []
+        for name in [file["path"] for file in json.loads(body)["files"]]:
+            path = self.server.folder / repo / name
+            mode = "lfs" if is_large(path) else "regular"
+            known = {"oid": digest(path)} if path.is_file() else {}
+            files.append({"path": name, "uploadMode": mode, "shouldIgnore": False})
+            files[-1] |= known
+        self._json({"files": files})
+
+    def _batch(self, repo, body):
+        objects = json.loads(body)["objects"]
+        for entry in objects:
+            if entry["oid"] not in self.server.objects:
+                address = f"{self.server.url}/lfs/{entry['oid']}"
+                entry["actions"] = {"upload": {"href": address, "header": {}}}
+        self._json({"transfer": "basic", "objects": objects})
+
+    def _keep(self, oid, body):
+        if hashlib.sha256(body).hexdigest() != oid:
+            return self._refuse(400, None)
+        self.server.objects[oid] = body
+        self._json({})
+
+    def _commit(self, repo, body):
+        """Write all files of a commit, or none."""
+        folder, files = (self.server.folder / repo).resolve(), {}
+        try:
+            header, *steps = map(json.loads, body.splitlines())
+            for step in steps:
+                value = step["value"]
+                path = (folder / value["path"]).resolve()
+                if not path.is_relative_to(folder):
+                    raise ValueError(f"{value['path']} is outside of the repository")
+                if step["key"] == "lfsFile":
+                    files[path] = self.server.objects[value["oid"]]
+                elif step["key"] == "file":
+                    files[path] = base64.b64decode(value["content"], validate=True)
+                else:
+                    raise ValueError(f"the stand-in does not know {step['key']}")
+        except (ValueError, KeyError, binascii.Error) as error:
+            return self._json({"error": f"{type(error).__name__}: {error}"}, 400)
+        with self.server.writing:
+            for path, content in files.items():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            made = self.server.commits.setdefault(repo, [COMMIT])
+            made.append(hashlib.sha1(made[-1].encode() + body).hexdigest())
+        url = f"{self.server.url}/{repo}/commit/{made[-1]}"
+        self._json({"success": True, "commitUrl": url, "commitOid": made[-1]})
 
 
 def entries(folder, start, recursive=True):

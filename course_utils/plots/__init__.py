@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib import font_manager
 from matplotlib.patches import FancyBboxPatch
 
 # The palette of Okabe and Ito (2008): its colors stay apart for color-blind readers.
@@ -23,6 +24,8 @@ COLORS = {
 }
 MAGNITUDE = "cividis"  # for values from small to large
 DIVERGING = "PuOr"  # for values around zero
+# Any one of these draws the letters that matplotlib's own font lacks.
+LETTERS = ("Noto Sans CJK JP", "Hiragino Sans", "Microsoft YaHei", "Malgun Gothic")
 
 
 def use_style() -> None:
@@ -30,7 +33,9 @@ def use_style() -> None:
     colors = [COLORS[c] for c in ("blue", "vermilion", "green", "purple", "black")]
     lines = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))]
     cycle = plt.cycler(color=colors) + plt.cycler(linestyle=lines)
-    plt.rc("font", size=11)
+    fonts = {font.name for font in font_manager.fontManager.ttflist}
+    more = [name for name in LETTERS if name in fonts][:1]
+    plt.rc("font", size=11, family=["DejaVu Sans", *more])
     plt.rc("figure", figsize=(6.5, 3.6), dpi=110, titlesize=12, titleweight="bold")
     plt.rc("figure.constrained_layout", use=True, h_pad=0.08)
     plt.rc("axes", titlesize=12, titleweight="bold", titlelocation="left")

@@ -386,4 +386,100 @@ EQUAL: dict[str, dict[str, str]] = {
         "line 3, column 11: list(of_rank[worker::workers]) -> "
         "of_rank[worker::workers]": ("a range of files is read as a list of them"),
     },
+    "17.1": {
+        "line 3, column 24: labels -> groups": "both have n numbers",
+        "line 6, column 55: 5 -> 6": (
+            "a sixth of the groups lies within the bounds, too, which are a tenth and "
+            "a third of the rows"
+        ),
+        "line 6, column 55: 5 -> 4": (
+            "a fourth of the groups lies within the bounds, too, which are a tenth and "
+            "a third of the rows"
+        ),
+    },
+    "17.4": {
+        "line 6, column 11: (p + q / 2 + half) / (1 + q) <= budget -> "
+        "(p + q / 2 + half) / (1 + q) < budget": (
+            "the upper end meets the budget exactly only by chance"
+        ),
+    },
+    "17.5": {
+        "line 3, column 43: Image.Resampling -> Image": (
+            "Image.BILINEAR is the older name of the same filter"
+        ),
+    },
+    "17.6": {
+        "line 4, column 36: 'stable' -> 'stablex'": (
+            "NumPy reads only the first letter of the kind"
+        ),
+    },
+    "17.7": {
+        "line 12, column 52: -1 -> 1": "the last of two axes is axis 1",
+        "line 14, column 14: torch.zeros -> torch.ones": (
+            "what the example shows does not matter, only its shape and type"
+        ),
+        "line 14, column 26: 2 -> 3": "an example of any number above one will do",
+        "line 15, column 29: 'batch' -> 'batchx'": "an axis may have any name",
+    },
+    "18.1": {
+        "line 6, column 27: max(1, len(rows) // 5) -> max(len(rows) // 5, 1)": (
+            "the larger of two numbers, in either order"
+        ),
+    },
+    "18.2": {
+        "line 8, column 17: steps * each // len(rows) -> steps * each": (
+            "more rounds than needed are cut off"
+        ),
+        "line 8, column 45: 1 -> 2": "one more round than needed is cut off",
+    },
+    "18.3": {
+        "line 6, column 11: f1.mean() if there.any() else np.nan -> f1.mean()": (
+            "the mean of no numbers is nan, too, with a warning"
+        ),
+        "line 2, column 23: truth -> said": "a hit has the same class in both",
+    },
+    "18.4": {
+        "line 9, column 11: np.array(found) -> found": (
+            "a list of numbers is the same numbers"
+        ),
+    },
+    "18.5": {
+        "line 5, column 57: x -> inputs": "they are the same up to here",
+    },
+    "18.6": {
+        "line 7, column 8: if len(near): agree[i] = np.mean(labels[near] == labels[i]) "
+        "-> if True: agree[i] = np.mean(labels[near] == labels[i])": (
+            "the mean of no numbers is nan, too, with a warning"
+        ),
+        "line 2, column 24: labels -> groups": "each row has one of both",
+        "line 3, column 23: labels -> groups": "each row has one of both",
+        "line 5, column 29: features[others] - features[i] -> "
+        "features[i] - features[others]": ("a distance is the same in both directions"),
+        "line 7, column 15: near -> features": (
+            "the mean of no numbers is nan, too, with a warning"
+        ),
+        "line 7, column 15: near -> labels": (
+            "the mean of no numbers is nan, too, with a warning"
+        ),
+    },
+    "18.7": {
+        "line 9, column 14: rows.astype(np.int32) -> rows": (
+            "the other matrix is int32, and so is the product"
+        ),
+        "line 9, column 38: columns.astype(np.int32) -> columns": (
+            "the other matrix is int32, and so is the product"
+        ),
+        "line 5, column 15: np.round(numbers / scale).astype(np.int8) -> "
+        "np.round(numbers / scale)": "they are turned into int32 below",
+        "line 4, column 25: largest > 0 -> largest >= 0": (
+            "whatever nan becomes as a whole number, it is multiplied by a scale of 0"
+        ),
+        "line 4, column 35: 0 -> -1": (
+            "whatever nan becomes as a whole number, it is multiplied by a scale of 0"
+        ),
+        "line 4, column 47: 1 -> 0": (
+            "whatever nan becomes as a whole number, it is multiplied by a scale of 0"
+        ),
+        "line 4, column 47: 1 -> 2": "zeros stay zeros with any scale",
+    },
 }
