@@ -12,7 +12,6 @@ import argparse
 import hashlib
 import os
 import shutil
-import sys
 import tempfile
 from importlib import import_module
 from importlib.util import find_spec
@@ -48,11 +47,10 @@ PATIENCE, BATCH, RATES = options.patience, options.batch_size, options.rates
 BUDGET, SEED = options.budget, options.seed
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 if OUT.exists() and not options.resume:
-    sys.exit(f"{OUT} is there already; add --resume, or choose another --output")
+    raise SystemExit(f"{OUT} is there; add --resume, or choose another --output")
 transformers.logging.set_verbosity_error()  # fresh() reads the reports on loading
 transformers.logging.disable_progress_bar()
 # fmt: off
-
 # %% The files
 KINDS = ".jpg .jpeg .png .webp .bmp .gif .tif .tiff .heic .heif".split()
 folder = Path(PICTURES).expanduser()
@@ -85,20 +83,16 @@ def look(file):
     row = {"file": file, "name": file.parent.name, "problem": "",
            "digest": hashlib.sha256(file.read_bytes()).hexdigest()}
     try:
-        with Image.open(file) as picture:
-            row |= {"mode": picture.mode, "width": picture.width,
-                    "height": picture.height}
         small = upright(file, (256, 256))
         row["hash"] = imagehash and imagehash.phash(small).hash.ravel()
     except Exception:  # each format fails in its own way
-        row["problem"] = "damaged, or no picture"
-        if ".hei" in file.suffix.lower():
-            row["problem"] = "HEIC: convert to JPEG, or install pillow-heif"
+        heic = {".hei": "HEIC: convert to JPEG, or install pillow-heif"}
+        row["problem"] = heic.get(file.suffix.lower()[:4], "damaged")
     return row
 
 table = pd.DataFrame([look(file) for file in files])
 classes = table.groupby("digest")["name"].transform("nunique")
-table.loc[classes > 1, "problem"] = "in two classes, which is right?"
+table.loc[(classes > 1) & (table["problem"] == ""), "problem"] = "2 classes"
 bad = sorted(set(table["problem"]) - {""})
 for why in bad:
     those = table["file"][table["problem"] == why]
@@ -120,12 +114,13 @@ if imagehash:
 kin, alike = shots[:, None] == shots, bits <= 6
 table["group"] = sparse.csgraph.connected_components(sparse.csr_array(kin | alike))[1]
 pairs = np.argwhere(np.triu(alike & ~kin, 1))
-print(len(table), "pictures in", table["group"].nunique(), "groups;",
-      len(pairs), "pairs look alike under different names")
+sizes = table["group"].value_counts()
+print(f"{len(table)} pictures, {len(sizes)} groups of up to {max(sizes)}; "
+      f"{len(pairs)} pairs look alike without a common name")
 
 # %% The split
 sizes = table.groupby("name")["group"].transform("nunique")
-print("left out, fewer than three groups for three splits:",
+print("left out, fewer than three groups:",
       *sorted(set(table["name"][sizes < 3])) or ["none"])
 table = table[sizes >= 3].reset_index(drop=True)
 names = sorted(set(table["name"]))
@@ -141,8 +136,6 @@ for split, (_, part) in zip(splits, parts, strict=False):
 for name, rows in table.groupby("name"):
     if lost := [x for x in splits if x not in set(rows["split"])]:
         print(f"{name} has too few groups for a picture in", *lost)
-    if 10 < len(rows) < 2 * rows["group"].value_counts().max():
-        print(f"more than half of {name} is one group; is GROUPS right?")
 
 # %% Shrink once
 processor = AutoImageProcessor.from_pretrained(MODEL, backend="pil")
@@ -208,8 +201,7 @@ def outputs(network, rows, part):
 
 def features(rows):
     """Return the class tokens of the frozen checkpoint: (n, D)."""
-    backbone = fresh().base_model
-    return outputs(backbone, rows, lambda x: x.last_hidden_state[:, 0])
+    return outputs(fresh().base_model, rows, lambda x: x[0][:, 0])
 
 def shares(model, rows):
     """Return a model's probabilities for pictures: (n, K)."""
@@ -301,9 +293,8 @@ def calmed(shares, temperature):
     logits = np.log(np.maximum(shares, 1e-12))
     return special.softmax(logits / temperature, axis=1)
 
-temperature = optimize.minimize_scalar(
-    lambda t: metrics.log_loss(validation["label"], calmed(seen, t),
-                               labels=range(len(names))), bounds=(0.2, 5)).x
+temperature = optimize.minimize_scalar(lambda t: metrics.log_loss(
+    validation["label"], calmed(seen, t), labels=range(len(names))), bounds=(0.2, 5)).x
 sure = calmed(seen, temperature).max(1)
 right = seen.argmax(1) == validation["label"]
 kept = [cut for cut in sure if (~right[sure >= cut]).mean() <= BUDGET]
@@ -369,22 +360,23 @@ print(*report, sep="\n")
 # %% A demo
 if find_spec("gradio"):
     place = tempfile.mkdtemp()  # for what visitors show
-    os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False",
-                   "HF_HUB_OFFLINE": "1", "GRADIO_TEMP_DIR": place}
+    os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": place}
     import gradio
     import gradio_client
-    demo = gradio.Interface(answer, gradio.Image(type="pil"), gradio.Label())
+    demo = gradio.Interface(answer, gradio.Image(type="pil"), "label",
+                            title=folder.name, flagging_mode="never")
     address = demo.launch(
         server_name="127.0.0.1", share=False, prevent_thread_lock=True,
         quiet=True, inline=False)[1]
     file = str(test["copy"].iloc[0])
-    said = gradio_client.Client(address, verbose=False).predict(
+    said = gradio_client.Client(
+        address, verbose=False, analytics_enabled=False).predict(
         gradio_client.handle_file(file), api_name="/answer")
     demo.close(verbose=False)
     shutil.rmtree(place)
     gap = max(abs(x["confidence"] - answer(file)[x["label"]])
               for x in said["confidences"])
-    print(f"demo at {address} was off by {gap:.0e}; it is stopped")
+    print(f"demo at {address}: answers off by {gap:.0e}; it is stopped")
 else:
     print("gradio is not installed: no demo; pip install gradio")
 
@@ -405,4 +397,4 @@ for name, rows in test.groupby("name"):
     n, hits = len(rows), int(right[rows.index].sum())
     low, high = stats.binomtest(hits, n).proportion_ci(method="wilson")
     lines += [f"| {name} | {hits} | {n} | {low:.2f} to {high:.2f} |"]
-(OUT / "CHECKLIST.md").write_text("\n".join(lines) + "\n", "utf-8")
+_ = (OUT / "CHECKLIST.md").write_text("\n".join(lines) + "\n", "utf-8")
