@@ -41,7 +41,7 @@ def split_first(pictures, labels, change, times, seed):
     return learned, labels_learned, pictures[test], labels[test]
 
 
-_SIZE = (2, 3, 1)  # of a picture whose every pixel is its number
+_SIZE = (2, 4, 3)  # of a picture whose every pixel is its number
 
 
 def _probe_split(answer, pictures_of_class, times, seed):
