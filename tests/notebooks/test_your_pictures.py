@@ -91,7 +91,7 @@ def test_lesson_runs_on_photographs(number, environment, tmp_path):
 
 
 def test_lesson_runs_on_eight_pictures(environment, tmp_path):
-    """So few, and so easy, that nothing is confused; 17 alone, for the time it takes."""
+    """So few, and so easy, that nothing is confused; 17 only, to save time."""
     run_through("17", folders.eight_pictures(tmp_path / "mine"), environment)
 
 
