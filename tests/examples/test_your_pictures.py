@@ -228,7 +228,7 @@ def test_photographs_become_a_model_with_a_demo(kind, whole, photographs):
     checklist = (place / "out/CHECKLIST.md").read_text("utf-8")
     for name in folders.NAMES:
         assert name in checklist
-    found = re.findall(r"^- (\S+): .*?(\d+) of (\d+) answers the same", checklist, re.M)
+    found = re.findall(r"^- (model\S+|saved_model): .*?(\d+) of (\d+)", checklist, re.M)
     wanted = {
         "pytorch": {"model.pt2", "model.onnx", "model-int8.onnx"},
         "tensorflow": {"saved_model", "model.tflite", "model-int8.tflite"},
