@@ -13,7 +13,7 @@ from course_utils.session import ROOT
 
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # The same lesson in PyTorch and in TensorFlow: what needs no framework stands in both.
-TWINS = (("04", "05"), ("08", "09"), ("10", "11"), ("12", "13"))
+TWINS = (("04", "05"), ("08", "09"), ("10", "11"), ("12", "13"), ("17", "18"))
 PARITY = "%%parity\n"  # runs only where PyTorch is installed
 
 
