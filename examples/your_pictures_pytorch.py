@@ -12,7 +12,6 @@ import argparse
 import hashlib
 import os
 import shutil
-import sys
 import tempfile
 from importlib import import_module
 from importlib.util import find_spec
@@ -48,11 +47,10 @@ PATIENCE, BATCH, RATES = options.patience, options.batch_size, options.rates
 BUDGET, SEED = options.budget, options.seed
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 if OUT.exists() and not options.resume:
-    sys.exit(f"{OUT} is there already; add --resume, or choose another --output")
+    raise SystemExit(f"{OUT} is there; add --resume, or choose another --output")
 transformers.logging.set_verbosity_error()  # fresh() reads the reports on loading
 transformers.logging.disable_progress_bar()
 # fmt: off
-
 # %% The files
 KINDS = ".jpg .jpeg .png .webp .bmp .gif .tif .tiff .heic .heif".split()
 folder = Path(PICTURES).expanduser()
@@ -66,7 +64,6 @@ if not files:
 empty = {x for x in folder.glob("[!.]*/")} - {x.parent for x in files}
 print(len(files), "of", len(every), "pictures are in a class folder; empty",
       "folders:", *sorted(x.name for x in empty) or ["none"])
-
 # %% A look into each file
 if find_spec("pillow_heif"):
     import_module("pillow_heif").register_heif_opener()
@@ -85,20 +82,16 @@ def look(file):
     row = {"file": file, "name": file.parent.name, "problem": "",
            "digest": hashlib.sha256(file.read_bytes()).hexdigest()}
     try:
-        with Image.open(file) as picture:
-            row |= {"mode": picture.mode, "width": picture.width,
-                    "height": picture.height}
         small = upright(file, (256, 256))
         row["hash"] = imagehash and imagehash.phash(small).hash.ravel()
     except Exception:  # each format fails in its own way
-        row["problem"] = "damaged, or no picture"
-        if ".hei" in file.suffix.lower():
-            row["problem"] = "HEIC: convert to JPEG, or install pillow-heif"
+        heic = {".hei": "HEIC: convert to JPEG, or install pillow-heif"}
+        row["problem"] = heic.get(file.suffix.lower()[:4], "damaged")
     return row
 
 table = pd.DataFrame([look(file) for file in files])
 classes = table.groupby("digest")["name"].transform("nunique")
-table.loc[classes > 1, "problem"] = "in two classes, which is right?"
+table.loc[(classes > 1) & (table["problem"] == ""), "problem"] = "2 classes"
 bad = sorted(set(table["problem"]) - {""})
 for why in bad:
     those = table["file"][table["problem"] == why]
@@ -106,32 +99,34 @@ for why in bad:
 table = table[table["problem"] == ""].reset_index(drop=True)
 if table.empty:
     raise SystemExit(f"No picture in {folder} is left: {', '.join(bad)}.")
-
-# %% Groups that stay together
-stems = table["file"].map(lambda file: file.stem).astype(str)
-shots = stems.str.extract(GROUPS or "(.*)").iloc[:, 0].fillna(stems)
-shots = pd.factorize(table["name"] + "/" + shots)[0]
+# %% Pairs that look alike
 digests = pd.factorize(table["digest"])[0]
 bits = np.where(digests[:, None] == digests, 0, 64)  # that differ
 if imagehash:
     signs = np.where(np.stack(table["hash"]), 1.0, -1.0)  # (n, 64)
     mirrored = signs * np.tile([1, -1], 32)
     bits = 32 - np.maximum(signs @ signs.T, signs @ mirrored.T) / 2
-kin, alike = shots[:, None] == shots, bits <= 6
+alike = bits <= 6
+# %% Groups that stay together
+stems = table["file"].map(lambda file: file.stem).astype(str)
+shots = stems.str.extract(GROUPS or "(.*)").iloc[:, 0].fillna(stems)
+shots = pd.factorize(table["name"] + "/" + shots)[0]
+kin = shots[:, None] == shots
 table["group"] = sparse.csgraph.connected_components(sparse.csr_array(kin | alike))[1]
 pairs = np.argwhere(np.triu(alike & ~kin, 1))
-print(len(table), "pictures in", table["group"].nunique(), "groups;",
-      len(pairs), "pairs look alike under different names")
-
-# %% The split
+sizes = table["group"].value_counts()
+print(f"{len(table)} pictures, {len(sizes)} groups of up to {max(sizes)}; "
+      f"{len(pairs)} pairs look alike without a common name")
+# %% Classes that are large enough
 sizes = table.groupby("name")["group"].transform("nunique")
-print("left out, fewer than three groups for three splits:",
+print("left out, fewer than three groups:",
       *sorted(set(table["name"][sizes < 3])) or ["none"])
 table = table[sizes >= 3].reset_index(drop=True)
 names = sorted(set(table["name"]))
 if len(names) < 2:
     raise SystemExit(f"{folder} needs two classes of three pictures each.")
 table["label"] = table["name"].map(names.index)
+# %% A split by group
 folds = model_selection.StratifiedGroupKFold(
     min(5, table["name"].value_counts().max()), shuffle=True, random_state=SEED)
 parts = list(folds.split(table, table["label"], table["group"]))
@@ -141,14 +136,12 @@ for split, (_, part) in zip(splits, parts, strict=False):
 for name, rows in table.groupby("name"):
     if lost := [x for x in splits if x not in set(rows["split"])]:
         print(f"{name} has too few groups for a picture in", *lost)
-    if 10 < len(rows) < 2 * rows["group"].value_counts().max():
-        print(f"more than half of {name} is one group; is GROUPS right?")
-
-# %% Shrink once
+# %% What the checkpoint wants
 processor = AutoImageProcessor.from_pretrained(MODEL, backend="pil")
 side = (getattr(processor, "crop_size", None) or processor.size)["height"]
 processor.size = {"height": side, "width": side}  # all of each picture
 processor.do_center_crop = False
+# %% Copies of the right size
 table["copy"] = [OUT / "copies" / name / f"{row}.jpg"
                  for row, name in table["name"].items()]
 for row in table.itertuples():
@@ -161,7 +154,6 @@ test, validation, train = (table[table["split"] == x] for x in splits)
 counts = np.bincount(train["label"], minlength=len(names))
 print(f"{len(train)} pictures to learn from, {len(validation)} to choose "
       f"by, {len(test)} to report on")
-
 # %% What the model sees
 def view(picture, draw=None):
     """Resize a picture, or a random part of it, perhaps mirrored."""
@@ -184,7 +176,6 @@ def batch(items):
         pictures.append(view(upright(item["copy"]), draw))
     return {"labels": torch.tensor([item["label"] for item in items]),
             **processor(pictures, return_tensors="pt")}
-
 # %% A checkpoint with a new head
 def fresh(source=MODEL, seed=SEED):
     """Load a checkpoint, with a new head if it does not have ours."""
@@ -208,13 +199,11 @@ def outputs(network, rows, part):
 
 def features(rows):
     """Return the class tokens of the frozen checkpoint: (n, D)."""
-    backbone = fresh().base_model
-    return outputs(backbone, rows, lambda x: x.last_hidden_state[:, 0])
+    return outputs(fresh().base_model, rows, lambda x: x[0][:, 0])
 
 def shares(model, rows):
     """Return a model's probabilities for pictures: (n, K)."""
     return outputs(model, rows, lambda x: x.logits.softmax(1))
-
 # %% A probe, and scores
 def probe(x, y):
     """Fit a linear classifier in which each class counts the same."""
@@ -227,7 +216,6 @@ def scores(truth, shares):
     answers, there = shares.argmax(1), np.unique(truth)
     f1 = metrics.f1_score(truth, answers, labels=there, average="macro")
     return {"accuracy": float((truth == answers).mean()), "macro F1": f1}
-
 # %% The baseline
 x = features(table)
 baseline = probe(x[train.index], train["label"]).predict_proba(x[test.index])
@@ -235,8 +223,7 @@ always = np.eye(len(names))[[counts.argmax()] * len(test)]
 results = {"always the largest class": scores(test["label"], always),
            "probe": scores(test["label"], baseline)}
 print(pd.DataFrame(results).T.round(3))
-
-# %% Fine-tune it
+# %% Draws, and the score of an epoch
 class Draws(list):
     """Gives for any number a random row, each class equally often."""
 
@@ -248,7 +235,7 @@ def judged(found):
     f1 = scores(found.label_ids, found.predictions)["macro F1"]
     print(f"{f1:.3f}", end=" ", flush=True)
     return {"f1": f1}
-
+# %% Fine-tune it
 def fine_tuned(rate, epochs, way="plain", seed=SEED, folder=None, more=()):
     """Return the best epoch's model, and the macro F1 of all epochs."""
     each = np.where(way == "weights", len(train) / len(names) / counts, 1)
@@ -279,31 +266,26 @@ def fine_tuned(rate, epochs, way="plain", seed=SEED, folder=None, more=()):
         trainer.train(resume_from_checkpoint=last)
         logs = [log["eval_f1"] for log in trainer.state.log_history if "eval_f1" in log]
         return fresh(trainer.state.best_model_checkpoint), logs
-
 # %% A learning rate under a budget
 trials = {rate: fine_tuned(rate, TRIAL) for rate in RATES}
 RATE = max(RATES, key=lambda rate: max(trials[rate][1]))
-
 # %% The long run
 model, logs = fine_tuned(RATE, EPOCHS, folder=OUT / "run")
 seen, given = (shares(model, rows) for rows in (validation, test))
-
 # %% Labels that are probably wrong
 doubts = np.zeros((len(table), len(names)))
 for a, b in parts:
     doubts[b] = probe(x[a], table["label"][a]).predict_proba(x[b])
 doubtful = table.assign(own=doubts[table.index, table["label"]],
                         rather=doubts.argmax(1)).sort_values("own")
-
 # %% I do not know
 def calmed(shares, temperature):
     """Divide the logits; by more than 1, answers get less sure."""
     logits = np.log(np.maximum(shares, 1e-12))
     return special.softmax(logits / temperature, axis=1)
 
-temperature = optimize.minimize_scalar(
-    lambda t: metrics.log_loss(validation["label"], calmed(seen, t),
-                               labels=range(len(names))), bounds=(0.2, 5)).x
+temperature = optimize.minimize_scalar(lambda t: metrics.log_loss(
+    validation["label"], calmed(seen, t), labels=range(len(names))), bounds=(0.2, 5)).x
 sure = calmed(seen, temperature).max(1)
 right = seen.argmax(1) == validation["label"]
 kept = [cut for cut in sure if (~right[sure >= cut]).mean() <= BUDGET]
@@ -312,7 +294,6 @@ named = calmed(given, temperature).max(1) >= threshold
 right = given.argmax(1) == test["label"]
 print(f"at least {threshold:.2f} sure: {named.sum()} of {len(test)} test "
       f"pictures are named, {right[named].sum()} of them rightly")
-
 # %% Save, and test what is saved
 model.cpu().save_pretrained(OUT / "model")
 processor.save_pretrained(OUT / "model")
@@ -329,7 +310,6 @@ right = answers.argmax(1) == test["label"]
 print(pd.DataFrame(results).T.round(3))
 print((answers.argmax(1) == given.argmax(1)).sum(), "of", len(test),
       "files get the answer of their copy")
-
 # %% torch.export
 example = torch.zeros(2, 3, side, side)  # two, and new: no picture of yours
 shapes = ({0: torch.export.Dim("batch")},)
@@ -337,24 +317,20 @@ program = torch.export.export(model, (example,), dynamic_shapes=shapes)
 torch.export.save(program, OUT / "model.pt2")
 again = torch.export.load(OUT / "model.pt2").module()
 exports = {"model.pt2": lambda x: again(x).logits.numpy()}
-
 # %% ONNX, and int8
 if all(map(find_spec, ("onnx", "onnxscript", "onnxruntime"))):
     import onnxruntime
-    from onnxruntime.quantization import quantize_dynamic, shape_inference
-    torch.onnx.export(model, (example,), OUT / "model.onnx", dynamic_shapes=shapes,
-        dynamo=True, input_names=["pixel_values"], output_names=["logits"],
+    from onnxruntime import quantization
+    torch.onnx.export(program, (), OUT / "model.onnx", input_names=["pixel_values"],
         external_data=False, verbose=False)
-    shape_inference.quant_pre_process(OUT / "model.onnx", OUT / "ready")
-    quantize_dynamic(OUT / "ready", OUT / "model-int8.onnx")
-    (OUT / "ready").unlink()
+    quantization.quant_pre_process(OUT / "model.onnx", OUT / "ready")
+    quantization.quantize_dynamic(OUT / "ready", OUT / "model-int8.onnx")
+    os.remove(OUT / "ready")
     for file in ("model.onnx", "model-int8.onnx"):
-        session = onnxruntime.InferenceSession(OUT / file)
-        exports[file] = lambda x, session=session: session.run(
-            None, {"pixel_values": x.numpy()})[0]
+        ask = onnxruntime.InferenceSession(OUT / file).run
+        exports[file] = lambda x, ask=ask: ask(None, {"pixel_values": x.numpy()})[0]
 else:
     print("onnx is not installed: pip install onnx onnxscript onnxruntime")
-
 # %% Do they agree?
 some = batch(test[:64].assign(split="").to_dict("records"))["pixel_values"]
 with torch.inference_mode():
@@ -365,29 +341,30 @@ report = [f"{file}: {(OUT / file).stat().st_size / 1e6:.1f} MB, logits off by at
     f"{(other.argmax(1) == logits.argmax(1)).sum()} of {len(some)}"
     for file, other in found.items()]
 print(*report, sep="\n")
-
 # %% A demo
 if find_spec("gradio"):
     place = tempfile.mkdtemp()  # for what visitors show
-    os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False",
-                   "HF_HUB_OFFLINE": "1", "GRADIO_TEMP_DIR": place}
+    os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": place}
     import gradio
-    import gradio_client
-    demo = gradio.Interface(answer, gradio.Image(type="pil"), gradio.Label())
+    demo = gradio.Interface(answer, gradio.Image(type="pil"), "label",
+                            title=folder.name, flagging_mode="never")
     address = demo.launch(
         server_name="127.0.0.1", share=False, prevent_thread_lock=True,
         quiet=True, inline=False)[1]
+else:
+    print("gradio is not installed, so no demo: pip install gradio")
+# %% The demo is asked, and stopped
+if find_spec("gradio"):
+    import gradio_client
     file = str(test["copy"].iloc[0])
-    said = gradio_client.Client(address, verbose=False).predict(
+    said = gradio_client.Client(
+        address, verbose=False, analytics_enabled=False).predict(
         gradio_client.handle_file(file), api_name="/answer")
     demo.close(verbose=False)
     shutil.rmtree(place)
     gap = max(abs(x["confidence"] - answer(file)[x["label"]])
               for x in said["confidences"])
-    print(f"demo at {address} was off by {gap:.0e}; it is stopped")
-else:
-    print("gradio is not installed: no demo; pip install gradio")
-
+    print(f"demo at {address}: answers off by {gap:.0e}; it is stopped")
 # %% A checklist
 lines = [f"# {folder.name}: {len(names)} classes\n",
     f"- {len(train)} pictures to learn from, {len(validation)} to choose "
@@ -399,10 +376,11 @@ lines = [f"# {folder.name}: {len(names)} classes\n",
     f"{temperature:.2f}: {named.sum()} answers, {right[named].sum()} right",
     "- labels to look at: " + ", ".join(
         "/".join(x.parts[-2:]) for x in doubtful["file"].head()),
-    *(f"- {line}" for line in report),
-    "\n| class | found | of | recall, 95 % |\n|---|---|---|---|"]
+    *(f"- {line}" for line in report)]
+# %% Recalls, and the file
+lines += ["\n| class | found | of | recall, 95 % |\n|---|---|---|---|"]
 for name, rows in test.groupby("name"):
     n, hits = len(rows), int(right[rows.index].sum())
     low, high = stats.binomtest(hits, n).proportion_ci(method="wilson")
     lines += [f"| {name} | {hits} | {n} | {low:.2f} to {high:.2f} |"]
-(OUT / "CHECKLIST.md").write_text("\n".join(lines) + "\n", "utf-8")
+_ = (OUT / "CHECKLIST.md").write_text("\n".join(lines) + "\n", "utf-8")

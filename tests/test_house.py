@@ -55,7 +55,7 @@ def lines(path):
 
 
 def is_catalog(path):
-    """Exercises are data: each file holds one lesson's, or answers to them."""
+    """Exercises are data: one lesson's, its learners' answers, and equal mutants."""
     name = path.relative_to(ROOT).as_posix()
     lists = r"course_utils/exercises/nb\d\d|tests/exercises/(answers/|equal_mutants)"
     return re.match(lists, name)

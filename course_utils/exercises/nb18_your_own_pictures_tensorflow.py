@@ -41,7 +41,7 @@ def split_first(pictures, labels, change, times, seed):
     return learned, labels_learned, pictures[test], labels[test]
 
 
-_SIZE = (2, 3, 1)  # of a picture whose every pixel is its number
+_SIZE = (2, 4, 3)  # of a picture whose every pixel is its number
 
 
 def _probe_split(answer, pictures_of_class, times, seed):
@@ -1966,9 +1966,9 @@ INT8 = Exercise(
         "`rows.astype(np.int32) @ columns.astype(np.int32)`, times the scales of the "
         "rows (B, 1) and of the columns (1, K). A scale of 0 becomes 1.",
     ),
-    because="A scale of a column or of a row of `x` can be taken out of the sum; that "
-    "is why these get one each. The result is close to the product of floats and not "
-    "equal, so compare the answers of an exported model, too.",
+    because="The scale of a column of the kernel, or of a row of `x`, can be taken out "
+    "of the sum; so these have one each. The result is close to the product of floats "
+    "and not equal: compare the answers of an exported model before you trust it.",
     alternatives=(_product(), _product(kind=np.int64), _in_float(_by_row, _by_column)),
 )
 

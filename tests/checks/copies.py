@@ -1,4 +1,4 @@
-"""Code that stands in two places, which only the tag ``shipped`` allows."""
+"""Code that stands in two places, which only two tags, of lessons, allow."""
 
 import ast
 from collections.abc import Iterable
@@ -88,14 +88,15 @@ def shipped_names(notebook: Notebook) -> set[str]:
 
 
 def copied_code(notebook: Notebook, others: dict[str, set[str]]) -> list[str]:
-    """Code without the tag ``shipped`` stands in no other place.
+    """Code without the tag ``shipped`` or ``script`` stands in no other place.
 
     ``others`` holds the ``pieces`` of each other place: a copy is a run of six lines,
     or a whole class or function of three. Imports and the fixed opening do not count.
     """
     problems = []
     for cell in own_code(notebook):
-        ours = set() if "shipped" in cell.tags else pieces(cell.source)
+        elsewhere = {"shipped", "script"} & set(cell.tags)  # by design
+        ours = set() if elsewhere else pieces(cell.source)
         for name, theirs in others.items():
             if copied := sorted(ours & theirs):
                 start = copied[0].splitlines()[0]

@@ -49,7 +49,7 @@ def checked_cells(notebook: Notebook) -> list[str]:
         if cell.has_picture:
             problems.append(f"{cell.place}: tagged {CHECKED}, but pictures differ")
     known = {CHECKED, "bootstrap", "shipped", "parity", "headline", "readme", "twin"}
-    known |= {"predict", "bench"}
+    known |= {"predict", "bench", "script"}
     known |= {"nbval-skip", "nbval-ignore-output", "nbval-raises-exception"}
     for cell in notebook.cells:
         if strange := set(cell.tags) - known:
