@@ -5,8 +5,7 @@
     python your_pictures_tensorflow.py --pictures FOLDER --output FOLDER
 
 FOLDER holds a subfolder of pictures for each class. After a kill, add --resume. Without
-imagehash and gradio, parts are left out. The model must be a ViT with a head, such as
-the default. These are cells of notebook 18.
+imagehash and gradio, parts are left out. The model is a ViT with a head. (Notebook 18.)
 """
 
 import argparse
