@@ -368,7 +368,8 @@ if find_spec("gradio"):
 # %% A checklist
 lines = [f"# {folder.name}: {len(names)} classes\n",
     f"- {len(train)} pictures to learn from, {len(validation)} to choose "
-    f"by, {len(test)} to report on, in {table['group'].nunique()} groups",
+    f"by, {len(test)} to report on, in {table['group'].nunique()} groups; "
+    f"{len(files) - len(table)} files left out ({', '.join(bad) or '-'})",
     f"- {MODEL}, rate {RATE:.0e}, best of {len(logs)} epochs, seed {SEED}",
     *(f"- {name}: macro F1 {found['macro F1']:.3f}, accuracy "
       f"{found['accuracy']:.3f}" for name, found in results.items()),
