@@ -28,6 +28,7 @@ PLANS = {
         "day 1": ("00 01 02 03", "all"),
         "day 2": ("04 07 08 10", "bugs"),
     },
+    "Half a day, own pictures": {"": ("17", "all")},
     "A term, PyTorch": {"": ("00 01 02 03 04 06 07 08 10 12 14 15 16 17", "all")},
     "A term, both frameworks": {
         "": ("00 01 02 03 04 05 06 07 08 09 10 11 12 13 14 15 16 17 18", "all")
