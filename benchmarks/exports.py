@@ -10,7 +10,7 @@ model's, how many answers are the same, how many test pictures are answered righ
 the processor time for 1 and for 16 pictures as a share of the trained model's in the
 same run (Keras: as a graph), the least of alternating rounds.
 
-One process for each framework, one thread, ten minutes of a processor core. Rows are
+One process for each framework, one thread, three minutes of a processor core. Rows are
 stored in exports.json; `--show` prints what is stored.
 """
 

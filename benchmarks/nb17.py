@@ -9,7 +9,7 @@ and repeated with the other seeds, and only its test pictures are reported. Trai
 stops early on validation pictures, and the best epoch is kept.
 
 One thread. Each run is written to nb17.json at once, and a second call goes on where
-the first one stopped; delete a run to have it anew. Takes 15 minutes of a processor
+the first one stopped; delete a run to have it anew. Takes 7 minutes of a processor
 core.
 """
 

@@ -9,7 +9,7 @@ the rank and the targets of nb17.py; it divides the weights of each head by itse
 lets their biases learn, so that 54,792 numbers learn in place of 25,608.
 
 One thread. Each run is written to nb18.json at once, and a second call goes on where
-the first one stopped; delete a run to have it anew. Takes 15 minutes of a processor
+the first one stopped; delete a run to have it anew. Takes 10 minutes of a processor
 core.
 """
 
