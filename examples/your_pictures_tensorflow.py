@@ -350,8 +350,8 @@ for file, ask in exports.items():
     found, paths = ask(some), [OUT / file, *(OUT / file).rglob("*")]
     sizes[file] = sum(x.stat().st_size for x in paths) / 1e6  # MB
     same = (np.argmax(found, 1) == exact.argmax(1)).sum()
-    report += [f"{file}: {sizes[file]:.1f} MB, {same} of {len(some)} same, "
-               f"off by at most {np.abs(found - exact).max():.0e}"]
+    report += [f"{file}: {sizes[file]:.1f} MB, the same answer for {same} "
+               f"of {len(some)}, off by {np.abs(found - exact).max():.0e}"]
 print(*report, sep="\n")
 # %% A demo
 if find_spec("gradio"):
