@@ -107,6 +107,10 @@ def tensorflow_forms(names, out):
         return ask, path
 
     served = tf.saved_model.load(str(out / "saved_model"))
+    int8 = keras.saving.load_model(out / "model.keras", compile=False)
+    int8.quantize("int8")
+    int8.compile("sgd", jit_compile=False)
+    int8.save(out / "model-int8.keras")
     int8 = keras.saving.load_model(out / "model-int8.keras", compile=False)
     return {
         "Keras": (by_graph(names["whole"]), out / "model.keras"),
