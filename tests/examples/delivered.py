@@ -94,9 +94,8 @@ def by_keras(out, pictures):
         lite.set_tensor(given["index"], pixels)
         lite.invoke()
         found[file.name] = lite.get_tensor(made["index"])
-    found["saved_model"] = (
-        tf.saved_model.load(out / "saved_model").serve(pixels).numpy()
-    )
+    served = tf.saved_model.load(out / "saved_model")  # it owns the weights
+    found["saved_model"] = served.serve(pixels).numpy()
     for file in sorted(out.glob("*-int8.keras")):
         found[file.name] = keras.models.load_model(file)(pixels, training=False).numpy()
     return names, np.array(shares), model(pixels, training=False).numpy(), found
