@@ -99,7 +99,7 @@ for why in bad:
 table = table[table["problem"] == ""].reset_index(drop=True)
 if table.empty:
     raise SystemExit(f"No picture in {folder} is left: {', '.join(bad)}.")
-# %% Pairs that look alike
+# %% Copies, and nearly copies
 digests = pd.factorize(table["digest"])[0]
 bits = np.where(digests[:, None] == digests, 0, 64)  # that differ
 if imagehash:
@@ -117,7 +117,7 @@ pairs = np.argwhere(np.triu(alike & ~kin, 1))
 sizes = table["group"].value_counts()
 print(f"{len(table)} pictures, {len(sizes)} groups of up to {max(sizes)}; "
       f"{len(pairs)} pairs look alike without a common name")
-# %% Classes that are large enough
+# %% Classes with enough groups
 sizes = table.groupby("name")["group"].transform("nunique")
 print("left out, fewer than three groups:",
       *sorted(set(table["name"][sizes < 3])) or ["none"])
@@ -126,7 +126,7 @@ names = sorted(set(table["name"]))
 if len(names) < 2:
     raise SystemExit(f"{folder} needs two classes of three pictures each.")
 table["label"] = table["name"].map(names.index)
-# %% A split by group
+# %% The split
 folds = model_selection.StratifiedGroupKFold(
     min(5, table["name"].value_counts().max()), shuffle=True, random_state=SEED)
 parts = list(folds.split(table, table["label"], table["group"]))
@@ -136,12 +136,12 @@ for split, (_, part) in zip(splits, parts, strict=False):
 for name, rows in table.groupby("name"):
     if lost := [x for x in splits if x not in set(rows["split"])]:
         print(f"{name} has too few groups for a picture in", *lost)
-# %% What the checkpoint wants
+# %% The checkpoint and its recipe
 processor = AutoImageProcessor.from_pretrained(MODEL, backend="pil")
 side = (getattr(processor, "crop_size", None) or processor.size)["height"]
 processor.size = {"height": side, "width": side}  # all of each picture
 processor.do_center_crop = False
-# %% Copies of the right size
+# %% Shrink once
 table["copy"] = [OUT / "copies" / name / f"{row}.jpg"
                  for row, name in table["name"].items()]
 for row in table.itertuples():

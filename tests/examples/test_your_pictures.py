@@ -80,7 +80,9 @@ import contextlib, io, json, sys
 script, jobs, hidden = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
 words = sys.argv[4:]
 source = open(script, encoding="utf-8").read()
-early, found = source.partition("\\n# %% Shrink once")[0], {}
+early, title, rest = source.partition("\\n# %% Shrink once")
+assert title, "the cells have other titles"
+found = {}
 for name, pictures, out, *more in jobs:
     if name == "without the extra":
         exec(hidden)
