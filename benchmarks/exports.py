@@ -30,6 +30,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
+from scipy.special import softmax
 
 from benchmarks import own_pictures as own
 from course_utils.data import locate
@@ -70,7 +71,9 @@ def pytorch_forms(names, out):
 
     def by_onnx(path):
         session = onnxruntime.InferenceSession(path, options)
-        return lambda x: own.softmax(session.run(None, {"pixel_values": pixels(x)})[0])
+        return lambda x: softmax(
+            session.run(None, {"pixel_values": pixels(x)})[0], axis=1
+        )
 
     return {
         "PyTorch": (by_torch(model), out / "model" / "model.safetensors"),

@@ -2,8 +2,8 @@
 
     python -m benchmarks.nb17 [--ways "fine-tune, plain" ...]
 
-The practice folder, in five seeds, each with its own split. The functions are those of
-the lesson (see own_pictures.py). Each way tries three rates (the probes three
+The practice folder, with three seeds, each with its own split. The functions are those
+of the lesson (see own_pictures.py). Each way tries three rates (the probes three
 strengths) with seed 0; the one with the best macro F1 on validation pictures is taken
 and repeated with the other seeds, and only its test pictures are reported. Training
 stops early on validation pictures, and the best epoch is kept.

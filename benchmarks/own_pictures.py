@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from scipy.special import softmax
 from sklearn.metrics import f1_score
 
 from course_utils.data import load, locate, practice_folder
@@ -120,14 +121,9 @@ def measured(truth, answers, counts):
     }
 
 
-def softmax(logits):
-    powers = np.exp(logits - logits.max(1, keepdims=True))
-    return powers / powers.sum(1, keepdims=True)
-
-
 def tempered(shares, temperature):
     """Return probabilities whose logits are divided by a temperature."""
-    return softmax(np.log(np.clip(shares, 1e-12, None)) / temperature)
+    return softmax(np.log(np.clip(shares, 1e-12, None)) / temperature, axis=1)
 
 
 def confidence(validation, test):

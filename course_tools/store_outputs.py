@@ -82,8 +82,17 @@ def take_outputs(notebook: dict, executed: dict) -> None:
     """Put the outputs of the executed copy into the notebook; leave its text alone."""
     for cell, result in zip(notebook["cells"], executed["cells"], strict=True):
         if cell["cell_type"] == "code":
-            cell["outputs"] = result["outputs"]
+            cell["outputs"] = [x for x in result["outputs"] if not is_note(x)]
             cell["execution_count"] = result["execution_count"]
+
+
+def is_note(output: dict) -> bool:
+    """Tell whether an output is what TensorFlow Lite says at its start, unasked.
+
+    It ignores TF_CPP_MIN_LOG_LEVEL, and turning its delegate off would cost speed.
+    """
+    said = "".join(output.get("text", "")).splitlines()
+    return output.get("name") == "stderr" and all(x.startswith("INFO: ") for x in said)
 
 
 if __name__ == "__main__":

@@ -52,15 +52,15 @@ transformers.logging.set_verbosity_error()  # fresh() reads the reports on loadi
 transformers.logging.disable_progress_bar()
 # fmt: off
 # %% The files
-KINDS = ".jpg .jpeg .png .webp .bmp .gif .tif .tiff .heic .heif".split()
+KINDS = {*Image.registered_extensions(), ".heic", ".heif"}
 folder = Path(PICTURES).expanduser()
 if not folder.is_dir():
     raise SystemExit(f"There is no folder {folder}; check the path.")
 every, files = ([x for x in sorted(folder.glob(pattern)) if x.suffix.lower() in KINDS]
                 for pattern in ("**/[!.]*", "[!.]*/[!.]*"))
 if not files:
-    raise SystemExit(f"There is no picture in {folder}/CLASS/, "
-                     f"{len(every)} too deep or loose; mend the folders.")
+    raise SystemExit(f"Found no picture in {folder}/CLASS/, {len(every)} "
+                     "too deep or loose; make a folder for each class.")
 empty = {x for x in folder.glob("[!.]*/")} - {x.parent for x in files}
 print(len(files), "of", len(every), "pictures are in a class folder; empty",
       "folders:", *sorted(x.name for x in empty) or ["none"])
@@ -88,7 +88,7 @@ def look(file):
         heic = {".hei": "HEIC: convert to JPEG, or install pillow-heif"}
         row["problem"] = heic.get(file.suffix.lower()[:4], "damaged")
     return row
-
+# %% The table
 table = pd.DataFrame([look(file) for file in files])
 classes = table.groupby("digest")["name"].transform("nunique")
 table.loc[(classes > 1) & (table["problem"] == ""), "problem"] = "2 classes"
@@ -103,8 +103,8 @@ if table.empty:
 digests = pd.factorize(table["digest"])[0]
 bits = np.where(digests[:, None] == digests, 0, 64)  # that differ
 if imagehash:
-    signs = np.where(np.stack(table["hash"]), 1.0, -1.0)  # (n, 64)
-    mirrored = signs * np.tile([1, -1], 32)
+    signs = 2 * np.stack(table["hash"]).astype("float32") - 1  # (n, 64)
+    mirrored = signs * np.tile(np.float32([1, -1]), 32)
     bits = 32 - np.maximum(signs @ signs.T, signs @ mirrored.T) / 2
 alike = bits <= 6
 # %% Groups that stay together
@@ -284,7 +284,7 @@ def calmed(shares, temperature):
     """Divide the logits; by more than 1, answers get less sure."""
     logits = np.log(np.maximum(shares, 1e-12))
     return special.softmax(logits / temperature, axis=1)
-
+# %% A threshold
 temperature = optimize.minimize_scalar(lambda t: metrics.log_loss(
     validation["label"], calmed(seen, t), labels=range(len(names))), bounds=(0.2, 5)).x
 sure = calmed(seen, temperature).max(1)
@@ -304,7 +304,7 @@ classify = transformers.pipeline(
 def answer(picture):
     """Return each name with its probability."""
     return {x["label"]: x["score"] for x in classify(picture, top_k=len(names))}
-
+# %% The number to report
 answers = pd.DataFrame([answer(str(x)) for x in test["file"]])[names].values
 results["fine-tuned"] = scores(test["label"], answers)
 right = answers.argmax(1) == test["label"]

@@ -148,4 +148,4 @@ REFUSED = {  # makers, and words of the sentence (a regular expression)
     "missing": (missing, "no (such )?folder|not there"),
     "a file": (a_file, "folder"),
 }
-EITHER = {"eight pictures": eight_pictures}  # goes through, or one sentence
+EIGHT = {"eight pictures": eight_pictures}

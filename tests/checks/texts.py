@@ -235,7 +235,7 @@ _PERCENT = re.compile(
 )
 _TIME = re.compile(
     rf"\b{_NUMBER}\s(?:[nµm]?s|min|h|(?:milli)?seconds?|minutes?|hours?)\b"
-    r"|(?<!\bA baseline in )\b(?:an?|half an?) (?:minute|hour)\b",  # a title of 17
+    r"|\b(?:an?|half an?) (?:minute|hour)\b",
     re.I,
 )
 _SIZE = re.compile(rf"\b{_NUMBER}\s(?:k|M|G|T)i?B\b", re.I)

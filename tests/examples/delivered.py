@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
+from scipy.special import softmax
 from sklearn.metrics import f1_score
 
 
@@ -43,11 +44,6 @@ def upright(file):
         return ImageOps.exif_transpose(picture).convert("RGB")
 
 
-def softmax(logits):
-    shares = np.exp(logits - logits.max(1, keepdims=True))
-    return shares / shares.sum(1, keepdims=True)
-
-
 def by_torch(out, pictures):
     """Return class names, and probabilities: of pictures, of pixels, of exports."""
     import onnxruntime
@@ -63,13 +59,13 @@ def by_torch(out, pictures):
     processor = AutoImageProcessor.from_pretrained(out / "model", backend="pil")
     pixels = processor(pictures, return_tensors="pt")["pixel_values"]
     with torch.inference_mode():
-        wanted = softmax(classify.model(pixels).logits.numpy())
+        wanted = softmax(classify.model(pixels).logits.numpy(), axis=1)
         module = torch.export.load(out / "model.pt2").module()
-        found = {"model.pt2": softmax(module(pixels).logits.numpy())}
+        found = {"model.pt2": softmax(module(pixels).logits.numpy(), axis=1)}
     for file in sorted(out.glob("*.onnx")):
         session = onnxruntime.InferenceSession(file)
         (logits,) = session.run(None, {"pixel_values": pixels.numpy()})
-        found[file.name] = softmax(logits)
+        found[file.name] = softmax(logits, axis=1)
     return names, shares, wanted, found
 
 

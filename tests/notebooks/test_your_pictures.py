@@ -26,7 +26,7 @@ SPLIT_IS_DONE = re.compile("^## Shrink once$", re.MULTILINE)
 QUICK = {
     **{name: make for name, make in folders.WORK.items() if name != "photographs"},
     **{name: make for name, (make, _) in folders.REFUSED.items()},
-    **folders.EITHER,
+    **folders.EIGHT,
 }
 
 

@@ -75,3 +75,21 @@ def test_nothing_is_stored_without_one_picture_for_the_readme(
     assert words in capsys.readouterr().out
     assert "AAAA" not in path.read_text(encoding="utf-8")
     assert not (store_outputs.ROOT / "docs" / "readme.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kept"),
+    [
+        ("stderr", ["INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n"], 0),
+        ("stderr", ["INFO: it begins\n", "a warning\n"], 1),
+        ("stdout", ["INFO: a lesson prints this\n"], 1),
+    ],
+)
+def test_what_tensorflow_lite_says_at_its_start_is_not_stored(
+    store_outputs, name, text, kept
+):
+    output = {"output_type": "stream", "name": name, "text": text}
+    cell = {"cell_type": "code", "outputs": [], "execution_count": None}
+    ran = {**cell, "outputs": [output], "execution_count": 1}
+    store_outputs.take_outputs({"cells": [cell]}, {"cells": [ran]})
+    assert len(cell["outputs"]) == kept
