@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from benchmarks import exports
-from benchmarks import own_pictures as own
 
 
 @pytest.fixture
