@@ -95,6 +95,9 @@ def run(rank, world_size, place, seconds):
     for question in (ring, ddp, unequal, sampler, seeds):
         tell({"about": question.__name__} | question())
     dist.barrier()
+    # A moment after an exchange has returned, a thread of gloo lets go of what it sent,
+    # and needs Python for that. A process that ends before may hang or be aborted.
+    time.sleep(0.5)
     dist.destroy_process_group()
     faulthandler.cancel_dump_traceback_later()
 

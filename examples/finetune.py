@@ -25,6 +25,7 @@ import os
 import re
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import datasets
@@ -376,9 +377,10 @@ def publish(trainer, scores, folder):
         write(part / "metrics.json", scores)
         os.replace(part, folder)
         print(f"test accuracy {scores['test_accuracy']:.2%}; model in {folder}")
-    # A process that leaves right after its last exchange may hang as it ends: a thread
-    # of gloo still needs the interpreter to let go of what was exchanged.
+    # A moment after an exchange has returned, a thread of gloo lets go of what it sent,
+    # and needs Python for that. A process that ends before may hang or be aborted.
     trainer.accelerator.wait_for_everyone()
+    time.sleep(0.5)
     trainer.accelerator.end_training()
 
 

@@ -96,6 +96,9 @@ def run(rank, world_size, place, seconds):
     tell({"about": "memory"} | memory(model, optimizer))
     tell({"about": "equal"} | equal(model))
     dist.barrier()
+    # A moment after an exchange has returned, a thread of gloo lets go of what it sent,
+    # and needs Python for that. A process that ends before may hang or be aborted.
+    time.sleep(0.5)
     dist.destroy_process_group()
     faulthandler.cancel_dump_traceback_later()
 

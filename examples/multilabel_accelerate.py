@@ -20,6 +20,7 @@ import json
 import math
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -132,6 +133,10 @@ def main(options):
     if accelerator.is_main_process:
         processor.save_pretrained(output / "model")
         write_json(output / "metrics.json", result)
+    # A moment after an exchange has returned, a thread of gloo lets go of what it sent,
+    # and needs Python for that. A process that ends before may hang or be aborted.
+    accelerator.wait_for_everyone()
+    time.sleep(0.5)
     accelerator.end_training()
 
 

@@ -5,6 +5,7 @@ The conftest.py above this folder sees to it that NumPy and torch use one thread
 
 import socket
 
+import psutil
 import pytest
 
 LOCAL = {"localhost", "127.0.0.1", "::1", "0.0.0.0", "", None}
@@ -52,3 +53,20 @@ def own_settings(monkeypatch, tmp_path):
     for name in COURSE_SETTINGS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "progress.json"))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_kernel_left():
+    """Refuse kernels that the tests of a file leave: others would find them."""
+    yield
+    left = [p for p in psutil.Process().children(recursive=True) if is_kernel(p)]
+    for process in left:
+        process.kill()
+    assert not left, "a test has left a kernel running; start it with cleanup_kc=True"
+
+
+def is_kernel(process):
+    try:
+        return "ipykernel_launcher" in " ".join(process.cmdline())
+    except psutil.Error:  # it has just ended
+        return False

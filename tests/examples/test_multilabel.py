@@ -1,17 +1,11 @@
 """The script of several labels: one process or two, whole or killed and resumed."""
 
 import ast
-import contextlib
 import importlib.util
 import json
-import os
 import socket
-import subprocess
-import sys
-import time
 
 import numpy as np
-import psutil
 import pytest
 import torch
 import transformers
@@ -19,6 +13,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from datasets import ClassLabel, Dataset, Features, List
 from datasets import Image as ImageFeature
+from launching import TORCHRUN, launch
 from PIL import Image
 from safetensors.numpy import load_file
 from sklearn.metrics import average_precision_score, f1_score
@@ -30,7 +25,7 @@ from course_utils.session import ROOT
 SCRIPT = ROOT / "examples/multilabel_accelerate.py"
 NAMES = ["red", "green", "blue", "never"]
 ROWS = {"train": 37, "validation": 11, "test": 7}  # no number of them is even
-TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+CPU = {"CUDA_VISIBLE_DEVICES": ""}
 ACCELERATE = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
 ACCELERATE += ["--num_machines", "1", "--mixed_precision", "no"]
 ACCELERATE += ["--dynamo_backend", "no"]
@@ -223,48 +218,12 @@ def test_what_cannot_be_used_is_refused_in_a_sentence(arguments, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def launch():
-    """Return a function that launches a script and leaves no process behind."""
-    started = []
-
-    def launched(launcher, arguments, file=SCRIPT, timeout=240):
-        process = subprocess.Popen(
-            [sys.executable, *launcher, str(file), *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
-        )
-        started.append(process)
-        deadline = time.monotonic() + timeout
-        while process.poll() is None:
-            assert time.monotonic() < deadline, "the launch takes too long"
-            with contextlib.suppress(psutil.NoSuchProcess):
-                for child in psutil.Process(process.pid).children(recursive=True):
-                    children.setdefault(child.pid, child)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(0.2)
-        out, err = process.communicate(timeout=60)
-        assert (process.returncode == 0) == (file == SCRIPT), err
-        return out
-
-    children = {}
-    yield launched
-    for process in started:
-        if process.poll() is None:
-            process.terminate()  # torchrun ends its workers, which killing would not
-            process.wait(40)
-    left = [child for child in children.values() if child.is_running()]
-    for child in left:
-        child.kill()
-    assert not left
-
-
-@pytest.fixture(scope="module")
-def two(arguments, launch, tmp_path_factory):
+def two(arguments, tmp_path_factory):
     """Return what two processes printed, and the folder of their results."""
     output = tmp_path_factory.mktemp("two") / "out"
-    return launch(TORCHRUN, [*arguments, "--output", str(output)]), output
+    done = launch(*TORCHRUN, SCRIPT, *arguments, "--output", output, **CPU)
+    assert done.returncode == 0, done.stderr
+    return done.stdout, output
 
 
 def test_two_processes_end_with_equal_weights_and_count_each_row_once(two):
@@ -292,16 +251,16 @@ script.main(script.parser.parse_args(sys.argv[2:]))
 """
 
 
-def test_two_killed_processes_resume_with_accelerate_launch(
-    arguments, launch, two, tmp_path
-):
-    options = [*arguments, "--output", str(tmp_path / "cut")]
+def test_two_killed_processes_resume_with_accelerate_launch(arguments, two, tmp_path):
+    options = [*arguments, "--output", tmp_path / "cut"]
     (tmp_path / "dies.py").write_text(DIES, encoding="utf-8")
-    launch(TORCHRUN, [str(SCRIPT.parent), *options], tmp_path / "dies.py")
+    done = launch(*TORCHRUN, tmp_path / "dies.py", SCRIPT.parent, *options, **CPU)
+    assert done.returncode != 0
     assert [path.name for path in (tmp_path / "cut").iterdir()] == ["state-1"]
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = ["--main_process_port", str(free.getsockname()[1])]
-    launch([*ACCELERATE, *port], [*options, "--resume"])
+        port = "--main_process_port", free.getsockname()[1]
+    done = launch(*ACCELERATE, *port, SCRIPT, *options, "--resume", **CPU)
+    assert done.returncode == 0, done.stderr
     assert_equal_weights(two[1], tmp_path / "cut")
     assert scores(two[1]) == scores(tmp_path / "cut")

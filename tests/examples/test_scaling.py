@@ -197,12 +197,14 @@ def test_flags_of_accelerate_that_start_one_process_or_two(flags, wanted, tmp_pa
     """With ``--cpu``, ``--num_processes 2`` is taken and means nothing."""
     script = tmp_path / "who.py"
     script.write_text(
+        "import time\n"
         "from pathlib import Path\n"
         "from accelerate import PartialState\n"
         "state = PartialState(cpu=True)\n"
         "who = f'{state.process_index} of {state.num_processes}'\n"
         "Path(who).touch()  # lines of two processes in one pipe could mix\n"
         "state.wait_for_everyone()\n"
+        "time.sleep(0.5)  # for gloo, as in the examples\n"
         "state.destroy_process_group()\n"
     )
     command = ["-m", "accelerate.commands.launch", "--num_processes", "2"]

@@ -129,7 +129,7 @@ def ends(request, environment, tmp_path_factory):
         resources={"metadata": {"path": str(ROOT / "notebooks")}},
     )
     found = {}
-    with client.setup_kernel(env=environment):
+    with client.setup_kernel(env=environment, cleanup_kc=True):
         for i in opening:
             client.execute_cell(notebook.cells[i], i)
         for name, make in QUICK.items():
