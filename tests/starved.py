@@ -3,9 +3,9 @@
     torchrun ... starved.py SCRIPT ARGUMENTS
 
 On a busy machine, a thread of gloo may not get on for a while after an exchange has
-returned to the script. Here that always happens, where the system lets us: the threads
+returned to the script. Here that is the rule, where the system lets us: the threads
 share a core with the script, and run when nothing else does. A script that ends before
-they have let go of what was exchanged, for which they need Python, hangs or is aborted.
+they have let go of what was exchanged, for which they need Python, may hang or abort.
 """
 
 import os

@@ -155,6 +155,11 @@ def test_a_cut_model_trains_as_a_whole_one_does(fsdp):
     assert fsdp["equal"]["difference"] < 2e-6 < 1e-3 < fsdp["equal"]["moved"]
 
 
+def test_torchrun_gives_each_of_two_ranks_a_half():
+    found = findings(launch(*TORCHRUN, EXAMPLES / "fsdp.py", *PATIENCE))
+    assert found["rows"]["by_rank"]["blocks.0.linear2.weight"] == [32, 32]
+
+
 # --- TensorFlow -------------------------------------------------------------------
 
 
